@@ -1,0 +1,8 @@
+//! What the client and the server both know: the wire types, and the rules for what may be in them.
+//!
+//! A rule is one function here. The form calls it as you type, the server calls it as the judge.
+
+pub mod account;
+pub mod problem;
+pub mod rules;
+pub mod task;
