@@ -1,0 +1,130 @@
+# Every command of the project. `just` alone lists them; without just installed, `npx --yes rust-just` does the same.
+
+set dotenv-load
+set script-interpreter := ["bash", "-euo", "pipefail"]
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+just := quote(just_executable())
+
+# The project's own tools come first, so that another version on your PATH cannot interfere.
+export PATH := justfile_directory() / ".tools/bin" + ":" + justfile_directory() / "frontend/node_modules/.bin" + ":" + env("PATH")
+
+# Tests run code that is built for measuring coverage, in a folder of its own so that a plain `cargo build` stays plain.
+test_target := justfile_directory() / "target/coverage"
+
+_list:
+    @{{ just }} --list --unsorted --list-heading $'Docket. Start with `just run`.\n'
+
+# Start Docket for release on http://localhost:8000, installing and building what is missing
+[group('use')]
+run *ARGS: (_setup "run") ui
+    cargo run --release --package docket -- {{ ARGS }}
+
+# Make one release binary with the client inside: target/release/docket
+[group('use')]
+build: (_setup "run") ui
+    cargo build --release --package docket
+    @ls -lh target/release/docket
+
+# Install the tools that are missing (into .tools/ and node_modules/) and say what was done
+[group('use')]
+setup: (_setup "run" "test" "bench")
+
+# Serve the client on http://localhost:8080 and the API on http://localhost:8000, both rebuilt as you type
+[group('develop')]
+dev: (_setup "run")
+    scripts/dev.sh
+
+# Build the client for release into dist/, unless nothing changed
+[group('develop')]
+[script]
+ui: (_setup "run")
+    stamp=target/ui.stamp
+    inputs=(Cargo.lock Cargo.toml Trunk.toml rust-toolchain.toml frontend shared)
+    if [ -f dist/index.html ] && [ -f $stamp ] && [ -z "$(find "${inputs[@]}" \
+        \( -name node_modules -o -name e2e -o -name test-results -o -name playwright-report \) -prune \
+        -o -type f -newer $stamp -print)" ]; then
+        echo "dist/ is up to date."
+        exit
+    fi
+    mkdir -p target
+    touch $stamp.new
+    trunk build --release
+    mv $stamp.new $stamp
+
+# Start a throw-away PostgreSQL, print its address, and keep it until Ctrl-C (or for the length of a command)
+[group('develop')]
+pg *COMMAND:
+    scripts/with-postgres.sh {{ COMMAND }}
+
+# Rewrite specs/001-spec-meta/contracts/openapi.json from the code
+[group('develop')]
+bless:
+    BLESS=1 cargo test --package docket --test it spec
+
+# Check format and lints, for the machine and for the browser
+[group('test')]
+check:
+    cargo fmt --all --check
+    cargo clippy --target-dir {{ quote(test_target) }} --workspace --all-targets --locked -- --deny warnings
+    cargo clippy --package docket-frontend --all-targets --target wasm32-unknown-unknown --locked -- --deny warnings
+
+# Everything a change must pass: lints, then each layer of tests, fastest first, with coverage
+[group('test')]
+test: (_setup "run" "test") check ui native browser (e2e "--project=desktop" "--project=phone") e2e-dev
+
+# Test the server (on SQLite and PostgreSQL), the shared rules and the client's logic; print the coverage
+[group('test')]
+[script]
+native: (_setup "test")
+    export CARGO_TARGET_DIR={{ quote(test_target) }}
+    source <(cargo llvm-cov show-env --sh --no-cfg-coverage 2>/dev/null)
+    cargo llvm-cov clean --workspace --profraw-only
+    scripts/with-postgres.sh cargo test --workspace --locked
+    cargo llvm-cov report --ignore-filename-regex '/(frontend|shared)/' --fail-under-lines 80
+
+# Test the client's components in a headless browser
+[group('test')]
+[script]
+browser *ARGS: (_setup "run" "test")
+    source <(scripts/chromium.sh)
+    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner
+    cargo test --package docket-frontend --target wasm32-unknown-unknown --locked -- {{ ARGS }}
+
+# Test the whole in a real browser: server, embedded client, size budget, accessibility, a generated API client
+[group('test')]
+[script]
+e2e *ARGS: (_setup "run" "test") ui
+    source <(scripts/chromium.sh)
+    export CARGO_TARGET_DIR={{ quote(test_target) }}
+    source <(cargo llvm-cov show-env --sh --no-cfg-coverage 2>/dev/null)
+    cargo build --package docket --locked
+    cd frontend
+    openapi-typescript ../specs/001-spec-meta/contracts/openapi.json --output e2e/support/api.d.ts
+    tsc --project e2e
+    DOCKET_BIN=$CARGO_TARGET_DIR/debug/docket playwright test {{ ARGS }}
+
+# Test what `just dev` serves: the client from `trunk serve`, the API from another origin
+[group('test')]
+e2e-dev: (e2e "--project=trunk-serve")
+
+# Write the coverage of the last test run as pages, to coverage/html/index.html
+[group('test')]
+[script]
+coverage: native
+    export CARGO_TARGET_DIR={{ quote(test_target) }}
+    source <(cargo llvm-cov show-env --sh --no-cfg-coverage 2>/dev/null)
+    cargo llvm-cov report --html --output-dir coverage --ignore-filename-regex '/(frontend|shared)/'
+
+# Measure a release build under load, on SQLite and on PostgreSQL, and print a table
+[group('measure')]
+bench *ARGS: (_setup "bench")
+    cargo build --release --package docket --bin docket --example ceiling
+    scripts/with-postgres.sh --durable node scripts/bench.mjs {{ ARGS }}
+
+# Retake the pictures of the README
+[group('measure')]
+screenshots: (e2e "--project=screenshots")
+
+_setup *PARTS:
+    @scripts/setup.sh {{ PARTS }}
