@@ -1,0 +1,71 @@
+import { type Locator, type Page } from '@playwright/test';
+import { expect, test } from './support/test.ts';
+import { stranger } from './support/people.ts';
+import { TaskScreen } from './support/screen.ts';
+
+test('everything can be done with the keyboard alone', async ({ page }) => {
+  const person = stranger();
+  const tasks = new TaskScreen(page);
+  const keyboard = page.keyboard;
+  await page.goto('/signup');
+  await tabTo(page.getByRole('textbox', { name: 'Name' }));
+  await keyboard.type(person.name);
+  await tabTo(page.getByRole('textbox', { name: 'E-mail' }));
+  await keyboard.type(person.email);
+  await tabTo(page.getByLabel('Password', { exact: true }));
+  await keyboard.type(person.password);
+  await keyboard.press('Enter');
+  await expect(tasks.heading()).toBeVisible();
+
+  await tabTo(tasks.newTask());
+  await keyboard.type('Water the plants');
+  await keyboard.press('Enter');
+  await expect(tasks.newTask()).toBeFocused();
+  await keyboard.type('Post the letter');
+  await keyboard.press('Enter');
+  await tasks.shows(['Post the letter', 'Water the plants']);
+
+  await tabTo(tasks.box('Water the plants'));
+  await keyboard.press('Space');
+  await expect(tasks.box('Water the plants')).toBeChecked();
+  await expect(tasks.box('Water the plants')).toBeFocused();
+
+  await tabTo(tasks.edit('Water the plants'));
+  await keyboard.press('Enter');
+  const title = page.getByRole('textbox', { name: 'Title' });
+  await expect(title).toBeFocused();
+  await keyboard.press('ControlOrMeta+a');
+  await keyboard.type('Feed the plants');
+  await keyboard.press('Enter');
+  await expect(tasks.edit('Feed the plants')).toBeFocused();
+  await keyboard.press('Enter');
+  await expect(title).toBeFocused();
+  await keyboard.press('Escape');
+  await expect(tasks.edit('Feed the plants')).toBeFocused();
+
+  await tabTo(tasks.remove('Feed the plants'));
+  await keyboard.press('Enter');
+  await tasks.shows(['Post the letter']);
+  // The focus does not fall back to the top of the page with the button it was on.
+  expect(await page.evaluate(() => document.activeElement !== document.body)).toBe(true);
+  await tabTo(tasks.undo());
+  await keyboard.press('Enter');
+  await tasks.shows(['Post the letter', 'Feed the plants']);
+
+  await tabTo(tasks.show('Pending'));
+  await keyboard.press('Space');
+  await tasks.shows(['Post the letter']);
+  await tabTo(page.getByRole('button', { name: 'Sign out' }));
+  await keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
+});
+
+/** Presses Tab until the focus is there, round the page if need be. */
+async function tabTo(target: Locator) {
+  const page: Page = target.page();
+  for (let presses = 0; presses < 60; presses++) {
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press('Tab');
+  }
+  await expect(target).toBeFocused();
+}

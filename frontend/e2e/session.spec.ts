@@ -1,0 +1,48 @@
+import type { APIRequestContext } from '@playwright/test';
+import { expect, test } from './support/test.ts';
+import { fillSignIn, member, signIn } from './support/people.ts';
+import { TaskScreen } from './support/screen.ts';
+
+// Tokens that live for a second, so that the tests see them end.
+test.use({ settings: { ACCESS_TOKEN_TTL: '1' } });
+
+test('an expired token is renewed without the person noticing', async ({ page, request }) => {
+  const owner = await member(request);
+  const tasks = new TaskScreen(page);
+  await signIn(page, owner);
+  await expired(request, owner);
+  const renewed = page.waitForResponse((answer) => answer.url().endsWith('/api/auth/refresh'));
+  await tasks.add('Written late');
+  expect((await renewed).status()).toBe(200);
+  await expect(tasks.heading()).toBeVisible();
+  await page.waitForLoadState('networkidle');
+  await page.reload();
+  await tasks.shows(['Written late']);
+});
+
+test('a session that has ended leads to /login, and what was typed is still there after it', async ({
+  page,
+  context,
+  request,
+}) => {
+  const owner = await member(request);
+  const tasks = new TaskScreen(page);
+  await signIn(page, owner);
+  await context.clearCookies();
+  await expired(request, owner);
+  await tasks.newTask().fill('Half a thought');
+  await tasks.newTask().press('Enter');
+  await expect(page).toHaveURL(/\/login/);
+  await fillSignIn(page, owner);
+  await expect(tasks.heading()).toBeVisible();
+  await expect(tasks.box('Half a thought')).toBeVisible();
+});
+
+/** Waits until the tokens of before this moment have ended. */
+async function expired(request: APIRequestContext, person: { email: string; password: string }) {
+  const { token, user } = await (
+    await request.post('/api/auth/sign-in/email', { data: { email: person.email, password: person.password } })
+  ).json();
+  const headers = { Authorization: `Bearer ${token}` };
+  await expect.poll(async () => (await request.get(`/api/${user.id}/tasks`, { headers })).status()).toBe(401);
+}

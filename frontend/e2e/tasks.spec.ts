@@ -1,0 +1,116 @@
+import { expect, test } from './support/test.ts';
+import { addTasks, member, signIn } from './support/people.ts';
+import { TaskScreen } from './support/screen.ts';
+
+test('tasks are added, edited, completed and deleted, and a reload shows the same', async ({ page, request }) => {
+  const tasks = new TaskScreen(page);
+  await signIn(page, await member(request));
+
+  await tasks.add('Water the plants');
+  await expect(tasks.newTask()).toBeFocused();
+  await expect(tasks.newTask()).toHaveValue('');
+  await tasks.add('Post the letter');
+  await tasks.shows(['Post the letter', 'Water the plants']);
+
+  await tasks.edit('Post the letter').click();
+  await page.getByRole('textbox', { name: 'Title' }).fill('Post the parcel');
+  await page.getByRole('list').getByLabel('Description').fill('Weigh it first.');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await tasks.shows(['Post the parcel', 'Water the plants']);
+  await tasks.box('Water the plants').check();
+  await expect(tasks.show('Completed', 1)).toBeVisible();
+  await settled(page);
+
+  await page.reload();
+  await tasks.shows(['Post the parcel', 'Water the plants']);
+  await expect(page.getByText('Weigh it first.')).toBeVisible();
+  await expect(tasks.box('Water the plants')).toBeChecked();
+  await expect(tasks.box('Post the parcel')).not.toBeChecked();
+
+  await tasks.remove('Post the parcel').click();
+  await tasks.shows(['Water the plants']);
+});
+
+test('a task is added with its details', async ({ page, request }) => {
+  const tasks = new TaskScreen(page);
+  await signIn(page, await member(request));
+  await tasks.newTask().fill('Renew the passport');
+  await page.getByRole('button', { name: 'Add details' }).click();
+  await page.getByLabel('Description').fill('Two photographs.');
+  await page.getByLabel('Due date').fill('2031-03-09');
+  await page.getByRole('button', { name: 'Add task' }).click();
+  await tasks.shows(['Renew the passport']);
+  await settled(page);
+  await page.reload();
+  await expect(tasks.list()).toContainText('Two photographs.');
+  await expect(tasks.list()).toContainText('9 Mar');
+});
+
+test('editing can be given up', async ({ page, request }) => {
+  const owner = await member(request);
+  await addTasks(request, owner, [{ title: 'Water the plants' }]);
+  const tasks = new TaskScreen(page);
+  await signIn(page, owner);
+  await tasks.edit('Water the plants').click();
+  await page.getByRole('textbox', { name: 'Title' }).fill('Sell the plants');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await tasks.shows(['Water the plants']);
+});
+
+test('the list is filtered, sorted and counted', async ({ page, request }) => {
+  const owner = await member(request);
+  await addTasks(request, owner, [
+    { title: 'Beta', due_date: '2031-01-03' },
+    { title: 'alpha', completed: true },
+    { title: 'Gamma', due_date: '2031-01-02' },
+  ]);
+  const tasks = new TaskScreen(page);
+  await signIn(page, owner);
+
+  await tasks.shows(['Gamma', 'alpha', 'Beta']);
+  await expect(tasks.show('All', 3)).toHaveAttribute('aria-pressed', 'true');
+  await expect(tasks.show('Pending', 2)).toHaveAttribute('aria-pressed', 'false');
+  await tasks.show('Pending').click();
+  await tasks.shows(['Gamma', 'Beta']);
+  await tasks.box('Gamma').check();
+  await tasks.shows(['Beta']);
+  await tasks.show('Completed', 2).click();
+  await tasks.shows(['Gamma', 'alpha']);
+  await tasks.show('All').click();
+
+  await tasks.sort().selectOption('title');
+  await tasks.shows(['alpha', 'Beta', 'Gamma']);
+  await tasks.sort().selectOption('due_date');
+  await tasks.shows(['Gamma', 'Beta', 'alpha']);
+});
+
+test('a deleted task comes back with Undo', async ({ page, request }) => {
+  const owner = await member(request);
+  await addTasks(request, owner, [{ title: 'Water the plants' }, { title: 'Post the letter' }]);
+  const tasks = new TaskScreen(page);
+  await signIn(page, owner);
+  await tasks.remove('Water the plants').click();
+  await tasks.shows(['Post the letter']);
+  await tasks.undo().click();
+  await tasks.shows(['Post the letter', 'Water the plants']);
+  await settled(page);
+  await page.reload();
+  await tasks.shows(['Post the letter', 'Water the plants']);
+});
+
+test('a title that is too long or blank is explained and not added', async ({ page, request }) => {
+  const tasks = new TaskScreen(page);
+  await signIn(page, await member(request));
+  await tasks.newTask().fill('x'.repeat(201));
+  await expect(tasks.newTask()).toHaveAccessibleDescription(/201/);
+  await tasks.newTask().press('Enter');
+  await tasks.shows([]);
+  await tasks.newTask().fill('   ');
+  await tasks.newTask().press('Enter');
+  await tasks.shows([]);
+});
+
+/** Nothing is on its way to the server any more. */
+async function settled(page: import('@playwright/test').Page) {
+  await page.waitForLoadState('networkidle');
+}

@@ -1,0 +1,79 @@
+import type { Page } from '@playwright/test';
+import { expect, test } from './support/test.ts';
+import { addTasks, member, signIn } from './support/people.ts';
+import { TaskScreen } from './support/screen.ts';
+
+test('what is done without a network is kept and sent when there is one', async ({ page, context, request }) => {
+  const owner = await member(request);
+  await addTasks(request, owner, [{ title: 'Water the plants' }]);
+  const tasks = new TaskScreen(page);
+  await signIn(page, owner);
+  await tasks.shows(['Water the plants']);
+
+  await context.setOffline(true);
+  await tasks.add('Written on the train');
+  await tasks.box('Water the plants').check();
+  await expect(page.getByText('Changes are kept')).toBeVisible();
+  await page.getByRole('button', { name: 'Try now' }).click();
+  await expect(page.getByText('Changes are kept')).toBeVisible();
+
+  await context.setOffline(false);
+  await expect(page.getByText('Changes are kept')).toBeHidden();
+  await expect
+    .poll(async () => {
+      const headers = { Authorization: `Bearer ${owner.token}` };
+      const stored = await (await request.get(`/api/${owner.id}/tasks`, { headers })).json();
+      return stored.map((task: { title: string; completed: boolean }) => [task.title, task.completed]);
+    })
+    .toEqual([
+      ['Written on the train', false],
+      ['Water the plants', true],
+    ]);
+});
+
+test('a change that the server refuses is taken back and explained', async ({ page, request }) => {
+  const owner = await member(request);
+  await addTasks(request, owner, [{ title: 'Water the plants' }]);
+  const tasks = new TaskScreen(page);
+  await signIn(page, owner);
+
+  await refuse(page, 'PATCH', 422, 'The plants said no.');
+  await tasks.box('Water the plants').click();
+  await expect(page.getByText('The plants said no.')).toBeVisible();
+  await expect(tasks.box('Water the plants')).not.toBeChecked();
+
+  await refuse(page, 'POST', 422, 'There are too many tasks.');
+  await tasks.newTask().fill('One more');
+  await tasks.newTask().press('Enter');
+  await expect(page.getByText('There are too many tasks.')).toBeVisible();
+  await tasks.shows(['Water the plants']);
+
+  await refuse(page, 'PUT', 500, 'Something went wrong on our side.');
+  await tasks.edit('Water the plants').click();
+  await page.getByRole('textbox', { name: 'Title' }).fill('Sell the plants');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText('Something went wrong on our side.')).toBeVisible();
+  await tasks.shows(['Water the plants']);
+});
+
+test('a list that cannot be loaded says so and can be tried again', async ({ page, request }) => {
+  const owner = await member(request);
+  await addTasks(request, owner, [{ title: 'Water the plants' }]);
+  const tasks = new TaskScreen(page);
+  await refuse(page, 'GET', 500, 'Something went wrong on our side.');
+  await signIn(page, owner);
+  await expect(page.getByRole('alert').filter({ hasText: /\w/ })).toBeVisible();
+  await page.unrouteAll();
+  await page.getByRole('button', { name: /try/i }).click();
+  await tasks.shows(['Water the plants']);
+});
+
+/** The server answers this method on tasks with a problem. */
+async function refuse(page: Page, method: string, status: number, detail: string) {
+  await page.route(/\/api\/[^/]+\/tasks/, async (route) => {
+    if (route.request().method() !== method) return route.fallback();
+    const code = status === 422 ? 'invalid' : 'internal';
+    const problem = { type: `/docs/problems#${code}`, title: 'Refused', status, detail, code };
+    await route.fulfill({ status, contentType: 'application/problem+json', body: JSON.stringify(problem) });
+  });
+}

@@ -1,0 +1,31 @@
+import { defineConfig } from '@playwright/test';
+
+// The browser is the system's (scripts/chromium.sh finds it). Each worker starts a server of its own: e2e/support/server.ts.
+const chromium = {
+  browserName: 'chromium' as const,
+  launchOptions: {
+    executablePath: process.env.CHROMIUM,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-quic'],
+  },
+};
+const desktop = { ...chromium, viewport: { width: 1280, height: 800 } };
+const phone = { ...chromium, viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+const special = ['trunk-serve.spec.ts', 'screenshots.spec.ts'];
+
+export default defineConfig({
+  testDir: 'e2e',
+  fullyParallel: true,
+  forbidOnly: !!process.env.CI,
+  workers: 2,
+  timeout: 30_000,
+  expect: { timeout: 10_000 },
+  reporter: [['list'], ['html', { open: 'never' }]],
+  use: { trace: 'retain-on-failure', locale: 'en-GB', timezoneId: 'Europe/Berlin' },
+  projects: [
+    { name: 'desktop', use: desktop, testIgnore: special },
+    // What the size of the screen cannot change is tested once.
+    { name: 'phone', use: phone, testIgnore: [...special, 'api.spec.ts', 'weight.spec.ts', 'keyboard.spec.ts'] },
+    { name: 'trunk-serve', use: desktop, testMatch: 'trunk-serve.spec.ts' },
+    { name: 'screenshots', use: { ...desktop, deviceScaleFactor: 2 }, testMatch: 'screenshots.spec.ts' },
+  ],
+});

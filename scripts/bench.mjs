@@ -1,0 +1,122 @@
+// Measures release builds with wrk and prints a Markdown table. `just bench` runs it; the one argument is the seconds per line.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const seconds = Number(process.argv[2] ?? 10);
+const PEOPLE = 50;
+const TASKS = 20;
+const password = 'correct horse battery';
+const folder = mkdtempSync(join(tmpdir(), 'docket-bench-'));
+const targets = join(folder, 'targets');
+const servers = new Set();
+
+async function start(binary, environment) {
+  const server = spawn(binary, {
+    env: { BIND: '127.0.0.1:0', RATE_LIMIT: 'off', ACCESS_TOKEN_TTL: '86400', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  servers.add(server);
+  const url = await new Promise((resolve, reject) => {
+    let log = '';
+    const read = (chunk) => {
+      log += chunk;
+      const found = /listening on (http:\/\/[\w.:]+)/.exec(log);
+      if (found) resolve(found[1]);
+    };
+    server.stdout.on('data', read);
+    server.stderr.on('data', read);
+    server.once('error', reject);
+    server.once('exit', (code) => reject(new Error(`${binary} ended with ${code}:\n${log}`)));
+  });
+  const stop = async () => {
+    const ended = new Promise((resolve) => server.once('exit', resolve));
+    server.kill('SIGTERM');
+    await ended;
+    servers.delete(server);
+  };
+  const megabytes = () => Math.round(execFileSync('ps', ['-o', 'rss=', '-p', server.pid]) / 1024);
+  return { url, stop, megabytes };
+}
+
+async function post(url, body, token) {
+  const headers = { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) };
+  const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+  return answer.json();
+}
+
+/** People with twenty tasks each. */
+async function seed(url) {
+  const people = [];
+  for (let number = 0; number < PEOPLE; number++) {
+    const account = { name: 'Owner', email: `owner-${number}@example.com`, password };
+    const { token, user } = await post(`${url}/api/auth/sign-up/email`, account);
+    const tasks = [];
+    for (let task = 1; task <= TASKS; task++) {
+      const draft = { title: `Task ${task} of twenty`, description: 'With a line of description.', due_date: '2031-03-09' };
+      tasks.push((await post(`${url}/api/${user.id}/tasks`, draft, token)).id);
+    }
+    people.push({ path: `/api/${user.id}/tasks`, token, task: tasks[0] });
+  }
+  return people;
+}
+
+/** Runs wrk over `lines` ("path token") and returns what scripts/bench.lua reports. */
+function load(url, { method, lines, body, connections }) {
+  writeFileSync(targets, lines.join('\n') + '\n');
+  const options = ['--threads', '1', '--connections', connections, '--duration', `${seconds}s`, '--timeout', '10s'];
+  const env = { PATH: process.env.PATH, TARGETS: targets, METHOD: method, ...(body && { BODY: JSON.stringify(body) }) };
+  const output = execFileSync('wrk', [...options, '--script', 'scripts/bench.lua', url], { env, encoding: 'utf8' });
+  const result = JSON.parse(/^RESULT (.*)$/m.exec(output)[1]);
+  if (result.failed > 0) console.error(`${result.failed} requests failed: ${method} ${lines[0].split(' ')[0]}`);
+  return result;
+}
+
+function operations(people) {
+  const lines = (path) => people.map((person) => `${path(person)} ${person.token}`);
+  const signIn = { email: 'owner-0@example.com', password };
+  const one = ({ path, task }) => `${path}/${task}`;
+  return [
+    { name: `List of ${TASKS}`, method: 'GET', lines: lines(({ path }) => path), connections: 64 },
+    { name: 'Get one', method: 'GET', lines: lines(one), connections: 64 },
+    { name: 'Toggle', method: 'PATCH', lines: lines((person) => `${one(person)}/complete`), connections: 64 },
+    { name: 'Create', method: 'POST', lines: lines(({ path }) => path), body: { title: 'One more' }, connections: 64 },
+    { name: 'Sign in', method: 'POST', lines: ['/api/auth/sign-in/email'], body: signIn, connections: 4 },
+  ];
+}
+
+const ms = (value) => `${value < 10 ? value.toFixed(2) : Math.round(value)} ms`;
+
+function row(name, database, { perSecond, p50, p95, p99 }, megabytes) {
+  const cells = [name, database, Math.round(perSecond).toLocaleString('en'), ms(p50), ms(p95), ms(p99), `${megabytes} MB`];
+  console.log(`| ${cells.join(' | ')} |`);
+}
+
+async function measure(database, environment) {
+  const server = await start('target/release/docket', environment);
+  for (const operation of operations(await seed(server.url))) {
+    row(operation.name, database, load(server.url, operation), server.megabytes());
+  }
+  await server.stop();
+}
+
+try {
+  const { model } = cpus()[0];
+  console.log(`${cpus().length} cores (${model.trim()}), shared by wrk, the server and the database; ${seconds} s a line.\n`);
+  console.log('| Operation | Database | Requests/s | p50 | p95 | p99 | Memory |');
+  console.log('|---|---|--:|--:|--:|--:|--:|');
+  const ceiling = await start('target/release/examples/ceiling', {});
+  const list = { method: 'GET', lines: ['/bench/ceiling'], connections: 64 };
+  row(`Ceiling: the bytes of a list of ${TASKS} from memory`, 'none', load(ceiling.url, list), ceiling.megabytes());
+  await ceiling.stop();
+  await measure('SQLite', { DATABASE_URL: `sqlite://${join(folder, 'docket.db')}` });
+  await measure('PostgreSQL', {
+    DATABASE_URL: process.env.DOCKET_TEST_POSTGRES,
+    BETTER_AUTH_SECRET: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64'),
+  });
+} finally {
+  for (const server of servers) server.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+}
