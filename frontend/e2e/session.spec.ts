@@ -15,9 +15,9 @@ test('an expired token is renewed without the person noticing', async ({ page, r
   await tasks.add('Written late');
   expect((await renewed).status()).toBe(200);
   await expect(tasks.heading()).toBeVisible();
-  await page.waitForLoadState('networkidle');
   await page.reload();
   await tasks.shows(['Written late']);
+  await expect(tasks.heading()).toBeVisible();
 });
 
 test('a session that has ended leads to /login, and what was typed is still there after it', async ({

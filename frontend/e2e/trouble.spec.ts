@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 import { expect, test } from './support/test.ts';
-import { addTasks, member, signIn } from './support/people.ts';
+import { addTasks, member, signIn, stored } from './support/people.ts';
 import { TaskScreen } from './support/screen.ts';
 
 test('what is done without a network is kept and sent when there is one', async ({ page, context, request }) => {
@@ -20,14 +20,10 @@ test('what is done without a network is kept and sent when there is one', async 
   await context.setOffline(false);
   await expect(page.getByText('Changes are kept')).toBeHidden();
   await expect
-    .poll(async () => {
-      const headers = { Authorization: `Bearer ${owner.token}` };
-      const stored = await (await request.get(`/api/${owner.id}/tasks`, { headers })).json();
-      return stored.map((task: { title: string; completed: boolean }) => [task.title, task.completed]);
-    })
+    .poll(() => stored(request, owner))
     .toEqual([
-      ['Written on the train', false],
-      ['Water the plants', true],
+      { title: 'Written on the train', completed: false },
+      { title: 'Water the plants', completed: true },
     ]);
 });
 
@@ -47,13 +43,24 @@ test('a change that the server refuses is taken back and explained', async ({ pa
   await tasks.newTask().press('Enter');
   await expect(page.getByText('There are too many tasks.')).toBeVisible();
   await tasks.shows(['Water the plants']);
+});
+
+test('a change is kept while the server has trouble of its own', async ({ page, request }) => {
+  const owner = await member(request);
+  await addTasks(request, owner, [{ title: 'Water the plants' }]);
+  const tasks = new TaskScreen(page);
+  await signIn(page, owner);
 
   await refuse(page, 'PUT', 500, 'Something went wrong on our side.');
   await tasks.edit('Water the plants').click();
-  await page.getByRole('textbox', { name: 'Title' }).fill('Sell the plants');
+  await page.getByRole('textbox', { name: 'Title' }).fill('Feed the plants');
   await page.getByRole('button', { name: 'Save' }).click();
-  await expect(page.getByText('Something went wrong on our side.')).toBeVisible();
-  await tasks.shows(['Water the plants']);
+  await expect(page.getByText('Changes are kept')).toBeVisible();
+  await tasks.shows(['Feed the plants']);
+  await page.unrouteAll();
+  await page.getByRole('button', { name: 'Try now' }).click();
+  await expect(page.getByText('Changes are kept')).toBeHidden();
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Feed the plants', completed: false }]);
 });
 
 test('a list that cannot be loaded says so and can be tried again', async ({ page, request }) => {

@@ -42,6 +42,13 @@ export async function addTasks(request: APIRequestContext, owner: { id: string; 
   }
 }
 
+/** What the server has of somebody's tasks, newest first. */
+export async function stored(request: APIRequestContext, owner: { id: string; token: string }) {
+  const answer = await request.get(`/api/${owner.id}/tasks`, { headers: { Authorization: `Bearer ${owner.token}` } });
+  const tasks: Required<Draft>[] = await answer.json();
+  return tasks.map(({ title, completed }) => ({ title, completed }));
+}
+
 export async function signIn(page: Page, person: Person) {
   await page.goto('/login');
   await fillSignIn(page, person);
