@@ -10,7 +10,7 @@ const CLIENT = 'http://localhost:8080';
 const test = base.extend<{}, { client: void }>({
   server: [
     async ({}, use) => {
-      const server = await startServer({ BIND: '127.0.0.1:8000' });
+      const server = await startServer({ BIND: '127.0.0.1:8000', ACCESS_TOKEN_TTL: '1' });
       await use(server);
       await server.stop();
     },
@@ -30,7 +30,8 @@ const test = base.extend<{}, { client: void }>({
   baseURL: async ({ client: _ }, use) => use(CLIENT),
 });
 
-test('the client talks to the API across origins', async ({ page, server: _ }) => {
+test('the client talks to the API and renews its token across origins', async ({ page, server: _ }) => {
+  const renewed = page.waitForResponse((answer) => answer.url().endsWith('/api/auth/refresh') && answer.ok());
   const person = stranger();
   const tasks = new TaskScreen(page);
   await page.goto('/signup');
@@ -40,6 +41,7 @@ test('the client talks to the API across origins', async ({ page, server: _ }) =
   await page.getByRole('button', { name: 'Create account' }).click();
   await tasks.add('Water the plants');
   await tasks.box('Water the plants').check();
+  await renewed;
   await page.waitForFunction(() => !Object.keys(localStorage).some((key) => key.startsWith('docket.outbox.')));
   await page.reload();
   await expect(tasks.box('Water the plants')).toBeChecked();
