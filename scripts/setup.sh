@@ -19,9 +19,9 @@ install() {
         cargo binstall --no-confirm --root .tools "$crate@$version"
         return
     fi
-    # These tools wait for disks and compilers; optimising them would only make the first run longer.
-    export CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
-    export CARGO_PROFILE_RELEASE_STRIP=true
+    # Most of these wait for disks and compilers; optimising them would only make the first run longer.
+    export CARGO_PROFILE_RELEASE_OPT_LEVEL=${CARGO_PROFILE_RELEASE_OPT_LEVEL-0} CARGO_PROFILE_RELEASE_STRIP=true
+    export CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_CODEGEN_UNITS=64
     local from=(install --root .tools --version "$version" "$@" "$crate")
     # A lock file may name a crate that is no longer to be had; newer ones do as well.
     cargo "${from[@]}" --locked || cargo "${from[@]}"
@@ -42,8 +42,9 @@ package() {
 
 client_tools() {
     install trunk 0.21.14 --no-default-features
-    install wasm-bindgen-cli "$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)" \
-        --no-default-features
+    local bindgen
+    bindgen=$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 install wasm-bindgen-cli "$bindgen" --no-default-features
     local installed=frontend/node_modules/.lock-installed
     if ! cmp -s frontend/package-lock.json $installed; then
         say "Installing the client's npm packages into frontend/node_modules/ ..."
