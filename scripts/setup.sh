@@ -2,6 +2,7 @@
 # Installs what is missing for the named parts (run, test, bench) and says what it does. Quick when all is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+PATH=$PWD/.tools/bin:$PATH
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 fail() { printf '%s\n' "$*" >&2; exit 1; }
