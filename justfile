@@ -29,6 +29,7 @@ build: (_setup "run") ui
 # Install the tools that are missing (into .tools/ and node_modules/) and say what was done
 [group('use')]
 setup: (_setup "run" "test" "bench")
+    @echo "Every tool is there."
 
 # Serve the client on http://localhost:8080 and the API on http://localhost:8000, both rebuilt as you type
 [group('develop')]
