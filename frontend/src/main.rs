@@ -1,1 +1,5 @@
-fn main(){}
+//! What Trunk builds. The client itself is the library beside it.
+
+fn main() {
+    client::start();
+}

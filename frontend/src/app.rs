@@ -1,0 +1,130 @@
+//! Which page is at which path, and who may see it.
+
+use serde::{Deserialize, Serialize};
+use shared::account::User;
+use yew::prelude::*;
+use yew_router::prelude::*;
+
+use crate::components::redirect::Redirect;
+use crate::components::toast::ToastProvider;
+use crate::pages::{login::LoginPage, not_found::NotFoundPage, signup::SignupPage, tasks::TasksPage};
+use crate::session::{SessionProvider, use_current_user};
+
+/// The pages.
+#[derive(Clone, Copy, Debug, PartialEq, Routable)]
+pub enum Route {
+    #[at("/")]
+    Home,
+    #[at("/login")]
+    Login,
+    #[at("/signup")]
+    Signup,
+    #[at("/tasks")]
+    Tasks,
+    #[not_found]
+    #[at("/404")]
+    NotFound,
+}
+
+/// The query of the sign-in pages: where the person wanted to go.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Next {
+    /// A path of this site, with its query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// The whole client.
+#[component]
+pub fn App() -> Html {
+    html! {
+        <SessionProvider>
+            <ToastProvider>
+                <BrowserRouter>
+                    <Pages />
+                </BrowserRouter>
+            </ToastProvider>
+        </SessionProvider>
+    }
+}
+
+#[component]
+fn Pages() -> Html {
+    let user = use_current_user().user;
+    let location = use_location();
+    let render = move |route| match &location {
+        Some(location) => switch(route, user.as_ref(), location),
+        None => Html::default(),
+    };
+    html! { <Switch<Route> {render} /> }
+}
+
+/// The page for a route. Strangers go to the sign-in page, and from there back to where they wanted to go.
+fn switch(route: Route, user: Option<&User>, location: &Location) -> Html {
+    match (route, user) {
+        (Route::Home, _) => html! { <Redirect to={Route::Tasks} /> },
+        (Route::Tasks, Some(user)) => html! { <TasksPage key={user.id.clone()} user={user.clone()} /> },
+        (Route::Tasks, None) => {
+            let next = Next {
+                next: Some(format!("{}{}", location.path(), location.query_str())),
+            };
+            html! { <Redirect to={Route::Login} query={encode(&next)} /> }
+        }
+        (Route::Login, None) => html! { <LoginPage /> },
+        (Route::Signup, None) => html! { <SignupPage /> },
+        (Route::Login | Route::Signup, Some(_)) => {
+            let (to, query) = destination(&location.query::<Next>().unwrap_or_default());
+            html! { <Redirect {to} {query} /> }
+        }
+        (Route::NotFound, _) => html! { <NotFoundPage /> },
+    }
+}
+
+/// Where to go after signing in. Only a page of ours is ever gone to: anything else is not recognised.
+fn destination(wanted: &Next) -> (Route, String) {
+    let wanted = wanted.next.as_deref().unwrap_or_default();
+    let (path, query) = wanted.split_once('?').unwrap_or((wanted, ""));
+    match Route::recognize(path) {
+        Some(Route::Tasks) => (Route::Tasks, query.to_owned()),
+        _ => (Route::Tasks, String::new()),
+    }
+}
+
+fn encode(next: &Next) -> String {
+    use yew_router::query::ToQuery;
+    next.to_query().map(Into::into).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Next, Route, destination, encode};
+
+    fn after(next: &str) -> (Route, String) {
+        destination(&Next {
+            next: Some(next.to_owned()),
+        })
+    }
+
+    #[test]
+    fn a_person_comes_back_to_where_they_wanted_to_go() {
+        let expected = (Route::Tasks, "status=pending&sort=title".to_owned());
+        assert_eq!(after("/tasks?status=pending&sort=title"), expected);
+        assert_eq!(destination(&Next::default()), (Route::Tasks, String::new()));
+    }
+
+    #[test]
+    fn nobody_is_sent_elsewhere() {
+        let home = (Route::Tasks, String::new());
+        for next in ["//example.com/tasks", "https://example.com", "/\\example.com", "javascript:alert(1)", "", "/login"] {
+            assert_eq!(after(next), home, "{next}");
+        }
+    }
+
+    #[test]
+    fn the_wanted_path_is_one_value_of_the_query() {
+        let next = Next {
+            next: Some("/tasks?status=pending&sort=title".to_owned()),
+        };
+        assert_eq!(encode(&next), "next=%2Ftasks%3Fstatus%3Dpending%26sort%3Dtitle");
+    }
+}

@@ -1,0 +1,72 @@
+use shared::task::{Sort, Status};
+use web_sys::HtmlSelectElement;
+use yew::prelude::*;
+
+use super::icon::Icon;
+use crate::store::{Counts, View};
+
+#[derive(PartialEq, Properties)]
+pub struct ListControlsProps {
+    pub view: View,
+    pub counts: Counts,
+    pub onchange: Callback<View>,
+}
+
+/// Chooses which tasks are shown, and in which order.
+#[component]
+pub fn ListControls(props: &ListControlsProps) -> Html {
+    let view = props.view;
+    let filters = Status::ALL.iter().map(|&status| {
+        let onclick = props.onchange.reform(move |_| View { status, ..view });
+        html! {
+            <button type="button" class="segment" aria-pressed={(view.status == status).to_string()} {onclick}>
+                { status_name(status) }
+                { " " }
+                <span class="segment-count">{ props.counts.of(status) }</span>
+            </button>
+        }
+    });
+    let sorts = Sort::ALL.iter().map(|&sort| {
+        html! { <option value={sort.as_str()} selected={view.sort == sort}>{ sort_name(sort) }</option> }
+    });
+    let onchange = {
+        let onchange = props.onchange.clone();
+        move |event: Event| {
+            let sort = event
+                .target_dyn_into::<HtmlSelectElement>()
+                .and_then(|select| select.value().parse().ok());
+            if let Some(sort) = sort {
+                onchange.emit(View { sort, ..view });
+            }
+        }
+    };
+    html! {
+        <div class="controls">
+            <div class="segments" role="group" aria-label="Show">{ for filters }</div>
+            <div class="sort">
+                <label for="sort">{ "Sort by" }</label>
+                <div class="select">
+                    <select id="sort" {onchange}>{ for sorts }</select>
+                    { Icon::Chevron.draw() }
+                </div>
+            </div>
+        </div>
+    }
+}
+
+fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::All => "All",
+        Status::Pending => "Pending",
+        Status::Completed => "Completed",
+    }
+}
+
+fn sort_name(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Created => "Newest first",
+        Sort::Updated => "Last changed",
+        Sort::Title => "Title",
+        Sort::DueDate => "Due date",
+    }
+}

@@ -1,0 +1,152 @@
+use shared::problem::FieldError;
+use shared::task::{self, DESCRIPTION_MAX, Task, TaskChange};
+use yew::prelude::*;
+
+use super::field::Field;
+use crate::dom;
+use crate::draft::{self, Draft};
+
+/// From how many characters on a description is told how many are left.
+const NEARLY_FULL: usize = DESCRIPTION_MAX - 100;
+
+#[derive(PartialEq, Properties)]
+pub struct TaskEditorProps {
+    pub task: Task,
+    /// Where what is typed is kept.
+    pub draft_key: AttrValue,
+    /// The change to make, which may be empty.
+    pub onsave: Callback<TaskChange>,
+    pub oncancel: Callback<()>,
+}
+
+/// Edits a task in its place: Enter saves, Escape leaves it as it was.
+#[component]
+pub fn TaskEditor(props: &TaskEditorProps) -> Html {
+    let draft = use_state(|| draft::load(&props.draft_key).unwrap_or_else(|| Draft::of(&props.task)));
+    let insist = use_state(|| false);
+    let title = use_node_ref();
+    {
+        let title = title.clone();
+        use_effect_with((), move |()| dom::focus_node(&title));
+    }
+
+    let change = {
+        let (state, key) = (draft.setter(), props.draft_key.clone());
+        Callback::from(move |new: Draft| {
+            draft::save(&key, Some(&new));
+            state.set(new);
+        })
+    };
+    let save = {
+        let (draft, task, insist) = (draft.clone(), props.task.clone(), insist.clone());
+        let (key, onsave, title) = (props.draft_key.clone(), props.onsave.clone(), title.clone());
+        Callback::from(move |()| match draft.changes(&task) {
+            Ok(changes) => {
+                draft::save(&key, None);
+                onsave.emit(changes);
+            }
+            Err(errors) => {
+                insist.set(true);
+                if errors.iter().any(|error| error.pointer == "/title") {
+                    dom::focus_node(&title);
+                } else {
+                    dom::focus(&format!("{}-description", task.id));
+                }
+            }
+        })
+    };
+    let cancel = {
+        let (key, oncancel) = (props.draft_key.clone(), props.oncancel.clone());
+        Callback::from(move |()| {
+            draft::save(&key, None);
+            oncancel.emit(());
+        })
+    };
+    let onsubmit = {
+        let save = save.clone();
+        move |event: SubmitEvent| {
+            event.prevent_default();
+            save.emit(());
+        }
+    };
+    let onkeydown = {
+        let cancel = cancel.clone();
+        move |event: KeyboardEvent| {
+            // The keys of the editor are not the keys of the row around it.
+            event.stop_propagation();
+            // While an input method is composing, its keys are its own.
+            if event.is_composing() {
+                return;
+            }
+            match event.key().as_str() {
+                "Escape" => cancel.emit(()),
+                "Enter" if event.ctrl_key() || event.meta_key() => save.emit(()),
+                _ => {}
+            }
+        }
+    };
+    let oninput = {
+        let (draft, change) = (draft.clone(), change.clone());
+        move |title| change.emit(Draft { title, ..(*draft).clone() })
+    };
+    let errors = draft.check().err().unwrap_or_default();
+
+    html! {
+        <form class="editor" novalidate=true aria-label={format!("Edit {}", props.task.title)} {onsubmit} {onkeydown}>
+            <Field id={format!("{}-title", props.task.id)} label="Title" value={draft.title.clone()} {oninput}
+                error={error_of(&errors, "/title")} insist={*insist} autocomplete="off" input_ref={title} />
+            <DetailFields prefix={props.task.id.to_string()} draft={(*draft).clone()} {errors} onchange={change} />
+            <div class="editor-actions">
+                <button type="submit" class="button button-main">{ "Save" }</button>
+                <button type="button" class="button button-quiet" onclick={move |_| cancel.emit(())}>
+                    { "Cancel" }
+                </button>
+            </div>
+        </form>
+    }
+}
+
+#[derive(PartialEq, Properties)]
+pub struct DetailFieldsProps {
+    /// What the ids begin with.
+    pub prefix: AttrValue,
+    pub draft: Draft,
+    pub errors: Vec<FieldError>,
+    pub onchange: Callback<Draft>,
+}
+
+/// What a task may have besides its title.
+#[component]
+pub fn DetailFields(props: &DetailFieldsProps) -> Html {
+    let describe = {
+        let (draft, onchange) = (props.draft.clone(), props.onchange.clone());
+        move |description| onchange.emit(Draft { description, ..draft.clone() })
+    };
+    let schedule = {
+        let (draft, onchange) = (props.draft.clone(), props.onchange.clone());
+        move |due_date| onchange.emit(Draft { due_date, ..draft.clone() })
+    };
+    let description = &props.draft.description;
+    let error = task::description(Some(description.clone())).err().map(AttrValue::from);
+    let length = description.trim_end().chars().count();
+    let hint = (length > NEARLY_FULL)
+        .then(|| DESCRIPTION_MAX.checked_sub(length))
+        .flatten()
+        .map(|left| AttrValue::from(format!("{left} characters left")));
+    html! {
+        <div class="details">
+            <Field id={format!("{}-description", props.prefix)} label="Description" multiline=true
+                value={description.clone()} oninput={describe} {error} insist=true {hint} />
+            <Field id={format!("{}-due", props.prefix)} label="Due date" kind="date"
+                value={props.draft.due_date.clone()} oninput={schedule} error={error_of(&props.errors, "/due_date")} />
+        </div>
+    }
+}
+
+/// What is wrong with the member at `pointer`.
+pub fn error_of(errors: &[FieldError], pointer: &str) -> Option<AttrValue> {
+    errors
+        .iter()
+        .find(|error| error.pointer == pointer)
+        .map(|error| error.detail.clone().into())
+}

@@ -1,0 +1,200 @@
+use std::rc::Rc;
+
+use gloo_events::EventListener;
+use gloo_timers::callback::Timeout;
+use wasm_bindgen::JsCast;
+use yew::prelude::*;
+
+use super::icon::Icon;
+use crate::dom;
+
+/// How long a toast stays while nobody points at it, in milliseconds.
+const STAY: u32 = 6_000;
+
+/// A message that goes by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Toast {
+    pub text: AttrValue,
+    /// It tells of something that went wrong.
+    pub bad: bool,
+    /// What "Undo" does. Without it there is no such button.
+    pub undo: Option<Callback<()>>,
+    /// What to do when it goes without "Undo".
+    pub gone: Callback<()>,
+}
+
+impl Toast {
+    /// Tells of something that went wrong.
+    pub fn bad(text: impl Into<AttrValue>) -> Self {
+        Self {
+            text: text.into(),
+            bad: true,
+            undo: None,
+            gone: Callback::noop(),
+        }
+    }
+}
+
+/// Shows messages, and says things to a screen reader alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Toasts {
+    act: Callback<ToastAction>,
+}
+
+impl Toasts {
+    /// Shows a message.
+    pub fn show(&self, toast: Toast) {
+        self.act.emit(ToastAction::Show(toast));
+    }
+
+    /// Says something to a screen reader.
+    pub fn announce(&self, text: impl Into<AttrValue>) {
+        self.act.emit(ToastAction::Announce(text.into()));
+    }
+}
+
+/// How to show messages.
+#[hook]
+pub fn use_toasts() -> Toasts {
+    use_context().unwrap_or_default()
+}
+
+#[derive(Debug)]
+enum ToastAction {
+    Show(Toast),
+    Announce(AttrValue),
+    Close(usize),
+}
+
+#[derive(Clone, Default, PartialEq)]
+struct ToastList {
+    shown: Vec<(usize, Toast)>,
+    announcement: AttrValue,
+    next: usize,
+}
+
+impl Reducible for ToastList {
+    type Action = ToastAction;
+
+    fn reduce(self: Rc<Self>, action: ToastAction) -> Rc<Self> {
+        let mut list = Rc::unwrap_or_clone(self);
+        match action {
+            ToastAction::Show(toast) => {
+                if toast.undo.is_some() {
+                    // Only the latest deletion can be undone.
+                    list.shown.retain(|(_, earlier)| earlier.undo.is_none());
+                }
+                list.shown.push((list.next, toast));
+                list.next += 1;
+            }
+            ToastAction::Announce(text) => list.announcement = text,
+            ToastAction::Close(id) => list.shown.retain(|(shown, _)| *shown != id),
+        }
+        Rc::new(list)
+    }
+}
+
+#[derive(PartialEq, Properties)]
+pub struct ToastProviderProps {
+    pub children: Html,
+}
+
+/// Lets the components inside show messages.
+#[component]
+pub fn ToastProvider(props: &ToastProviderProps) -> Html {
+    let list = use_reducer_eq(ToastList::default);
+    let act = {
+        let dispatcher = list.dispatcher();
+        use_callback((), move |action, ()| dispatcher.dispatch(action))
+    };
+    let toasts = list.shown.iter().map(|(id, toast)| {
+        let id = *id;
+        let close = act.reform(move |()| ToastAction::Close(id));
+        html! { <Card key={id} toast={toast.clone()} {close} /> }
+    });
+    html! {
+        <ContextProvider<Toasts> context={Toasts { act: act.clone() }}>
+            { props.children.clone() }
+            <div class="toasts" role="status" aria-live="polite">
+                <p class="sr-only">{ &list.announcement }</p>
+                { for toasts }
+            </div>
+        </ContextProvider<Toasts>>
+    }
+}
+
+#[derive(PartialEq, Properties)]
+struct CardProps {
+    toast: Toast,
+    close: Callback<()>,
+}
+
+#[component]
+fn Card(props: &CardProps) -> Html {
+    let pointed = use_state_eq(|| false);
+    let focused = use_state_eq(|| false);
+
+    let leave = {
+        let (gone, close) = (props.toast.gone.clone(), props.close.clone());
+        Callback::from(move |()| {
+            gone.emit(());
+            close.emit(());
+        })
+    };
+    let undo = props.toast.undo.clone().map(|undo| {
+        let close = props.close.clone();
+        Callback::from(move |()| {
+            undo.emit(());
+            close.emit(());
+        })
+    });
+    {
+        // A message that somebody looks at does not go.
+        let leave = leave.clone();
+        use_effect_with(*pointed || *focused, move |stays| {
+            let timer = (!stays).then(|| Timeout::new(STAY, move || leave.emit(())));
+            move || drop(timer)
+        });
+    }
+    {
+        // The usual keys, because the button may be many tab stops away.
+        let undo = undo.clone();
+        use_effect_with((), move |()| {
+            let listener = undo.zip(dom::document()).map(|(undo, document)| {
+                EventListener::new(&document, "keydown", move |event| {
+                    let Some(key) = event.dyn_ref::<KeyboardEvent>() else {
+                        return;
+                    };
+                    let typing = event.target().is_some_and(|target| dom::takes_text(&target));
+                    if key.key() == "z" && (key.ctrl_key() || key.meta_key()) && !typing {
+                        undo.emit(());
+                    }
+                })
+            });
+            move || drop(listener)
+        });
+    }
+
+    let set = |state: &UseStateHandle<bool>, value: bool| {
+        let state = state.setter();
+        move || state.set(value)
+    };
+    let (enter, exit) = (set(&pointed, true), set(&pointed, false));
+    let (focus, blur) = (set(&focused, true), set(&focused, false));
+    html! {
+        <div class={classes!("toast", props.toast.bad.then_some("toast-bad"))}
+            onmouseenter={move |_| enter()} onmouseleave={move |_| exit()}
+            onfocusin={move |_| focus()} onfocusout={move |_| blur()}>
+            <p>{ &props.toast.text }</p>
+            if let Some(undo) = undo {
+                <button type="button" class="toast-action" aria-keyshortcuts="Control+Z Meta+Z"
+                    onclick={move |_| undo.emit(())}>
+                    { "Undo" }
+                </button>
+            }
+            <button type="button" class="toast-close" aria-label="Dismiss" onclick={move |_| leave.emit(())}>
+                { Icon::Cross.draw() }
+            </button>
+        </div>
+    }
+}

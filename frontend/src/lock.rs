@@ -1,0 +1,50 @@
+//! One tab at a time, through the browser's Web Locks.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Function, Promise, Reflect};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
+
+/// Does `work` while no other tab does work of the same name. A browser without locks (an insecure origin) just does it.
+pub async fn exclusive<T: 'static>(name: &str, work: impl Future<Output = T> + 'static) -> T {
+    let Some((locks, request)) = lock_manager() else {
+        return work.await;
+    };
+    let work = Rc::new(RefCell::new(Some(work)));
+    let result = Rc::new(RefCell::new(None));
+    let granted = {
+        let (work, result) = (work.clone(), result.clone());
+        Closure::once(move |_lock: JsValue| -> Promise {
+            let work = work.borrow_mut().take();
+            future_to_promise(async move {
+                if let Some(work) = work {
+                    let value = work.await;
+                    *result.borrow_mut() = Some(value);
+                }
+                Ok(JsValue::UNDEFINED)
+            })
+        })
+    };
+    if let Ok(promise) = request.call2(&locks, &name.into(), granted.as_ref()) {
+        // What the lock returns is of no interest; it is the work that counts.
+        let _ = JsFuture::from(Promise::from(promise)).await;
+    }
+    let done = result.borrow_mut().take();
+    let left = work.borrow_mut().take();
+    match (done, left) {
+        (Some(value), _) => value,
+        // The browser refused the lock: the work has not begun.
+        (None, Some(work)) => work.await,
+        // The work began and cannot have ended without a result.
+        (None, None) => std::future::pending().await,
+    }
+}
+
+fn lock_manager() -> Option<(JsValue, Function)> {
+    let navigator = web_sys::window()?.navigator();
+    let locks = Reflect::get(&navigator, &"locks".into()).ok()?;
+    let request = Reflect::get(&locks, &"request".into()).ok()?;
+    Some((locks, request.dyn_into().ok()?))
+}

@@ -1,0 +1,274 @@
+use std::collections::BTreeSet;
+
+use chrono::{NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use shared::account::User;
+use shared::task::{NewTask, Status, Task};
+use uuid::Uuid;
+use wasm_bindgen_futures::spawn_local;
+use yew::prelude::*;
+use yew_router::prelude::*;
+
+use crate::app::Route;
+use crate::components::add_task::{self, AddTask};
+use crate::components::empty_state::EmptyState;
+use crate::components::icon::Icon;
+use crate::components::list_controls::ListControls;
+use crate::components::page::Page;
+use crate::components::skeleton::Skeleton;
+use crate::components::task_list::TaskList;
+use crate::components::task_row::{TaskAction, checkbox_id};
+use crate::components::toast::{Toast, use_toasts};
+use crate::components::trouble_banner::TroubleBanner;
+use crate::draft::{self, Draft};
+use crate::session::{End, use_current_user};
+use crate::store::{Counts, Op, View};
+use crate::sync::{News, TaskSync};
+use crate::{api, dates, dom};
+
+/// The filter and the order as they stand in the address.
+#[derive(Clone, Default, Deserialize, Serialize)]
+struct Query {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sort: Option<String>,
+}
+
+impl Query {
+    fn of(view: View) -> Self {
+        let word = |word: &str, default: &str| (word != default).then(|| word.to_owned());
+        let default = View::default();
+        Self {
+            status: word(view.status.as_str(), default.status.as_str()),
+            sort: word(view.sort.as_str(), default.sort.as_str()),
+        }
+    }
+
+    /// A word that means nothing is passed over.
+    fn view(&self) -> View {
+        let Self { status, sort } = self;
+        View {
+            status: status.as_deref().and_then(|word| word.parse().ok()).unwrap_or_default(),
+            sort: sort.as_deref().and_then(|word| word.parse().ok()).unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(PartialEq, Properties)]
+pub struct TasksPageProps {
+    pub user: User,
+}
+
+/// The tasks of a person.
+#[component]
+pub fn TasksPage(props: &TasksPageProps) -> Html {
+    let user = &props.user;
+    let toasts = use_toasts();
+    let end = use_current_user().end;
+    let again = use_state(|| None::<Draft>);
+    let sync = use_task_sync(&user.id, again.setter());
+    let (view, show) = use_view();
+
+    let shown = sync.read(|state| state.show(view));
+    let counts = sync.read(|state| state.counts());
+    let trouble = sync.read(|state| state.trouble().map(ToOwned::to_owned));
+    let loaded = sync.read(|state| state.is_loaded());
+    let waiting = waiting(&sync);
+    let today = dates::today();
+
+    let onadd = {
+        let (sync, toasts) = (sync.clone(), toasts.clone());
+        move |new: NewTask| {
+            toasts.announce(format!("Added: {}", new.title));
+            let (id, at) = (Uuid::now_v7(), Utc::now());
+            sync.queue(Op::Create { id, new, at });
+        }
+    };
+    let onview = {
+        let (sync, toasts) = (sync.clone(), toasts.clone());
+        Callback::from(move |view: View| {
+            let count = sync.read(|state| state.show(view).len());
+            toasts.announce(if count == 1 { "1 task shown".to_owned() } else { format!("{count} tasks shown") });
+            show.emit(view);
+        })
+    };
+    let onaction = {
+        let (sync, toasts, shown) = (sync.clone(), toasts.clone(), shown.clone());
+        Callback::from(move |(task, action): (Task, TaskAction)| {
+            let id = task.id;
+            match action {
+                TaskAction::Change(change) => sync.queue(Op::Change { id, change }),
+                TaskAction::Complete(completed) => {
+                    if !view.status.shows(&Task { completed, ..task.clone() }) {
+                        focus_neighbour(&shown, id);
+                    }
+                    sync.queue(Op::Complete { id, completed });
+                }
+                TaskAction::Delete => {
+                    focus_neighbour(&shown, id);
+                    let entry = sync.hold(Op::Delete { id });
+                    let (undo, gone) = (sync.clone(), sync.clone());
+                    toasts.show(Toast {
+                        text: format!("Deleted “{}”", task.title).into(),
+                        bad: false,
+                        undo: Some(Callback::from(move |()| {
+                            undo.undo(entry);
+                            dom::focus_soon(checkbox_id(&task));
+                        })),
+                        gone: Callback::from(move |()| gone.release(entry)),
+                    });
+                }
+            }
+        })
+    };
+    let retry = {
+        let sync = sync.clone();
+        Callback::from(move |()| sync.wake())
+    };
+    let sign_out = {
+        let sync = sync.clone();
+        move |_| {
+            let (sync, end) = (sync.clone(), end.clone());
+            spawn_local(async move {
+                sync.flush().await;
+                // Whether or not the server hears of it, this browser forgets the session.
+                let _ = api::sign_out().await;
+                end.emit(End::SignedOut);
+            });
+        }
+    };
+
+    let actions = html! {
+        <div class="bar-actions">
+            <p class="bar-name"><span class="sr-only">{ "Signed in as " }</span>{ &user.name }</p>
+            <button type="button" class="button button-quiet" onclick={sign_out}>{ "Sign out" }</button>
+        </div>
+    };
+    let known = loaded || counts != Counts::default();
+    let list = if !shown.is_empty() {
+        html! { <TaskList tasks={shown} {today} {waiting} {onaction} /> }
+    } else if let Some(why) = trouble.clone().filter(|_| !loaded) {
+        html! {
+            <EmptyState icon={Icon::Cloud} title="Your tasks could not be fetched" text={why}>
+                <button type="button" class="button button-main" onclick={retry.reform(|_| ())}>{ "Try again" }</button>
+            </EmptyState>
+        }
+    } else if !loaded {
+        html! { <Skeleton /> }
+    } else {
+        empty(counts, view)
+    };
+    html! {
+        <Page title="Tasks" subtitle={summary(&sync, counts, loaded, today)} {actions}>
+            if let Some(why) = trouble.filter(|_| known) {
+                <TroubleBanner {why} onretry={retry} />
+            }
+            <AddTask draft_key={draft::new_task_key(&user.id)} again={(*again).clone()} {onadd} />
+            <section class="tasks" aria-label="Your tasks">
+                <ListControls {view} {counts} onchange={onview} />
+                { list }
+            </section>
+        </Page>
+    }
+}
+
+/// The tasks of `user_id`, for as long as the page is shown.
+#[hook]
+fn use_task_sync(user_id: &str, again: UseStateSetter<Option<Draft>>) -> TaskSync {
+    let update = use_force_update();
+    let toasts = use_toasts();
+    let end = use_current_user().end;
+    let sync = use_memo(user_id.to_owned(), move |user_id| {
+        let hear = move |news| match news {
+            News::Changed => update.force_update(),
+            News::SessionEnded => end.emit(End::Expired),
+            News::Refused(op, failure) => {
+                toasts.show(Toast::bad(refusal(&op, &failure.message())));
+                if let Op::Create { new, .. } = op {
+                    again.set(Some(Draft::again(&new)));
+                }
+            }
+        };
+        TaskSync::new(user_id, Callback::from(hear))
+    });
+    use_effect_with(sync.clone(), |sync| {
+        sync.start();
+        let sync = sync.clone();
+        move || sync.stop()
+    });
+    (*sync).clone()
+}
+
+/// The filter and the order, which are kept in the address so that "back" and a bookmark find them.
+#[hook]
+fn use_view() -> (View, Callback<View>) {
+    let view = use_location()
+        .and_then(|location| location.query::<Query>().ok())
+        .unwrap_or_default()
+        .view();
+    let navigator = use_navigator();
+    let show = Callback::from(move |view| {
+        if let Some(navigator) = &navigator {
+            // Two plain words always make a query.
+            let _ = navigator.replace_with_query(&Route::Tasks, Query::of(view));
+        }
+    });
+    (view, show)
+}
+
+/// What was refused and why, for a person.
+fn refusal(op: &Op, why: &str) -> String {
+    match op {
+        Op::Create { new, .. } => format!("“{}” was not added. {why}", new.title),
+        Op::Change { .. } | Op::Complete { .. } => format!("Your change was taken back. {why}"),
+        Op::Delete { .. } => format!("The task was not deleted. {why}"),
+    }
+}
+
+/// The tasks of which a change cannot be sent now.
+fn waiting(sync: &TaskSync) -> BTreeSet<Uuid> {
+    sync.read(|state| match state.trouble() {
+        Some(_) => state.outbox().values().map(|entry| entry.op.task_id()).collect(),
+        None => BTreeSet::new(),
+    })
+}
+
+/// What a person wants to know first.
+fn summary(sync: &TaskSync, counts: Counts, loaded: bool, today: NaiveDate) -> Html {
+    let day = dates::plain(today, today);
+    if !loaded {
+        return html! { <p>{ day }</p> };
+    }
+    let overdue = sync.read(|state| {
+        let late = |task: &&Task| !task.completed && task.due_date.is_some_and(|due| due < today);
+        state.tasks().values().filter(late).count()
+    });
+    html! {
+        <p>
+            { format!("{day} · {} to do", counts.pending) }
+            if overdue > 0 {
+                { " · " }<span class="late">{ format!("{overdue} overdue") }</span>
+            }
+        </p>
+    }
+}
+
+/// What stands where no task is.
+fn empty(counts: Counts, view: View) -> Html {
+    let (icon, title, text) = match view.status {
+        _ if counts == Counts::default() => {
+            (Icon::Inbox, "No tasks yet", "Type the first one above and press Enter.")
+        }
+        Status::Completed => (Icon::Inbox, "Nothing completed yet", "What you tick off is kept here."),
+        Status::Pending | Status::All => (Icon::Check, "All done", "Nothing is left to do. Well done."),
+    };
+    html! { <EmptyState {icon} {title} {text} /> }
+}
+
+/// Moves the focus from a row that is about to go to the next one.
+fn focus_neighbour(shown: &[Task], id: Uuid) {
+    let place = shown.iter().position(|task| task.id == id);
+    let neighbour = place.and_then(|place| shown.get(place + 1).or_else(|| shown.get(place.checked_sub(1)?)));
+    dom::focus_soon(neighbour.map_or_else(|| add_task::INPUT.to_owned(), checkbox_id));
+}

@@ -1,0 +1,315 @@
+#![allow(clippy::unwrap_used)]
+
+use chrono::{DateTime, NaiveDate, Utc};
+use shared::task::{NewTask, Sort, Status, Task, TaskChange};
+use uuid::Uuid;
+
+use super::{Action, Counts, Entry, Op, Outbox, State, View};
+
+const USER: &str = "owner";
+
+fn time(second: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(second, 0).unwrap()
+}
+
+fn task(number: u128, title: &str) -> Task {
+    let at = time(i64::try_from(number).unwrap());
+    Task {
+        id: Uuid::from_u128(number),
+        user_id: USER.to_owned(),
+        title: title.to_owned(),
+        description: None,
+        completed: false,
+        due_date: None,
+        created_at: at,
+        updated_at: at,
+        revision: i64::try_from(number).unwrap(),
+    }
+}
+
+fn create(number: u128, title: &str) -> Op {
+    Op::Create {
+        id: Uuid::from_u128(number),
+        new: NewTask {
+            title: title.to_owned(),
+            ..NewTask::default()
+        },
+        at: time(i64::try_from(number).unwrap()),
+    }
+}
+
+fn rename(number: u128, title: &str) -> Op {
+    Op::Change {
+        id: Uuid::from_u128(number),
+        change: TaskChange {
+            title: Some(title.to_owned()),
+            ..TaskChange::default()
+        },
+    }
+}
+
+fn complete(number: u128) -> Op {
+    Op::Complete {
+        id: Uuid::from_u128(number),
+        completed: true,
+    }
+}
+
+fn delete(number: u128) -> Op {
+    Op::Delete {
+        id: Uuid::from_u128(number),
+    }
+}
+
+fn loaded(tasks: &[Task]) -> State {
+    let mut state = State::new(USER, Outbox::new());
+    state.reduce(Action::Load(tasks.to_vec()));
+    state
+}
+
+/// Queues `op` and tells the id of its entry.
+fn queue(state: &mut State, op: Op) -> Uuid {
+    let entry = Entry::new(op);
+    let id = entry.id;
+    state.reduce(Action::Queue(entry));
+    id
+}
+
+fn hold(state: &mut State, op: Op) -> Uuid {
+    let entry = Entry::held(op);
+    let id = entry.id;
+    state.reduce(Action::Queue(entry));
+    id
+}
+
+fn titles(state: &State) -> Vec<String> {
+    state
+        .show(View::default())
+        .into_iter()
+        .map(|task| task.title)
+        .collect()
+}
+
+#[test]
+fn a_change_shows_at_once() {
+    let mut state = loaded(&[task(1, "Buy milk"), task(2, "Call home")]);
+    queue(&mut state, create(3, "Water the plants"));
+    queue(&mut state, rename(1, "Buy oat milk"));
+    queue(&mut state, delete(2));
+    queue(&mut state, complete(3));
+
+    assert_eq!(titles(&state), ["Water the plants", "Buy oat milk"]);
+    assert_eq!(
+        state.counts(),
+        Counts {
+            pending: 1,
+            completed: 1
+        }
+    );
+}
+
+#[test]
+fn a_refused_change_is_taken_back() {
+    let before = loaded(&[task(1, "Buy milk")]);
+    for op in [rename(1, "Buy oat milk"), complete(1), delete(1), create(2, "New")] {
+        let mut state = before.clone();
+        let entry = queue(&mut state, op);
+        assert_ne!(state.tasks(), before.tasks());
+        state.reduce(Action::Refuse { entry, gone: false });
+        assert_eq!(state, before);
+    }
+}
+
+#[test]
+fn a_refusal_takes_back_only_its_own_change() {
+    let mut state = loaded(&[task(1, "Buy milk")]);
+    let refused = queue(&mut state, rename(1, "Buy oat milk"));
+    queue(&mut state, complete(1));
+    state.reduce(Action::Refuse {
+        entry: refused,
+        gone: false,
+    });
+
+    let shown = state.show(View::default());
+    assert_eq!(shown[0].title, "Buy milk");
+    assert!(shown[0].completed);
+}
+
+#[test]
+fn what_follows_a_refused_create_goes_with_it() {
+    let mut state = loaded(&[task(1, "Buy milk")]);
+    let refused = queue(&mut state, create(2, "New"));
+    queue(&mut state, complete(2));
+    queue(&mut state, complete(1));
+    state.reduce(Action::Refuse {
+        entry: refused,
+        gone: false,
+    });
+
+    assert_eq!(titles(&state), ["Buy milk"]);
+    assert_eq!(state.outbox().len(), 1);
+}
+
+#[test]
+fn a_task_deleted_elsewhere_disappears() {
+    let mut state = loaded(&[task(1, "Buy milk"), task(2, "Call home")]);
+    let entry = queue(&mut state, complete(1));
+    queue(&mut state, rename(1, "Buy oat milk"));
+    state.reduce(Action::Refuse { entry, gone: true });
+
+    assert_eq!(titles(&state), ["Call home"]);
+    assert!(state.outbox().is_empty());
+}
+
+#[test]
+fn a_confirmed_change_becomes_the_servers() {
+    let mut state = loaded(&[]);
+    let entry = queue(&mut state, create(1, "Buy milk"));
+    state.reduce(Action::Confirm {
+        entry,
+        task: Some(task(1, "Buy milk")),
+    });
+    assert_eq!(state, loaded(&[task(1, "Buy milk")]));
+
+    let entry = queue(&mut state, delete(1));
+    state.reduce(Action::Confirm { entry, task: None });
+    assert_eq!(state, loaded(&[]));
+}
+
+#[test]
+fn entries_are_sent_in_the_order_they_were_made() {
+    let mut state = loaded(&[]);
+    let made: Vec<Uuid> = (1..=50)
+        .map(|number| queue(&mut state, create(number, "One of many")))
+        .collect();
+    for expected in made {
+        let next = state.next_entry().unwrap().clone();
+        assert_eq!(next.id, expected);
+        state.reduce(Action::Confirm {
+            entry: next.id,
+            task: None,
+        });
+    }
+    assert_eq!(state.next_entry(), None);
+}
+
+#[test]
+fn a_held_deletion_waits_and_can_be_undone() {
+    let before = loaded(&[task(1, "Buy milk")]);
+    let mut state = before.clone();
+    let entry = hold(&mut state, delete(1));
+    assert!(titles(&state).is_empty());
+    assert_eq!(state.next_entry(), None);
+
+    state.reduce(Action::Withdraw(entry));
+    assert_eq!(state, before);
+}
+
+#[test]
+fn a_held_deletion_does_not_stop_other_changes() {
+    let mut state = loaded(&[task(1, "Buy milk"), task(2, "Call home")]);
+    let held = hold(&mut state, delete(1));
+    let other = queue(&mut state, complete(2));
+    assert_eq!(state.next_entry().unwrap().id, other);
+
+    state.reduce(Action::Release(held));
+    assert_eq!(state.next_entry().unwrap().id, held);
+}
+
+#[test]
+fn the_next_deletion_releases_the_one_before() {
+    let mut state = loaded(&[task(1, "Buy milk"), task(2, "Call home")]);
+    let first = hold(&mut state, delete(1));
+    let second = hold(&mut state, delete(2));
+    assert_eq!(state.next_entry().unwrap().id, first);
+    assert!(state.outbox()[&second].held);
+}
+
+#[test]
+fn trouble_keeps_everything_until_the_server_answers() {
+    let mut state = loaded(&[task(1, "Buy milk")]);
+    let entry = queue(&mut state, rename(1, "Buy oat milk"));
+    state.reduce(Action::Lose("Offline.".to_owned()));
+    assert_eq!(state.trouble(), Some("Offline."));
+    assert_eq!(titles(&state), ["Buy oat milk"]);
+    assert_eq!(state.next_entry().unwrap().id, entry);
+
+    state.reduce(Action::Confirm {
+        entry,
+        task: Some(task(1, "Buy oat milk")),
+    });
+    assert_eq!(state.trouble(), None);
+}
+
+#[test]
+fn a_reload_of_the_list_keeps_what_is_not_confirmed() {
+    let mut state = loaded(&[task(1, "Buy milk")]);
+    queue(&mut state, create(3, "Water the plants"));
+    state.reduce(Action::Load(vec![task(1, "Buy milk"), task(2, "Call home")]));
+    assert_eq!(titles(&state), ["Water the plants", "Call home", "Buy milk"]);
+}
+
+#[test]
+fn an_answer_that_overtakes_the_confirmation_does_no_harm() {
+    let mut state = loaded(&[]);
+    queue(&mut state, create(1, "Buy milk"));
+    state.reduce(Action::Load(vec![task(1, "Buy milk")]));
+    assert_eq!(titles(&state), ["Buy milk"]);
+}
+
+#[test]
+fn the_outbox_survives_storage() {
+    let mut state = loaded(&[]);
+    let clear = TaskChange {
+        title: None,
+        description: Some(None),
+        due_date: Some(None),
+    };
+    queue(&mut state, create(1, "Buy \u{1f95b} \"milk\""));
+    queue(
+        &mut state,
+        Op::Change {
+            id: Uuid::from_u128(1),
+            change: clear,
+        },
+    );
+    queue(&mut state, complete(1));
+    hold(&mut state, delete(1));
+
+    let stored: Vec<String> = state
+        .outbox()
+        .values()
+        .map(|entry| serde_json::to_string(entry).unwrap())
+        .collect();
+    let read: Outbox = stored
+        .iter()
+        .map(|text| serde_json::from_str(text).unwrap())
+        .map(|entry: Entry| (entry.id, entry))
+        .collect();
+    assert_eq!(&read, state.outbox());
+}
+
+#[test]
+fn the_view_filters_and_sorts_as_the_server_does() {
+    let mut done = task(1, "apples");
+    done.completed = true;
+    let mut due = task(2, "Bread");
+    due.due_date = NaiveDate::from_ymd_opt(2030, 1, 1);
+    let late = task(3, "Cheese");
+    let mut state = loaded(&[done, due, late]);
+    queue(&mut state, rename(1, "Apples"));
+
+    let show = |status, sort| -> Vec<String> {
+        let tasks = state.show(View { status, sort });
+        tasks.into_iter().map(|task| task.title).collect()
+    };
+    assert_eq!(show(Status::All, Sort::Created), ["Cheese", "Bread", "Apples"]);
+    assert_eq!(show(Status::All, Sort::Updated), ["Apples", "Cheese", "Bread"]);
+    assert_eq!(show(Status::All, Sort::Title), ["Apples", "Bread", "Cheese"]);
+    assert_eq!(show(Status::All, Sort::DueDate), ["Bread", "Apples", "Cheese"]);
+    assert_eq!(show(Status::Pending, Sort::Created), ["Cheese", "Bread"]);
+    assert_eq!(show(Status::Completed, Sort::Created), ["Apples"]);
+    for status in Status::ALL {
+        assert_eq!(state.counts().of(*status), show(*status, Sort::Created).len());
+    }
+}

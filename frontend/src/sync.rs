@@ -1,0 +1,325 @@
+//! Carries the outbox to the server and the list back, one request at a time.
+//!
+//! The outbox is in the browser's local storage, one key per entry: a reload or a closed tab loses nothing, and every tab
+//! shows the same. A lock keeps two tabs from sending the same entry.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use gloo_events::EventListener;
+use gloo_timers::callback::Timeout;
+use uuid::Uuid;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{StorageEvent, VisibilityState};
+use yew::Callback;
+
+use crate::api::{self, Failure};
+use crate::storage::Area;
+use crate::store::{Action, Entry, Op, Outbox, State};
+use crate::{dom, lock};
+
+/// The longest pause between two attempts, in seconds.
+const LONGEST_PAUSE: u32 = 60;
+
+/// What the page has to know.
+#[derive(Clone, PartialEq)]
+pub enum News {
+    /// The state changed.
+    Changed,
+    /// The server refused something, which is taken back.
+    Refused(Op, Failure),
+    /// Nobody is signed in any more.
+    SessionEnded,
+}
+
+/// The tasks of one person, kept in step with the server.
+#[derive(Clone)]
+pub struct TaskSync(Rc<Inner>);
+
+struct Inner {
+    user_id: String,
+    state: RefCell<State>,
+    news: Callback<News>,
+    /// Entries that the browser could not keep; this tab alone knows them.
+    unkept: RefCell<BTreeSet<Uuid>>,
+    /// The list may have changed on the server.
+    stale: Cell<bool>,
+    running: Cell<bool>,
+    stopped: Cell<bool>,
+    attempts: Cell<u32>,
+    timer: RefCell<Option<Timeout>>,
+    listeners: RefCell<Vec<EventListener>>,
+}
+
+impl PartialEq for TaskSync {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl TaskSync {
+    /// Picks up what was left in the outbox of `user_id`.
+    pub fn new(user_id: &str, news: Callback<News>) -> Self {
+        let outbox: Outbox = Area::Local
+            .all::<Entry>(&prefix(user_id))
+            .into_iter()
+            // The chance to undo ended with the page that offered it.
+            .map(|entry| (entry.id, Entry { held: false, ..entry }))
+            .collect();
+        Self(Rc::new(Inner {
+            user_id: user_id.to_owned(),
+            state: RefCell::new(State::new(user_id, outbox)),
+            news,
+            unkept: RefCell::default(),
+            stale: Cell::new(true),
+            running: Cell::new(false),
+            stopped: Cell::new(false),
+            attempts: Cell::new(0),
+            timer: RefCell::default(),
+            listeners: RefCell::default(),
+        }))
+    }
+
+    /// Begins: fetches the list, and listens to the browser.
+    pub fn start(&self) {
+        let mut listeners = Vec::new();
+        if let Some(window) = web_sys::window() {
+            let mut listen = |event: &'static str, react: fn(&Self, &web_sys::Event)| {
+                let sync = self.clone();
+                listeners.push(EventListener::new(&window, event, move |event| react(&sync, event)));
+            };
+            listen("online", |sync, _| sync.wake());
+            listen("focus", |sync, _| sync.refresh());
+            listen("pagehide", |sync, _| sync.release_all());
+            listen("storage", |sync, event| {
+                if let Some(event) = event.dyn_ref() {
+                    sync.hear(event);
+                }
+            });
+        }
+        if let Some(document) = dom::document() {
+            let sync = self.clone();
+            listeners.push(EventListener::new(&document, "visibilitychange", move |_| {
+                if dom::document().is_some_and(|page| page.visibility_state() == VisibilityState::Visible) {
+                    sync.refresh();
+                }
+            }));
+        }
+        *self.0.listeners.borrow_mut() = listeners;
+        self.wake();
+    }
+
+    /// Ends. What is not sent stays in the outbox.
+    pub fn stop(&self) {
+        self.release_all();
+        self.0.stopped.set(true);
+        self.0.timer.take();
+        self.0.listeners.take();
+    }
+
+    /// Looks at the state.
+    pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.0.state.borrow())
+    }
+
+    /// Shows a change at once, and sends it when it can.
+    pub fn queue(&self, op: Op) {
+        self.dispatch(Action::Queue(Entry::new(op)));
+        self.wake();
+    }
+
+    /// Shows a change at once, and sends it when it is released. Tells the id of its entry.
+    pub fn hold(&self, op: Op) -> Uuid {
+        let entry = Entry::held(op);
+        let id = entry.id;
+        self.dispatch(Action::Queue(entry));
+        // It released the one before.
+        self.wake();
+        id
+    }
+
+    /// Sends a held change.
+    pub fn release(&self, entry: Uuid) {
+        self.dispatch(Action::Release(entry));
+        self.wake();
+    }
+
+    /// Takes back a held change.
+    pub fn undo(&self, entry: Uuid) {
+        if self.read(|state| state.outbox().get(&entry).is_some_and(|entry| entry.held)) {
+            self.dispatch(Action::Withdraw(entry));
+        }
+    }
+
+    /// Fetches the list again.
+    pub fn refresh(&self) {
+        self.0.stale.set(true);
+        self.wake();
+    }
+
+    /// Goes to work unless it is at work already.
+    pub fn wake(&self) {
+        if self.0.stopped.get() || self.0.running.replace(true) {
+            return;
+        }
+        self.0.timer.take();
+        let sync = self.clone();
+        spawn_local(async move {
+            let result = sync.work().await;
+            sync.0.running.set(false);
+            if let Err(failure) = result {
+                sync.give_up(failure);
+            }
+        });
+    }
+
+    /// Sends what waits now, as far as that is possible, because the person is leaving.
+    pub async fn flush(&self) {
+        self.release_all();
+        if !self.0.running.replace(true) {
+            // What cannot be sent waits in the outbox for the next time.
+            let _ = self.work().await;
+            self.0.running.set(false);
+        }
+    }
+
+    /// Sends what waits and fetches what is stale, until nothing is left to do.
+    async fn work(&self) -> Result<(), Failure> {
+        while !self.0.stopped.get() {
+            let (loaded, next) = self.read(|state| (state.is_loaded(), state.next_entry().cloned()));
+            match next {
+                Some(entry) if loaded => self.send(entry).await?,
+                _ if self.0.stale.get() => self.load().await?,
+                _ => return Ok(()),
+            }
+            self.0.attempts.set(0);
+        }
+        Ok(())
+    }
+
+    async fn load(&self) -> Result<(), Failure> {
+        let tasks = api::tasks(&self.0.user_id).await?;
+        self.0.stale.set(false);
+        self.dispatch(Action::Load(tasks));
+        Ok(())
+    }
+
+    async fn send(&self, entry: Entry) -> Result<(), Failure> {
+        let attempt = {
+            let (sync, entry) = (self.clone(), entry.clone());
+            async move {
+                let known = sync.0.unkept.borrow().contains(&entry.id);
+                if !known && !Area::Local.has(&key(&sync.0.user_id, entry.id)) {
+                    return None;
+                }
+                Some(api::send(&sync.0.user_id, &entry.op).await)
+            }
+        };
+        match lock::exclusive("docket.outbox", attempt).await {
+            // Another tab has sent it: the list will tell.
+            None => {
+                self.load().await?;
+                self.dispatch(Action::Withdraw(entry.id));
+            }
+            Some(Ok(task)) => {
+                let entry = entry.id;
+                self.dispatch(Action::Confirm { entry, task });
+            }
+            Some(Err(Failure::Refused(problem))) => self.refused(entry, Failure::Refused(problem)),
+            Some(Err(failure)) => return Err(failure),
+        }
+        Ok(())
+    }
+
+    fn refused(&self, entry: Entry, failure: Failure) {
+        let gone = matches!(&failure, Failure::Refused(problem) if problem.status == 404 || problem.code == "deleted");
+        self.dispatch(Action::Refuse { entry: entry.id, gone });
+        // To delete what is deleted already is to succeed.
+        if !(gone && matches!(entry.op, Op::Delete { .. })) {
+            self.0.news.emit(News::Refused(entry.op, failure));
+        }
+    }
+
+    /// Tries again later, or ends.
+    fn give_up(&self, failure: Failure) {
+        let why = match &failure {
+            Failure::SessionEnded => {
+                self.0.news.emit(News::SessionEnded);
+                return;
+            }
+            Failure::Unreachable => "Offline.".to_owned(),
+            Failure::Busy(problem, _) | Failure::Refused(problem) => problem.detail.clone(),
+        };
+        let attempts = self.0.attempts.get();
+        self.0.attempts.set(attempts.saturating_add(1));
+        let pause = match failure {
+            Failure::Busy(_, Some(seconds)) => seconds.max(1),
+            _ => 2_u32.saturating_pow(attempts + 1),
+        };
+        self.dispatch(Action::Lose(why));
+        if !self.0.stopped.get() {
+            let sync = self.clone();
+            let timer = Timeout::new(pause.min(LONGEST_PAUSE) * 1000, move || sync.wake());
+            *self.0.timer.borrow_mut() = Some(timer);
+        }
+    }
+
+    fn release_all(&self) {
+        let held: Vec<Uuid> = self.read(|state| {
+            let held = state.outbox().values().filter(|entry| entry.held);
+            held.map(|entry| entry.id).collect()
+        });
+        for entry in held {
+            self.dispatch(Action::Release(entry));
+        }
+    }
+
+    /// Another tab changed the outbox.
+    fn hear(&self, event: &StorageEvent) {
+        let prefix = prefix(&self.0.user_id);
+        let Some(id) = event.key().and_then(|key| key.strip_prefix(&prefix)?.parse().ok()) else {
+            return;
+        };
+        match event.new_value().map(|text| serde_json::from_str::<Entry>(&text)) {
+            Some(Ok(entry)) => self.dispatch(Action::Queue(entry)),
+            Some(Err(_)) => return,
+            // Undone there; anything else was sent, and the list will tell.
+            None => self.undo(id),
+        }
+        self.refresh();
+    }
+
+    /// Changes the state, keeps the outbox, tells the page.
+    fn dispatch(&self, action: Action) {
+        let before = self.read(|state| state.outbox().clone());
+        self.0.state.borrow_mut().reduce(action);
+        self.read(|state| self.keep(&before, state.outbox()));
+        if !self.0.stopped.get() {
+            self.0.news.emit(News::Changed);
+        }
+    }
+
+    fn keep(&self, before: &Outbox, after: &Outbox) {
+        let mut unkept = self.0.unkept.borrow_mut();
+        for id in before.keys().filter(|id| !after.contains_key(id)) {
+            Area::Local.remove(&key(&self.0.user_id, *id));
+            unkept.remove(id);
+        }
+        for (id, entry) in after.iter().filter(|(id, entry)| before.get(id) != Some(entry)) {
+            if !Area::Local.set(&key(&self.0.user_id, *id), entry) {
+                unkept.insert(*id);
+            }
+        }
+    }
+}
+
+fn prefix(user_id: &str) -> String {
+    // Encoded, no id can hold the slash that ends it.
+    format!("docket.outbox/{}/", js_sys::encode_uri_component(user_id))
+}
+
+fn key(user_id: &str, entry: Uuid) -> String {
+    format!("{}{entry}", prefix(user_id))
+}
