@@ -1,0 +1,143 @@
+//! Docket's server. [`app`] is all the wiring: read it first.
+//!
+//! A request's way: `app` -> `auth` turns the bearer token into a `Caller` -> `routes` -> `db` -> a type of `shared` -> JSON.
+
+mod auth;
+pub mod config;
+mod cors;
+mod db;
+mod json;
+pub mod openapi;
+mod problem;
+mod ready;
+mod routes;
+
+use std::sync::Arc;
+
+use poem::endpoint::make_sync;
+use poem::http::{HeaderValue, header};
+use poem::middleware::{CatchPanic, RequestId, SetHeader};
+use poem::web::Html;
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get};
+
+use auth::password::Passwords;
+use auth::refresh::RefreshTokens;
+use auth::token::Tokens;
+use config::Config;
+use db::session_check::SessionCheck;
+pub use db::{Db, DbError};
+use openapi::Methods;
+use problem::Problem;
+use ready::ReadyCache;
+
+/// Swagger UI is one page of inline script and style.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What the operations share. The server keeps no state of its own but answers that can be made again.
+pub struct App {
+    db: Db,
+    sessions: SessionCheck,
+    tokens: Tokens,
+    refresh_tokens: RefreshTokens,
+    passwords: Passwords,
+    ready: ReadyCache,
+    trust_external_tokens: bool,
+    cors_origins: Arc<[String]>,
+}
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong; the text says what to do.
+    #[error(transparent)]
+    Config(#[from] config::ConfigError),
+    /// The database cannot be used.
+    #[error("The database cannot be used: {0}. Check DATABASE_URL, and that the database is up.")]
+    Database(#[from] DbError),
+    /// The OpenAPI document cannot be made.
+    #[error("The OpenAPI document cannot be made: {0}.")]
+    Document(#[from] serde_json::Error),
+    /// The system has no randomness, or the like.
+    #[error("The server cannot start: {0}")]
+    Problem(String),
+}
+
+impl From<Problem> for StartError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem.to_string())
+    }
+}
+
+/// Everything that the server serves.
+pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + use<>, StartError> {
+    let secret = config.signing_secret()?;
+    let db = Db::connect(config.database()?).await?;
+    let app = Arc::new(App {
+        sessions: SessionCheck::start(db.clone()),
+        db,
+        tokens: Tokens::new(&secret, config.access_token_ttl),
+        refresh_tokens: RefreshTokens::new(&secret)?,
+        passwords: Passwords::new()?,
+        ready: ReadyCache::default(),
+        trust_external_tokens: config.trust_external_tokens,
+        cors_origins: config.cors_origins.clone().into(),
+    });
+
+    let document = openapi::document()?;
+    let methods = Arc::new(Methods::of(&document));
+    let api = openapi::service()
+        .around(move |api, request| answer_problems(api, request, Arc::clone(&methods)))
+        .with(SetHeader::new().overriding(header::CACHE_CONTROL, "private, no-cache"));
+    let origins = Arc::clone(&app.cors_origins);
+    let routes = Route::new()
+        .nest_no_strip("/api", api)
+        .at("/openapi.json", json_page(document.to_string()))
+        .at("/docs", docs(&document))
+        .at("/health/live", get(routes::health::live))
+        .at("/health/ready", get(routes::health::ready))
+        .nest_no_strip("/", routes::ui::ui)
+        .data(app)
+        .with(CatchPanic::new().with_handler(|_| Problem::Internal.into_response()))
+        .around(move |routes, request| cors::around(routes, request, Arc::clone(&origins)))
+        .with(
+            SetHeader::new()
+                .overriding(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+                .overriding(header::REFERRER_POLICY, "same-origin"),
+        )
+        .with(RequestId::new());
+    Ok(routes.map_to_response())
+}
+
+/// Every error under `/api` is a problem, those of the framework too.
+async fn answer_problems<E: Endpoint>(api: Arc<E>, request: Request, methods: Arc<Methods>) -> poem::Result<Response> {
+    let path = request.uri().path().to_owned();
+    let error = match api.call(request).await {
+        Ok(response) => return Ok(response.into_response()),
+        Err(error) => error,
+    };
+    let problem = Problem::from_error(error);
+    let allowed = match problem {
+        Problem::MethodNotAllowed => methods.allowed(&path),
+        _ => None,
+    };
+    let mut response = problem.into_response();
+    if let Some(allowed) = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok()) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    Ok(response)
+}
+
+fn json_page(json: String) -> impl Endpoint {
+    make_sync(move |_| Response::builder().content_type("application/json").body(json.clone()))
+}
+
+/// Swagger UI, which shows the document as it is served and not as the framework made it.
+fn docs(document: &serde_json::Value) -> impl Endpoint + use<> {
+    let service = openapi::service();
+    let page = service
+        .swagger_ui_html()
+        .replacen(&service.spec(), &document.to_string(), 1);
+    make_sync(move |_| Html(page.clone()))
+        .with(SetHeader::new().overriding(header::CONTENT_SECURITY_POLICY, DOCS_POLICY))
+}

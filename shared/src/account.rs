@@ -41,11 +41,7 @@ impl Check for SignUp {
         let account = name
             .zip(email)
             .zip(password)
-            .map(|((name, email), password)| Self {
-                name,
-                email,
-                password,
-            });
+            .map(|((name, email), password)| Self { name, email, password });
         verdict.finish(account)
     }
 }
@@ -69,9 +65,7 @@ impl Check for SignIn {
         let mut verdict = Verdict::default();
         let email = verdict.field("email", email(&self.email));
         let password = verdict.field("password", known_password(&self.password));
-        let credentials = email
-            .zip(password)
-            .map(|(email, password)| Self { email, password });
+        let credentials = email.zip(password).map(|(email, password)| Self { email, password });
         verdict.finish(credentials)
     }
 }

@@ -17,9 +17,7 @@ pub(crate) struct Verdict(Vec<FieldError>);
 impl Verdict {
     /// Notes a broken rule of `field`; a value that passed is handed on.
     pub(crate) fn field<T>(&mut self, field: &str, result: Result<T, String>) -> Option<T> {
-        result
-            .map_err(|detail| self.0.push(FieldError::of(field, detail)))
-            .ok()
+        result.map_err(|detail| self.0.push(FieldError::of(field, detail))).ok()
     }
 
     /// `value` if no rule was broken.
@@ -45,9 +43,7 @@ pub(crate) fn text(what: &str, value: &str, min: usize, max: usize) -> Result<()
         });
     }
     if length > max {
-        return Err(format!(
-            "{what} has {length} characters; at most {max} are allowed."
-        ));
+        return Err(format!("{what} has {length} characters; at most {max} are allowed."));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
@@ -18,6 +18,11 @@ pub const DESCRIPTION_MAX: usize = 1000;
 pub const LIMIT_DEFAULT: u16 = 100;
 /// The most tasks a page can have.
 pub const LIMIT_MAX: u16 = 500;
+/// Where a task without a due date is sorted: on the last day that can be written with four digits of year.
+const NO_DUE_DATE: NaiveDate = match NaiveDate::from_ymd_opt(9999, 12, 31) {
+    Some(day) => day,
+    None => NaiveDate::MAX,
+};
 
 /// A task as the server answers it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -46,6 +51,13 @@ pub struct Task {
     pub revision: i64,
 }
 
+impl Task {
+    /// What tasks are sorted by when they are sorted by due date: those without one come last.
+    pub fn due_date_key(due_date: Option<NaiveDate>) -> NaiveDate {
+        due_date.unwrap_or(NO_DUE_DATE)
+    }
+}
+
 /// The body of a create.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
@@ -69,12 +81,15 @@ impl Check for NewTask {
         let mut verdict = Verdict::default();
         let title = verdict.field("title", title(&self.title));
         let description = verdict.field("description", description(self.description));
-        let due_date = self.due_date;
-        let task = title.zip(description).map(|(title, description)| Self {
-            title,
-            description,
-            due_date,
-        });
+        let due_date = verdict.field("due_date", due_date(self.due_date));
+        let task = title
+            .zip(description)
+            .zip(due_date)
+            .map(|((title, description), due_date)| Self {
+                title,
+                description,
+                due_date,
+            });
         verdict.finish(task)
     }
 }
@@ -109,16 +124,16 @@ impl Check for TaskChange {
     fn check(self) -> Result<Self, Vec<FieldError>> {
         let mut verdict = Verdict::default();
         let title = verdict.field("title", self.title.map(|new| title(&new)).transpose());
-        let description = verdict.field(
-            "description",
-            self.description.map(description).transpose(),
-        );
-        let due_date = self.due_date;
-        let change = title.zip(description).map(|(title, description)| Self {
-            title,
-            description,
-            due_date,
-        });
+        let description = verdict.field("description", self.description.map(description).transpose());
+        let due_date = verdict.field("due_date", self.due_date.map(due_date).transpose());
+        let change = title
+            .zip(description)
+            .zip(due_date)
+            .map(|((title, description), due_date)| Self {
+                title,
+                description,
+                due_date,
+            });
         verdict.finish(change)
     }
 }
@@ -154,13 +169,17 @@ pub fn description(value: Option<String>) -> Result<Option<String>, String> {
     Ok((!value.trim().is_empty()).then(|| value.to_owned()))
 }
 
+/// A due date, or what is wrong with it: years have four digits.
+pub fn due_date(value: Option<NaiveDate>) -> Result<Option<NaiveDate>, String> {
+    match value {
+        Some(day) if !(1..=9999).contains(&day.year()) => Err("A due date needs a year from 0001 to 9999.".to_owned()),
+        value => Ok(value),
+    }
+}
+
 /// What a title is sorted by: letter case and compatibility forms do not count. At most `4 * TITLE_MAX` characters.
 pub fn title_key(title: &str) -> String {
-    nfkc(title)
-        .to_lowercase()
-        .chars()
-        .take(4 * TITLE_MAX)
-        .collect()
+    nfkc(title).to_lowercase().chars().take(4 * TITLE_MAX).collect()
 }
 
 /// Why a word is not one of a query parameter's values.
@@ -174,7 +193,10 @@ macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+        #[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+        pub enum $name {
+            $($(#[$variant_doc])* #[cfg_attr(feature = "openapi", oai(rename = $word))] $variant),+
+        }
 
         impl $name {
             /// Every value, in the order of its declaration.
@@ -269,10 +291,7 @@ impl Sort {
             Self::Created => a.created_at.cmp(&b.created_at),
             Self::Updated => a.revision.cmp(&b.revision),
             Self::Title => title_key(&a.title).cmp(&title_key(&b.title)),
-            Self::DueDate => {
-                let day = |task: &Task| task.due_date.unwrap_or(NaiveDate::MAX);
-                day(a).cmp(&day(b))
-            }
+            Self::DueDate => Task::due_date_key(a.due_date).cmp(&Task::due_date_key(b.due_date)),
         };
         let ascending = key.then(a.id.cmp(&b.id));
         if self.is_descending(order) {

@@ -1,0 +1,128 @@
+//! Puts the web client, as `trunk build --release` left it in `dist/`, into the server: every file plain, as brotli and as
+//! gzip, and a Content-Security-Policy that allows exactly the inline scripts and styles of its page.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use sha2::{Digest, Sha256};
+
+/// The page calls the server it came from. Under `trunk serve` it calls this address.
+const DEVELOPMENT_API: &str = r#"name="docket-api" content="http://localhost:8000""#;
+const SAME_ORIGIN_API: &str = r#"name="docket-api" content="""#;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    println!("cargo::rerun-if-changed={}", dist.display());
+
+    let mut files = Vec::new();
+    if dist.exists() {
+        collect(&dist, &mut files)?;
+    }
+    files.sort();
+
+    let mut table = String::from("static FILES: &[File] = &[\n");
+    let mut policy = content_security_policy("");
+    for (number, file) in files.iter().enumerate() {
+        let path = format!("/{}", file.strip_prefix(&dist)?.to_string_lossy());
+        let mut content = fs::read(file)?;
+        if path == "/index.html" {
+            let page = String::from_utf8(content)?.replace(DEVELOPMENT_API, SAME_ORIGIN_API);
+            policy = content_security_policy(&page);
+            content = page.into_bytes();
+        }
+        let forms = [
+            ("plain", content.clone()),
+            ("brotli", brotli(&content)?),
+            ("gzip", gzip(&content)?),
+        ];
+        let digest = BASE64_STANDARD.encode(&Sha256::digest(&content)[..12]);
+        writeln!(table, "    File {{")?;
+        writeln!(table, "        path: {path:?},")?;
+        writeln!(table, "        media_type: {:?},", media_type(&path))?;
+        writeln!(table, "        immutable: {},", is_hashed(&path))?;
+        writeln!(table, "        etag: {:?},", format!("\"{digest}\""))?;
+        for (form, bytes) in forms {
+            let kept = out.join(format!("{number}.{form}"));
+            fs::write(&kept, bytes)?;
+            writeln!(
+                table,
+                "        {form}: include_bytes!({:?}),",
+                kept.display().to_string()
+            )?;
+        }
+        writeln!(table, "    }},")?;
+    }
+    writeln!(table, "];\nconst CONTENT_SECURITY_POLICY: &str = {policy:?};")?;
+    fs::write(out.join("ui.rs"), table)?;
+    Ok(())
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn brotli(content: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut writer = brotli::CompressorWriter::new(Vec::new(), 1 << 16, 11, 24);
+    writer.write_all(content)?;
+    Ok(writer.into_inner())
+}
+
+fn gzip(content: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    writer.write_all(content)?;
+    writer.finish()
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit('.').next().unwrap_or_default() {
+        "html" => "text/html; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "wasm" => "application/wasm",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "json" | "webmanifest" => "application/manifest+json",
+        "txt" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+/// Trunk puts a dash and sixteen hexadecimal digits before the ending, or before `_bg`.
+fn is_hashed(path: &str) -> bool {
+    path.split(['-', '_', '.', '/'])
+        .any(|part| part.len() >= 15 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+fn content_security_policy(page: &str) -> String {
+    let scripts = hashes(page, "script");
+    let styles = hashes(page, "style");
+    format!(
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'{scripts}; style-src 'self'{styles}; \
+         img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
+         form-action 'self'; frame-ancestors 'none'"
+    )
+}
+
+/// The hashes of the inline elements of that name, each after a space.
+fn hashes(page: &str, element: &str) -> String {
+    let (open, close) = (format!("<{element}"), format!("</{element}>"));
+    page.split(&open)
+        .skip(1)
+        .filter_map(|rest| rest.split_once('>')?.1.split_once(&close))
+        .filter(|(content, _)| !content.is_empty())
+        .map(|(content, _)| format!(" 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(content))))
+        .collect()
+}

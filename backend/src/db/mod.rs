@@ -1,0 +1,254 @@
+//! The database: connecting, migrating, reading, and writing in transactions. One file below this per table.
+//!
+//! A statement is written once and runs on SQLite and on PostgreSQL through the `on!` macro.
+
+mod group_commit;
+pub mod session_check;
+pub mod sessions;
+pub mod tasks;
+pub mod users;
+
+use std::future::Future;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgConnection, SqliteConnection};
+
+use group_commit::Writer;
+
+/// Runs the same expression on whichever database it is; `$c` is the pool or the connection.
+macro_rules! on {
+    ($either:expr, $c:ident => $body:expr) => {
+        match $either {
+            $crate::db::Either::Sqlite($c) => $body,
+            $crate::db::Either::Postgres($c) => $body,
+        }
+    };
+}
+pub(crate) use on;
+
+/// One thing in its SQLite and in its PostgreSQL form.
+pub(crate) enum Either<S, P> {
+    Sqlite(S),
+    Postgres(P),
+}
+
+/// Where a statement that only reads runs.
+pub(crate) type Reader<'a> = Either<&'a SqlitePool, &'a PgPool>;
+/// Where the statements of a write run: inside a transaction.
+pub(crate) type Tx<'a> = Either<&'a mut SqliteConnection, &'a mut PgConnection>;
+
+/// How often a PostgreSQL transaction that lost a race is tried.
+const ATTEMPTS: u32 = 6;
+/// The rows that SQLite's thread may hand over before it waits for us. A page of tasks fits.
+const ROW_BUFFER: usize = 512;
+/// How often the first connection is tried: a database that sleeps needs a moment.
+const CONNECT_ATTEMPTS: u32 = 5;
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// There is no such row for this owner.
+    #[error("no such row")]
+    NotFound,
+    /// The e-mail address belongs to an account already.
+    #[error("the e-mail address is taken")]
+    EmailTaken,
+    /// The row is there already.
+    #[error("the row exists")]
+    Exists,
+    /// The row has another revision than the caller expects.
+    #[error("the row changed meanwhile")]
+    Changed,
+    /// The database cannot be reached or is too busy; the same call may work later.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// The database refused the statement: a fault of ours.
+    #[error(transparent)]
+    Failed(sqlx::Error),
+}
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::RowNotFound => Self::NotFound,
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error.to_string()),
+            sqlx::Error::Database(database) => match database.code().as_deref() {
+                // SQLite: BUSY, LOCKED, IOERR, FULL, CANTOPEN. PostgreSQL: read-only, connection, resources, shut-down.
+                Some("5" | "6" | "8" | "10" | "13" | "14" | "25006") => Self::Unavailable(error.to_string()),
+                Some(code) if code.len() == 5 && ["08", "53", "57"].contains(&&code[..2]) => {
+                    Self::Unavailable(error.to_string())
+                }
+                _ => Self::Failed(error),
+            },
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+/// A change of the database: the statements of one transaction. It may be applied again when a race was lost.
+pub(crate) trait Write: Send + Sync + 'static {
+    /// What the caller learns once the transaction is durable.
+    type Out: Send + 'static;
+
+    /// Runs the statements. An error undoes all of them.
+    fn apply(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Out, DbError>> + Send;
+}
+
+/// A connected, migrated database. Cheap to clone.
+#[derive(Clone)]
+pub struct Db(Backend);
+
+#[derive(Clone)]
+enum Backend {
+    Sqlite { read: SqlitePool, writer: Writer },
+    Postgres(PgPool),
+}
+
+impl Db {
+    /// Connects to `url` (`sqlite://…` or `postgres://…`) and brings the schema up to date.
+    pub async fn connect(url: &str) -> Result<Self, DbError> {
+        if url.starts_with("sqlite:") {
+            Self::connect_sqlite(url).await
+        } else {
+            Self::connect_postgres(url).await
+        }
+    }
+
+    async fn connect_sqlite(url: &str) -> Result<Self, DbError> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true)
+            .row_buffer_size(ROW_BUFFER);
+        let one = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await?;
+        migrate_sqlite(&one).await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(4)
+            .min_connections(1)
+            .connect_with(options.create_if_missing(false))
+            .await?;
+        Ok(Self(Backend::Sqlite {
+            read,
+            writer: Writer::start(one),
+        }))
+    }
+
+    async fn connect_postgres(url: &str) -> Result<Self, DbError> {
+        let options = PgConnectOptions::from_str(url)?.application_name("docket");
+        let pool = PgPoolOptions::new()
+            .max_connections(20)
+            .min_connections(0)
+            .idle_timeout(Duration::from_secs(60))
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_lazy_with(options);
+        let mut pause = Duration::from_millis(250);
+        for attempt in 1.. {
+            match migrate(&POSTGRES_MIGRATIONS, &pool).await {
+                Err(DbError::Unavailable(reason)) if attempt < CONNECT_ATTEMPTS => {
+                    tracing::warn!(attempt, reason, "the database is not there yet");
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                done => {
+                    done?;
+                    break;
+                }
+            }
+        }
+        Ok(Self(Backend::Postgres(pool)))
+    }
+
+    /// Where to read.
+    pub(crate) fn read(&self) -> Reader<'_> {
+        match &self.0 {
+            Backend::Sqlite { read, .. } => Either::Sqlite(read),
+            Backend::Postgres(pool) => Either::Postgres(pool),
+        }
+    }
+
+    /// Applies `write` in a transaction; the answer comes after it is durable.
+    pub(crate) async fn write<W: Write>(&self, write: W) -> Result<W::Out, DbError> {
+        match &self.0 {
+            Backend::Sqlite { writer, .. } => writer.write(write).await,
+            Backend::Postgres(pool) => write_postgres(pool, &write).await,
+        }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        on!(self.read(), pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
+        Ok(())
+    }
+}
+
+async fn write_postgres<W: Write>(pool: &PgPool, write: &W) -> Result<W::Out, DbError> {
+    let mut attempt = 1;
+    loop {
+        let result = async {
+            let mut tx = pool.begin().await?;
+            let out = write.apply(&mut Either::Postgres(&mut tx)).await?;
+            tx.commit().await?;
+            Ok(out)
+        }
+        .await;
+        match result {
+            Err(DbError::Failed(error)) if attempt < ATTEMPTS && lost_race(&error) => {
+                tokio::time::sleep(Duration::from_millis(5 << attempt)).await;
+                attempt += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// A serialization failure or a deadlock: nothing was done, and the same transaction may work now.
+fn lost_race(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("40001" | "40P01"))
+}
+
+/// SQLite has no advisory lock: of two servers that migrate at once, one may find the other's tables. It then looks again.
+async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), DbError> {
+    let mut last = Ok(());
+    for _ in 0..ATTEMPTS {
+        last = migrate(&SQLITE_MIGRATIONS, pool).await;
+        if last.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    last
+}
+
+async fn migrate<'a, A>(migrator: &Migrator, pool: A) -> Result<(), DbError>
+where
+    A: sqlx::Acquire<'a>,
+    <A::Connection as std::ops::Deref>::Target: sqlx::migrate::Migrate,
+{
+    migrator.run(pool).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::Execute(error) => error.into(),
+        other => DbError::Failed(sqlx::Error::Migrate(Box::new(other))),
+    })
+}
+
+/// The time of a row: UTC, in microseconds, which is what both databases keep.
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}

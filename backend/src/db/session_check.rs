@@ -1,0 +1,95 @@
+//! Whether a session is alive, asked by every request. Requests that ask at the same moment share one query: the hand-over
+//! to the database is what costs, not the row. Each answer is from after its question, so a session that has ended is
+//! refused at once, on every server.
+
+use std::collections::HashMap;
+
+use sqlx::{AssertSqlSafe, FromRow};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use super::{Db, DbError, now, on};
+
+/// How many sessions one query asks for: few sizes, so that few statements are prepared.
+const SIZES: [usize; 3] = [1, 8, 64];
+/// The most questions that may wait; more callers wait for a place.
+const QUEUE_MAX: usize = 4096;
+
+/// A session that is alive.
+#[derive(Clone, Debug, FromRow)]
+pub struct LiveSession {
+    id: Uuid,
+    /// Whose it is.
+    pub user_id: String,
+    /// The owner's revision when the question was answered.
+    pub revision: i64,
+}
+
+type Answer = Result<Option<LiveSession>, DbError>;
+type Question = (Uuid, oneshot::Sender<Answer>);
+
+/// Asks for sessions. Cheap to clone.
+#[derive(Clone)]
+pub struct SessionCheck(mpsc::Sender<Question>);
+
+impl SessionCheck {
+    /// The task behind it ends when the last `SessionCheck` is dropped.
+    pub fn start(db: Db) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE_MAX);
+        tokio::spawn(answer_all(db, receiver));
+        Self(sender)
+    }
+
+    /// The session, unless it has ended or its user is gone.
+    pub async fn find(&self, session: Uuid) -> Answer {
+        let gone = || DbError::Unavailable("the session check has stopped".to_owned());
+        let (reply, answer) = oneshot::channel();
+        self.0.send((session, reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+async fn answer_all(db: Db, mut waiting: mpsc::Receiver<Question>) {
+    let mut questions = Vec::new();
+    while waiting.recv_many(&mut questions, SIZES[2]).await > 0 {
+        match find_all(&db, &questions).await {
+            Ok(found) => {
+                for (session, reply) in questions.drain(..) {
+                    // A caller that went away does not need the answer.
+                    let _ = reply.send(Ok(found.get(&session).cloned()));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "sessions could not be checked");
+                let reason = error.to_string();
+                for (_, reply) in questions.drain(..) {
+                    let _ = reply.send(Err(DbError::Unavailable(reason.clone())));
+                }
+            }
+        }
+    }
+}
+
+async fn find_all(db: &Db, questions: &[Question]) -> Result<HashMap<Uuid, LiveSession>, DbError> {
+    let mut ids: Vec<Uuid> = questions.iter().map(|(id, _)| *id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let size = SIZES.into_iter().find(|size| ids.len() <= *size).unwrap_or(ids.len());
+    // Repeating one of them fills the statement up without changing the answer.
+    let filler = ids.first().copied().unwrap_or_default();
+    ids.resize(size, filler);
+    let places: Vec<String> = (2..size + 2).map(|place| format!("${place}")).collect();
+    let sql = format!(
+        "SELECT s.id, s.user_id, u.revision FROM sessions s JOIN users u ON u.id = s.user_id \
+         WHERE s.expires_at > $1 AND s.id IN ({})",
+        places.join(", ")
+    );
+    let found: Vec<LiveSession> = on!(db.read(), pool => {
+        let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(now());
+        for id in &ids {
+            query = query.bind(*id);
+        }
+        query.fetch_all(pool).await
+    })?;
+    Ok(found.into_iter().map(|session| (session.id, session)).collect())
+}

@@ -1,0 +1,192 @@
+//! The OpenAPI document: what the operations say of themselves, and what holds for all of them by rule.
+
+use poem_openapi::OpenApiService;
+use serde_json::{Map, Value, json};
+
+use crate::problem::Problem;
+use crate::routes::auth::AuthApi;
+use crate::routes::tasks::TaskApi;
+
+/// What can be null in an answer or in a request. The framework only knows what can be absent.
+const NULLABLE: &[(&str, &[&str])] = &[
+    ("Task", &["description", "due_date"]),
+    ("NewTask", &["description", "due_date"]),
+    ("TaskChange", &["description", "due_date"]),
+    ("User", &["email", "image"]),
+    ("Session", &["ipAddress", "userAgent"]),
+];
+/// The schemas of answers, in which every member is always there.
+const COMPLETE: &[&str] = &["Task", "User", "Session"];
+
+/// The operations as an endpoint.
+pub fn service() -> OpenApiService<(TaskApi, AuthApi), ()> {
+    OpenApiService::new((TaskApi, AuthApi), "Docket", env!("CARGO_PKG_VERSION"))
+        .description("Tasks for many people. Sign up or sign in, then send the token as a bearer.")
+}
+
+/// The document.
+pub fn document() -> Result<Value, serde_json::Error> {
+    let mut document: Value = serde_json::from_str(&service().spec())?;
+    document["servers"] = json!([{ "url": "/" }]);
+    add_problem_schemas(&mut document);
+    for (schema, members) in NULLABLE {
+        for member in *members {
+            document["components"]["schemas"][schema]["properties"][member]["nullable"] = true.into();
+        }
+    }
+    for schema in COMPLETE {
+        let schema = &mut document["components"]["schemas"][schema];
+        let members: Vec<Value> = members(&schema["properties"])
+            .map(|(name, _)| name.as_str().into())
+            .collect();
+        schema["required"] = members.into();
+    }
+    add_examples(&mut document);
+    if let Some(paths) = document["paths"].as_object_mut() {
+        for (path, operations) in paths {
+            for (_, operation) in operations.as_object_mut().into_iter().flatten() {
+                add_errors(path, operation);
+            }
+        }
+    }
+    Ok(document)
+}
+
+/// The methods of each path, as `Allow` lists them.
+pub struct Methods(Vec<(Vec<String>, String)>);
+
+impl Methods {
+    /// Reads them from the document.
+    pub fn of(document: &Value) -> Self {
+        let paths = members(&document["paths"]);
+        Self(
+            paths
+                .map(|(path, operations)| {
+                    let methods: Vec<String> = members(operations).map(|(method, _)| method.to_uppercase()).collect();
+                    (path.split('/').map(str::to_owned).collect(), methods.join(", "))
+                })
+                .collect(),
+        )
+    }
+
+    /// What the path of a request allows.
+    pub fn allowed(&self, path: &str) -> Option<&str> {
+        let path: Vec<&str> = path.split('/').collect();
+        let fits = |template: &[String]| {
+            template.len() == path.len() && template.iter().zip(&path).all(|(t, p)| t.starts_with('{') || t == p)
+        };
+        let found = self.0.iter().find(|(template, _)| fits(template));
+        found.map(|(_, methods)| methods.as_str())
+    }
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+fn add_problem_schemas(document: &mut Value) {
+    document["components"]["schemas"]["FieldError"] = json!({
+        "type": "object",
+        "description": "One broken rule, and where.",
+        "required": ["pointer", "detail"],
+        "properties": {
+            "pointer": { "type": "string", "description":
+                "An RFC 6901 JSON pointer into the body, or `?name` for a query parameter." },
+            "detail": { "type": "string", "description": "What is wrong and what would be right." },
+        },
+    });
+    document["components"]["schemas"]["Problem"] = json!({
+        "type": "object",
+        "description": "An error answer (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "code"],
+        "properties": {
+            "type": { "type": "string", "description": "`urn:docket:problem:` and the code." },
+            "title": { "type": "string", "description": "The status in words." },
+            "status": { "type": "integer", "description": "The HTTP status." },
+            "detail": { "type": "string", "description": "What went wrong and what to do next." },
+            "code": { "type": "string", "description": "What went wrong, as a stable name for programs." },
+            "errors": { "type": "array", "items": { "$ref": "#/components/schemas/FieldError" },
+                "description": "Every broken rule; only with status 422." },
+        },
+    });
+}
+
+fn add_examples(document: &mut Value) {
+    let task = json!({
+        "id": "01920000-0000-7000-8000-000000000001", "user_id": "01920000-0000-7000-8000-0000000000aa",
+        "title": "Water the plants", "description": "The ferns twice", "completed": false, "due_date": "2030-05-01",
+        "created_at": "2030-04-28T08:00:00Z", "updated_at": "2030-04-28T08:00:00Z", "revision": 7,
+    });
+    let examples = [
+        ("Task", task),
+        (
+            "NewTask",
+            json!({ "title": "Water the plants", "due_date": "2030-05-01" }),
+        ),
+        (
+            "TaskChange",
+            json!({ "title": "Water all plants", "description": null }),
+        ),
+        ("Completion", json!({ "completed": true })),
+        (
+            "SignUp",
+            json!({ "name": "Owner", "email": "owner@example.com", "password": "correct horse battery" }),
+        ),
+        (
+            "SignIn",
+            json!({ "email": "owner@example.com", "password": "correct horse battery" }),
+        ),
+    ];
+    for (schema, example) in examples {
+        document["components"]["schemas"][schema]["example"] = example;
+    }
+}
+
+/// The errors that an operation can answer follow from what it takes.
+fn add_errors(path: &str, operation: &mut Value) {
+    let name = operation["operationId"].as_str().unwrap_or_default().to_owned();
+    let mut problems = vec![Problem::Internal, Problem::Unavailable];
+    if operation.get("security").is_some() {
+        problems.push(Problem::Unauthenticated);
+    }
+    if path.contains("{user_id}") {
+        problems.push(Problem::Forbidden);
+    }
+    if path.contains("{id}") {
+        problems.push(Problem::NotFound);
+    }
+    if operation.get("requestBody").is_some() {
+        problems.push(Problem::Malformed("expected value at line 1 column 1".to_owned()));
+        problems.push(Problem::TooLarge);
+        problems.push(Problem::UnsupportedMediaType);
+        problems.push(Problem::Invalid(Vec::new()));
+    }
+    match name.as_str() {
+        "list_tasks" => problems.push(Problem::Invalid(Vec::new())),
+        "create_task" => problems.push(Problem::Deleted),
+        "update_task" | "complete_task" | "delete_task" => problems.push(Problem::ChangedMeanwhile),
+        "sign_in" => problems.push(Problem::InvalidCredentials),
+        "refresh_session" => {
+            problems.push(Problem::NoSession);
+            problems.push(Problem::ForbiddenOrigin);
+        }
+        _ => {}
+    }
+    let responses: Map<String, Value> = problems.iter().map(described).collect();
+    if let Some(all) = operation["responses"].as_object_mut() {
+        all.extend(responses);
+    }
+}
+
+fn described(problem: &Problem) -> (String, Value) {
+    let status = poem::error::ResponseError::status(problem);
+    let description = match problem {
+        Problem::Invalid(_) => "A rule is broken: `errors` says which.".to_owned(),
+        problem => problem.to_string(),
+    };
+    let content = json!({ shared::problem::CONTENT_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } });
+    (
+        status.as_u16().to_string(),
+        json!({ "description": description, "content": content }),
+    )
+}

@@ -1,0 +1,214 @@
+//! What can go wrong for a caller, and how each case becomes `application/problem+json`.
+
+use poem::error::{
+    MethodNotAllowedError, NotFoundError, ParsePathError as PoemParsePathError, ReadBodyError, ResponseError,
+};
+use poem::http::{StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
+use poem_openapi::registry::{MetaResponses, Registry};
+use shared::problem::{CONTENT_TYPE, FieldError, Problem as Body};
+use shared::task::{LIMIT_MAX, Order, Sort, Status};
+
+use crate::db::DbError;
+
+/// How long to wait before the next try when we are too busy, in seconds.
+const RETRY_AFTER: &str = "1";
+
+/// Why a request was not served.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// No token, or one that is not valid any more.
+    #[error("Sign in to do this: the request has no valid access token.")]
+    Unauthenticated,
+    /// The e-mail and the password do not belong together.
+    #[error("The e-mail address or the password is wrong.")]
+    InvalidCredentials,
+    /// The refresh cookie is missing, old, or of a session that has ended.
+    #[error("This session has ended. Sign in again.")]
+    NoSession,
+    /// The path names another user than the token.
+    #[error("The access token belongs to another user than the path.")]
+    Forbidden,
+    /// A web page of an origin that is not allowed asks for something that rests on a cookie.
+    #[error("This web page's origin may not do this. Its address belongs in CORS_ORIGINS.")]
+    ForbiddenOrigin,
+    /// There is no such thing, or it is somebody else's.
+    #[error("There is nothing here: it never existed, it was deleted, or it is not yours.")]
+    NotFound,
+    /// The path exists, the method does not.
+    #[error("This address does not know that method; the Allow header says which it knows.")]
+    MethodNotAllowed,
+    /// The body is not JSON.
+    #[error("The body is not well-formed JSON: {0}.")]
+    Malformed(String),
+    /// The body is not said to be JSON.
+    #[error("Send the body as JSON, with the header Content-Type: application/json.")]
+    UnsupportedMediaType,
+    /// The body is too large.
+    #[error("The body is larger than 64 KiB. Send less.")]
+    TooLarge,
+    /// Rules are broken.
+    #[error("{}", summary(.0))]
+    Invalid(Vec<FieldError>),
+    /// There is an account with that address.
+    #[error("There is an account with this e-mail address already. Sign in instead.")]
+    EmailTaken,
+    /// The idempotency key made a task that is deleted now.
+    #[error("The task that this Idempotency-Key made has been deleted. Use a new key.")]
+    Deleted,
+    /// `If-Match` names another version.
+    #[error("The task has changed since you read it. Read it again and repeat your change.")]
+    ChangedMeanwhile,
+    /// Too much is waiting.
+    #[error("The server is busy. Try again in a moment.")]
+    Busy,
+    /// The database cannot be reached.
+    #[error("The data cannot be reached at the moment. Nothing was changed; try again in a moment.")]
+    Unavailable,
+    /// A fault of ours; the log says which.
+    #[error("Something went wrong on our side. Try again; if it stays, report the X-Request-Id of this answer.")]
+    Internal,
+}
+
+fn summary(errors: &[FieldError]) -> String {
+    let details: Vec<&str> = errors.iter().map(|error| error.detail.as_str()).collect();
+    details.join(" ")
+}
+
+impl Problem {
+    /// The status and the stable name of the case.
+    fn case(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+            Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "invalid_credentials"),
+            Self::NoSession => (StatusCode::UNAUTHORIZED, "no_session"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::ForbiddenOrigin => (StatusCode::FORBIDDEN, "forbidden_origin"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::EmailTaken => (StatusCode::UNPROCESSABLE_ENTITY, "email_taken"),
+            Self::Deleted => (StatusCode::CONFLICT, "deleted"),
+            Self::ChangedMeanwhile => (StatusCode::PRECONDITION_FAILED, "changed_meanwhile"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    /// A rule that a query parameter breaks.
+    pub fn of_query(name: &str, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError {
+            pointer: format!("?{name}"),
+            detail: detail.into(),
+        }])
+    }
+
+    /// The problem behind any error of the framework. What we did not foresee goes to the log, not to the caller.
+    pub fn from_error(error: poem::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(problem) => return problem,
+            Err(error) => error,
+        };
+        if error.is::<AuthorizationError>() {
+            Self::Unauthenticated
+        } else if error.is::<NotFoundError>() || error.is::<ParsePathError>() || error.is::<PoemParsePathError>() {
+            Self::NotFound
+        } else if error.is::<MethodNotAllowedError>() {
+            Self::MethodNotAllowed
+        } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
+            match error.name {
+                "id" | "user_id" => Self::NotFound,
+                name => Self::of_query(name, parameter_rule(name)),
+            }
+        } else if let Some(error) = error.downcast_ref::<ReadBodyError>() {
+            match error {
+                ReadBodyError::PayloadTooLarge => Self::TooLarge,
+                other => Self::Malformed(other.to_string()),
+            }
+        } else {
+            tracing::error!(%error, "an error that has no case");
+            Self::Internal
+        }
+    }
+}
+
+/// What a query parameter may be.
+fn parameter_rule(name: &str) -> String {
+    let one_of = |words: &[&str]| format!("{name} must be one of {}.", words.join(", "));
+    match name {
+        "status" => one_of(Status::WORDS),
+        "sort" => one_of(Sort::WORDS),
+        "order" => one_of(Order::WORDS),
+        "limit" => format!("limit must be a whole number from 1 to {LIMIT_MAX}."),
+        _ => format!("{name} has a value that it cannot have."),
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::NotFound => Self::NotFound,
+            DbError::EmailTaken => Self::EmailTaken,
+            DbError::Exists => Self::Deleted,
+            DbError::Changed => Self::ChangedMeanwhile,
+            DbError::Unavailable(reason) => {
+                tracing::error!(reason, "the database is unavailable");
+                Self::Unavailable
+            }
+            DbError::Failed(error) => {
+                tracing::error!(%error, "the database refused a statement");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        self.case().0
+    }
+
+    fn as_response(&self) -> Response {
+        let (status, code) = self.case();
+        let body = Body {
+            kind: format!("urn:docket:problem:{code}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: self.to_string(),
+            code: code.to_owned(),
+            errors: match self {
+                Self::Invalid(errors) => errors.clone(),
+                Self::EmailTaken => vec![FieldError::of("email", self.to_string())],
+                _ => Vec::new(),
+            },
+        };
+        let response = Response::builder().status(status).content_type(CONTENT_TYPE);
+        let response = match status {
+            StatusCode::UNAUTHORIZED => response.header(header::WWW_AUTHENTICATE, "Bearer"),
+            StatusCode::SERVICE_UNAVAILABLE => response.header(header::RETRY_AFTER, RETRY_AFTER),
+            _ => response,
+        };
+        response.body(serde_json::to_vec(&body).unwrap_or_default())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.as_response()
+    }
+}
+
+/// Operations do not list their errors one by one: `openapi` adds them by rule.
+impl ApiResponse for Problem {
+    fn meta() -> MetaResponses {
+        MetaResponses { responses: Vec::new() }
+    }
+
+    fn register(_registry: &mut Registry) {}
+}

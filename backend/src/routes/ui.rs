@@ -1,0 +1,81 @@
+//! The web client, which `build.rs` put into this binary, compressed.
+
+use poem::http::{HeaderMap, Method, StatusCode, header};
+use poem::{IntoResponse, Request, Response, handler};
+
+use crate::problem::Problem;
+
+/// A file of the client.
+struct File {
+    /// From the root of the site.
+    path: &'static str,
+    media_type: &'static str,
+    /// Whether the name has a hash of the content, so that it never changes.
+    immutable: bool,
+    etag: &'static str,
+    plain: &'static [u8],
+    brotli: &'static [u8],
+    gzip: &'static [u8],
+}
+
+// `FILES: &[File]` and `CONTENT_SECURITY_POLICY: &str`.
+include!(concat!(env!("OUT_DIR"), "/ui.rs"));
+
+const INDEX: &str = "/index.html";
+const NOT_BUILT: &str = "The web client is not part of this binary. Build it with `just build`, or open /docs.\n";
+
+/// A file of the client, or its page for any other address, which the client's own router understands.
+#[handler]
+pub fn ui(request: &Request) -> Response {
+    let path = request.uri().path();
+    if path == "/api" || path.starts_with("/api/") {
+        return Problem::NotFound.into_response();
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut response = Problem::MethodNotAllowed.into_response();
+        response
+            .headers_mut()
+            .insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    let find = |path: &str| FILES.iter().find(|file| file.path == path);
+    match find(path).or_else(|| find(INDEX)) {
+        Some(file) => answer(file, request.headers()),
+        None => Response::builder().status(StatusCode::NOT_FOUND).body(NOT_BUILT),
+    }
+}
+
+fn answer(file: &File, headers: &HeaderMap) -> Response {
+    let header_has = |name, word: &str| {
+        let value = headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        value
+            .split(',')
+            .any(|one| one.split(';').next().unwrap_or(one).trim() == word)
+    };
+    let response = Response::builder()
+        .header(header::ETAG, file.etag)
+        .header(header::VARY, "Accept-Encoding")
+        .header(
+            header::CACHE_CONTROL,
+            if file.immutable {
+                "public, max-age=31536000, immutable"
+            } else {
+                "no-cache"
+            },
+        )
+        .header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    if header_has(header::IF_NONE_MATCH, file.etag) {
+        return response.status(StatusCode::NOT_MODIFIED).finish();
+    }
+    let response = response.content_type(file.media_type);
+    if header_has(header::ACCEPT_ENCODING, "br") {
+        response.header(header::CONTENT_ENCODING, "br").body(file.brotli)
+    } else if header_has(header::ACCEPT_ENCODING, "gzip") {
+        response.header(header::CONTENT_ENCODING, "gzip").body(file.gzip)
+    } else {
+        response.body(file.plain)
+    }
+}
