@@ -22,8 +22,8 @@ async function start(binary, environment) {
     let log = '';
     const read = (chunk) => {
       log += chunk;
-      const found = /listening on (http:\/\/[\w.:]+)/.exec(log);
-      if (found) resolve(found[1]);
+      const found = /listening on \w+:\/\/([\w.:]+)/.exec(log);
+      if (found) resolve(`http://${found[1]}`);
     };
     server.stdout.on('data', read);
     server.stderr.on('data', read);

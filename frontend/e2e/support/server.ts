@@ -42,8 +42,8 @@ function address(server: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     const read = (chunk: Buffer) => {
       log += chunk.toString();
-      const url = /listening on (http:\/\/[\w.:]+)/.exec(log)?.[1];
-      if (url) resolve(url);
+      const address = /listening on \w+:\/\/([\w.:]+)/.exec(log)?.[1];
+      if (address) resolve(`http://${address}`);
     };
     server.stdout?.on('data', read);
     server.stderr?.on('data', read);
