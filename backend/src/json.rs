@@ -46,16 +46,26 @@ impl<T: DeserializeOwned + Check> JsonBody<T> {
     fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         let malformed = |error: serde_json::Error| Problem::Malformed(error.to_string());
         serde_json::from_slice::<IgnoredAny>(bytes).map_err(malformed)?;
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Ok(Self::refused(String::new(), "The body must be a JSON object.".to_owned()));
+        }
         let mut json = serde_json::Deserializer::from_slice(bytes);
         match serde_path_to_error::deserialize::<_, T>(&mut json) {
             Ok(value) => Ok(Self(value.check().map_err(Problem::Invalid))),
             Err(error) if error.inner().is_data() => {
-                let detail = format!("{}.", error.inner());
-                let pointer = pointer(error.path());
-                Ok(Self(Err(Problem::Invalid(vec![FieldError { pointer, detail }]))))
+                let reason = error.inner().to_string();
+                // Where the member stands in the text says less than its name.
+                let reason = reason.split_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason);
+                Ok(Self::refused(pointer(error.path()), format!("This has the wrong form: {reason}.")))
             }
             Err(error) => Err(malformed(error.into_inner())),
         }
+    }
+}
+
+impl<T> JsonBody<T> {
+    fn refused(pointer: String, detail: String) -> Self {
+        Self(Err(Problem::Invalid(vec![FieldError { pointer, detail }])))
     }
 }
 

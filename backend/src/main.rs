@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(10);
 async fn main() -> ExitCode {
     let config = Config::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&config.log))
+        .with_env_filter(EnvFilter::new(format!("poem=warn,{}", config.log)))
         .with_writer(std::io::stderr)
         .init();
     match run(&config).await {
@@ -38,7 +38,9 @@ async fn serve(config: &Config, app: impl Endpoint + 'static) -> Result<(), Box<
     let listener = TcpListener::bind(config.bind).into_acceptor().await;
     let acceptor = listener.map_err(|error| format!("cannot listen on {}: {error}. Set BIND.", config.bind))?;
     for address in acceptor.local_addr() {
-        tracing::info!("listening on {address}");
+        if let Some(address) = address.as_socket_addr() {
+            tracing::info!("listening on http://{address}");
+        }
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = async move {

@@ -34,6 +34,14 @@ pub fn document() -> Result<Value, serde_json::Error> {
             document["components"]["schemas"][schema]["properties"][member]["nullable"] = true.into();
         }
     }
+    for (schema, member) in [
+        ("Task", "due_date"),
+        ("NewTask", "due_date"),
+        ("TaskChange", "due_date"),
+    ] {
+        // The framework's own name for it is not one that OpenAPI knows.
+        document["components"]["schemas"][schema]["properties"][member]["format"] = "date".into();
+    }
     for schema in COMPLETE {
         let schema = &mut document["components"]["schemas"][schema];
         let members: Vec<Value> = members(&schema["properties"])
@@ -91,7 +99,7 @@ fn add_problem_schemas(document: &mut Value) {
         "required": ["pointer", "detail"],
         "properties": {
             "pointer": { "type": "string", "description":
-                "An RFC 6901 JSON pointer into the body, or `?name` for a query parameter." },
+                "An RFC 6901 JSON pointer into the body, `?name` for a query parameter, or the name of a header." },
             "detail": { "type": "string", "description": "What is wrong and what would be right." },
         },
     });

@@ -16,6 +16,8 @@ use crate::db::DbError;
 /// How long to wait before the next try when we are too busy, in seconds.
 const RETRY_AFTER: &str = "1";
 
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
 /// Why a request was not served.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
@@ -124,6 +126,10 @@ impl Problem {
         } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
             match error.name {
                 "id" | "user_id" => Self::NotFound,
+                IDEMPOTENCY_KEY => Self::Invalid(vec![FieldError {
+                    pointer: IDEMPOTENCY_KEY.to_owned(),
+                    detail: format!("{IDEMPOTENCY_KEY} must be a UUID, a new one for each new task."),
+                }]),
                 name => Self::of_query(name, parameter_rule(name)),
             }
         } else if let Some(error) = error.downcast_ref::<ReadBodyError>() {

@@ -9,7 +9,8 @@ pub const CONTENT_TYPE: &str = "application/problem+json";
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct FieldError {
-    /// An RFC 6901 JSON pointer into the body (`/title`; empty for the whole body), or `?name` for a query parameter.
+    /// An RFC 6901 JSON pointer into the body (`/title`; empty for the whole body), `?name` for a query parameter, or the
+    /// name of a header.
     pub pointer: String,
     /// What is wrong and what would be right, as a sentence for people.
     pub detail: String,

@@ -103,13 +103,13 @@ impl Changed {
     }
 }
 
-#[OpenApi(prefix_path = "/api/:user_id/tasks", tag = "Tag::Tasks")]
+#[OpenApi(tag = "Tag::Tasks")]
 impl TaskApi {
     /// List tasks
     ///
     /// A bare array, newest first unless `sort` says otherwise. While there are more, the header `Link` has the address of
     /// the next page.
-    #[oai(path = "/", method = "get", operation_id = "list_tasks")]
+    #[oai(path = "/api/:user_id/tasks", method = "get", operation_id = "list_tasks")]
     #[allow(clippy::too_many_arguments)]
     async fn list(
         &self,
@@ -171,7 +171,7 @@ impl TaskApi {
     }
 
     /// Create a task
-    #[oai(path = "/", method = "post", operation_id = "create_task")]
+    #[oai(path = "/api/:user_id/tasks", method = "post", operation_id = "create_task")]
     async fn create(
         &self,
         app: Data<&Arc<App>>,
@@ -199,7 +199,7 @@ impl TaskApi {
     }
 
     /// Get a task
-    #[oai(path = "/:id", method = "get", operation_id = "get_task")]
+    #[oai(path = "/api/:user_id/tasks/:id", method = "get", operation_id = "get_task")]
     async fn get(
         &self,
         app: Data<&Arc<App>>,
@@ -239,7 +239,7 @@ impl TaskApi {
     /// Update a task
     ///
     /// Changes the members that are sent; an explicit null clears. Whether the task is done is not touched.
-    #[oai(path = "/:id", method = "put", operation_id = "update_task")]
+    #[oai(path = "/api/:user_id/tasks/:id", method = "put", operation_id = "update_task")]
     async fn update(
         &self,
         app: Data<&Arc<App>>,
@@ -269,7 +269,11 @@ impl TaskApi {
     /// Complete a task, or take that back
     ///
     /// Without a body the task is toggled; with one it is set.
-    #[oai(path = "/:id/complete", method = "patch", operation_id = "complete_task")]
+    #[oai(
+        path = "/api/:user_id/tasks/:id/complete",
+        method = "patch",
+        operation_id = "complete_task"
+    )]
     async fn complete(
         &self,
         app: Data<&Arc<App>>,
@@ -298,7 +302,7 @@ impl TaskApi {
     }
 
     /// Delete a task
-    #[oai(path = "/:id", method = "delete", operation_id = "delete_task")]
+    #[oai(path = "/api/:user_id/tasks/:id", method = "delete", operation_id = "delete_task")]
     async fn delete(
         &self,
         app: Data<&Arc<App>>,

@@ -1,1 +1,15 @@
+//! The server through HTTP: each test has a server on a port of its own with a database of its own, on SQLite and on
+//! PostgreSQL. `DOCKET_TEST_POSTGRES` says where a PostgreSQL is that may get new databases; `just test` starts one.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod support;
+
+mod accounts;
+mod bad_input;
+mod concurrency;
+mod cors;
+mod spec;
+mod start;
+mod tasks;
+mod tokens;
+mod ui;

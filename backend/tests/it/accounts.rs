@@ -1,0 +1,180 @@
+//! Signing up, in, out, and staying signed in.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, PASSWORD, Server, on_both_databases};
+
+async fn sign_in(server: &Server, email: &str, password: &str) -> Answer {
+    server.post("/api/auth/sign-in/email", json!({ "email": email, "password": password })).send().await
+}
+
+async fn refresh(server: &Server, cookie: &str) -> Answer {
+    server.post("/api/auth/refresh", json!({})).header("cookie", cookie).send().await
+}
+
+async fn session_of(server: &Server, token: &str) -> Answer {
+    server.get("/api/auth/get-session").bearer(token).send().await
+}
+
+on_both_databases! {
+    async fn signing_up_makes_an_account_and_signs_in(server) {
+        let account = json!({ "name": " Owner ", "email": " Owner@Example.COM ", "password": PASSWORD });
+        let answer = server.post("/api/auth/sign-up/email", account).send().await;
+        answer.expect(StatusCode::OK);
+        let user = &answer.body["user"];
+        assert_eq!(user["name"], "Owner");
+        assert_eq!(user["email"], "owner@example.com");
+        assert_eq!(user["emailVerified"], false);
+        assert_eq!(user["image"], Value::Null);
+        assert!(!answer.text.contains("assword"), "{}", answer.text);
+
+        let token = answer.body["token"].as_str().unwrap();
+        let current = session_of(&server, token).await;
+        current.expect(StatusCode::OK);
+        assert_eq!(current.body["user"], *user);
+        assert_eq!(current.body["session"]["userId"], user["id"]);
+        assert_eq!(current.body["session"]["ipAddress"], "127.0.0.1");
+
+        let cookie = answer.header("set-cookie");
+        for part in ["HttpOnly", "SameSite=Strict", "Path=/api/auth", "Max-Age=604800"] {
+            assert!(cookie.contains(part), "{cookie}");
+        }
+    }
+
+    async fn signing_in_works_in_any_letter_case_and_form(server) {
+        server.user("owner@example.com").await;
+        for email in ["owner@example.com", "  OWNER@Example.com ", "ｏｗｎｅｒ@example.com"] {
+            let answer = sign_in(&server, email, PASSWORD).await;
+            answer.expect(StatusCode::OK);
+            assert_eq!(answer.body["redirect"], false);
+            assert_eq!(answer.body["user"]["email"], "owner@example.com");
+            session_of(&server, answer.body["token"].as_str().unwrap()).await.expect(StatusCode::OK);
+        }
+    }
+
+    async fn a_wrong_password_and_an_unknown_address_get_the_same_answer(server) {
+        server.user("owner@example.com").await;
+        let wrong = sign_in(&server, "owner@example.com", "wrong horse battery").await;
+        let unknown = sign_in(&server, "nobody@example.com", PASSWORD).await;
+        wrong.expect_problem(StatusCode::UNAUTHORIZED, "invalid_credentials");
+        assert_eq!(wrong.body, unknown.body);
+        assert_eq!(wrong.header("set-cookie"), "");
+    }
+
+    async fn an_address_has_one_account(server) {
+        server.user("owner@example.com").await;
+        let again = json!({ "name": "Other", "email": "OWNER@example.com", "password": "another password" });
+        let answer = server.post("/api/auth/sign-up/email", again).send().await;
+        answer.expect_problem(StatusCode::UNPROCESSABLE_ENTITY, "email_taken");
+        assert_eq!(answer.body["errors"][0]["pointer"], "/email");
+        sign_in(&server, "owner@example.com", PASSWORD).await.expect(StatusCode::OK);
+    }
+
+    async fn signing_out_ends_the_session_at_once(server) {
+        let owner = server.owner().await;
+        let other = sign_in(&server, "owner@example.com", PASSWORD).await;
+        let answer = server.post("/api/auth/sign-out", json!({})).bearer(&owner.token).send().await;
+        answer.expect(StatusCode::OK);
+        assert_eq!(answer.body, json!({ "success": true }));
+        assert!(answer.header("set-cookie").contains("Max-Age=0"));
+        owner.get("").send().await.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+        refresh(&server, &owner.cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        assert_eq!(session_of(&server, &owner.token).await.text, "null");
+        // The other device stays signed in, and signing out again is fine.
+        assert_ne!(session_of(&server, other.body["token"].as_str().unwrap()).await.text, "null");
+        server.post("/api/auth/sign-out", json!({})).bearer(&owner.token).send().await.expect(StatusCode::OK);
+    }
+
+    async fn the_cookie_alone_signs_out_too(server) {
+        let owner = server.owner().await;
+        server.post("/api/auth/sign-out", json!({})).header("cookie", &owner.cookie).send().await.expect(StatusCode::OK);
+        owner.get("").send().await.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+    }
+
+    async fn a_made_up_cookie_signs_nobody_out(server) {
+        let owner = server.owner().await;
+        let session = owner.cookie.split('.').next().unwrap();
+        let forged = format!("{session}.{}", "A".repeat(43));
+        server.post("/api/auth/sign-out", json!({})).header("cookie", &forged).send().await.expect(StatusCode::OK);
+        refresh(&server, &forged).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        owner.get("").send().await.expect(StatusCode::OK);
+    }
+
+    async fn there_is_no_session_without_a_valid_token(server) {
+        for request in [
+            server.get("/api/auth/get-session"),
+            server.get("/api/auth/get-session").bearer("nonsense"),
+            server.get("/api/auth/get-session").header("authorization", "Basic abc"),
+        ] {
+            let answer = request.send().await;
+            answer.expect(StatusCode::OK);
+            assert_eq!(answer.text, "null");
+        }
+    }
+
+    async fn a_session_renews_with_a_new_cookie_each_time(server) {
+        let owner = server.owner().await;
+        let mut cookie = owner.cookie.clone();
+        for _ in 0..3 {
+            let answer = refresh(&server, &cookie).await;
+            answer.expect(StatusCode::OK);
+            assert_eq!(answer.body["user"]["id"], owner.id);
+            let token = answer.body["token"].as_str().unwrap();
+            server.get(&owner.path("")).bearer(token).send().await.expect(StatusCode::OK);
+            assert_ne!(answer.cookie(), cookie);
+            cookie = answer.cookie();
+        }
+        refresh(&server, &owner.cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        refresh(&server, &cookie).await.expect(StatusCode::OK);
+    }
+
+    async fn renewing_twice_at_once_gives_the_same_cookie(server) {
+        let owner = server.owner().await;
+        let (one, two) = tokio::join!(refresh(&server, &owner.cookie), refresh(&server, &owner.cookie));
+        one.expect(StatusCode::OK);
+        two.expect(StatusCode::OK);
+        assert_eq!(one.cookie(), two.cookie());
+        refresh(&server, &one.cookie()).await.expect(StatusCode::OK);
+    }
+
+    async fn a_replaced_cookie_works_only_for_a_moment(server) {
+        let owner = server.owner().await;
+        refresh(&server, &owner.cookie).await.expect(StatusCode::OK);
+        let old = "'2001-01-01T00:00:00+00:00'";
+        server.database.execute(&format!("UPDATE sessions SET rotated_at = {old}")).await;
+        refresh(&server, &owner.cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+    }
+
+    async fn an_expired_session_neither_renews_nor_serves(server) {
+        let owner = server.owner().await;
+        let old = "'2001-01-01T00:00:00+00:00'";
+        server.database.execute(&format!("UPDATE sessions SET expires_at = {old}")).await;
+        refresh(&server, &owner.cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        owner.get("").send().await.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+    }
+
+    async fn renewing_needs_a_cookie_json_and_an_allowed_page(server) {
+        let owner = server.owner().await;
+        let renew = || server.post("/api/auth/refresh", json!({})).header("cookie", &owner.cookie);
+        for cookie in ["", "docket_refresh=", "docket_refresh=a.b", "other=1"] {
+            refresh(&server, cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        }
+        let form = server.request(reqwest::Method::POST, "/api/auth/refresh").header("cookie", &owner.cookie);
+        form.send().await.expect_problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type");
+        let foreign = renew().header("origin", "http://evil.example").send().await;
+        foreign.expect_problem(StatusCode::FORBIDDEN, "forbidden_origin");
+        renew().header("origin", "http://localhost:8080").send().await.expect(StatusCode::OK);
+        renew().header("origin", &server.base).send().await.expect(StatusCode::OK);
+    }
+
+    async fn passwords_and_refresh_tokens_are_kept_as_hashes(server) {
+        let owner = server.owner().await;
+        let hash = &server.database.rows("SELECT password_hash FROM users").await[0][0];
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        let column = if server.database.url.starts_with("sqlite:") { "hex(refresh_hash)" } else { "encode(refresh_hash, 'hex')" };
+        let kept = &server.database.rows(&format!("SELECT lower({column}) FROM sessions")).await[0][0];
+        assert_eq!(kept.len(), 64);
+        assert!(!owner.cookie.contains(kept.as_str()));
+    }
+}

@@ -1,0 +1,185 @@
+//! Whatever is sent, the answer is a 4xx problem that helps, and nothing is written.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::support::{id, on_both_databases};
+
+on_both_databases! {
+    async fn bodies_that_are_not_json_are_400(server) {
+        let owner = server.owner().await;
+        let deep = "[".repeat(20_000);
+        let deep_value = format!("{{\"title\":{}1{}}}", "[".repeat(5_000), "]".repeat(5_000));
+        for body in ["", "{", "{\"title\":\"a\"", "{\"title\":\"\\ud800\"}", "title=a", deep.as_str()] {
+            let answer = owner.request(Method::POST, "").text(body).send().await;
+            answer.expect_problem(StatusCode::BAD_REQUEST, "malformed");
+        }
+        let answer = owner.request(Method::POST, "").text(deep_value).send().await;
+        assert!(answer.status.is_client_error(), "{}", answer.text);
+        assert_eq!(server.database.count("tasks").await, 0);
+    }
+
+    async fn bodies_of_the_wrong_shape_are_422(server) {
+        let owner = server.owner().await;
+        let long = "a".repeat(1001);
+        let wrong = [
+            (json!({}), ""),
+            (json!([]), ""),
+            (json!(["a", null, null]), ""),
+            (json!(null), ""),
+            (json!("a"), ""),
+            (json!({ "title": null }), "/title"),
+            (json!({ "title": 5 }), "/title"),
+            (json!({ "title": ["a"] }), "/title"),
+            (json!({ "title": "" }), "/title"),
+            (json!({ "title": " \u{3000}\t\n" }), "/title"),
+            (json!({ "title": "a".repeat(201) }), "/title"),
+            (json!({ "title": "a\u{0}b" }), "/title"),
+            (json!({ "title": "a", "description": long }), "/description"),
+            (json!({ "title": "a", "description": "\u{0}" }), "/description"),
+            (json!({ "title": "a", "description": 1 }), "/description"),
+            (json!({ "title": "a", "due_date": "tomorrow" }), "/due_date"),
+            (json!({ "title": "a", "due_date": "2030-02-30" }), "/due_date"),
+            (json!({ "title": "a", "due_date": "+12030-02-20" }), "/due_date"),
+            (json!({ "title": "a", "user_id": "somebody" }), "/user_id"),
+            (json!({ "title": "a", "id": "01920000-0000-7000-8000-000000000001" }), "/id"),
+            (json!({ "title": "a", "created_at": "2030-01-01T00:00:00Z" }), "/created_at"),
+        ];
+        for (body, pointer) in wrong {
+            owner.post(body).send().await.expect_invalid(pointer);
+        }
+        assert_eq!(server.database.count("tasks").await, 0);
+    }
+
+    async fn every_broken_rule_is_named_at_once(server) {
+        let owner = server.owner().await;
+        let answer = owner.post(json!({ "title": "", "description": "a".repeat(1001) })).send().await;
+        answer.expect_invalid("/title");
+        answer.expect_invalid("/description");
+    }
+
+    async fn a_bad_update_changes_nothing(server) {
+        let owner = server.owner().await;
+        let task = owner.task("a").await;
+        for (body, pointer) in [
+            (json!({ "title": null }), "/title"),
+            (json!({ "title": "b", "description": "a".repeat(1001) }), "/description"),
+            (json!({ "title": "b", "completed": true }), "/completed"),
+            (json!({ "due_date": "never" }), "/due_date"),
+            (json!(["b"]), ""),
+        ] {
+            owner.put(id(&task), body).send().await.expect_invalid(pointer);
+        }
+        owner.toggle(id(&task)).json(json!({ "completed": "yes" })).send().await.expect_invalid("/completed");
+        owner.toggle(id(&task)).json(json!({})).send().await.expect_invalid("");
+        owner.toggle(id(&task)).text("{").send().await.expect_problem(StatusCode::BAD_REQUEST, "malformed");
+        assert_eq!(owner.get(&format!("/{}", id(&task))).send().await.body, task);
+    }
+
+    async fn bodies_that_are_too_large_are_413(server) {
+        let owner = server.owner().await;
+        let body = format!("{{\"title\":\"{}\"}}", "a".repeat(64 * 1024));
+        let answer = owner.request(Method::POST, "").text(body).send().await;
+        answer.expect_problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large");
+    }
+
+    async fn bodies_of_another_media_type_are_415(server) {
+        let owner = server.owner().await;
+        for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""] {
+            let answer = owner.request(Method::POST, "").header("content-type", kind).raw("{\"title\":\"a\"}").send().await;
+            answer.expect_problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type");
+        }
+        let json = owner.request(Method::POST, "").header("content-type", "Application/JSON; charset=utf-8");
+        json.raw("{\"title\":\"a\"}").send().await.expect(StatusCode::CREATED);
+    }
+
+    async fn bad_query_parameters_are_422(server) {
+        let owner = server.owner().await;
+        let other_sort = {
+            owner.task("a").await;
+            owner.task("b").await;
+            let page = owner.get("?sort=title&limit=1").send().await;
+            let link = page.header("link");
+            link.split("cursor=").nth(1).unwrap().split('>').next().unwrap().to_owned()
+        };
+        for (query, pointer) in [
+            ("?status=done", "?status"),
+            ("?status=", "?status"),
+            ("?status=Pending", "?status"),
+            ("?sort=priority", "?sort"),
+            ("?order=up", "?order"),
+            ("?limit=0", "?limit"),
+            ("?limit=501", "?limit"),
+            ("?limit=-1", "?limit"),
+            ("?limit=ten", "?limit"),
+            ("?limit=99999999999999999999", "?limit"),
+            ("?cursor=", "?cursor"),
+            ("?cursor=abc", "?cursor"),
+            ("?cursor=%00%ff", "?cursor"),
+            (&format!("?cursor={other_sort}"), "?cursor"),
+        ] {
+            owner.get(query).send().await.expect_invalid(pointer);
+        }
+        owner.get("?sort=title&status=pending&unknown=1").send().await.expect(StatusCode::OK);
+        let key = owner.post(json!({ "title": "a" })).header("idempotency-key", "again").send().await;
+        key.expect_invalid("Idempotency-Key");
+    }
+
+    async fn ids_that_cannot_exist_are_404(server) {
+        let owner = server.owner().await;
+        for id in ["abc", "-1", "0", "%00", "%ff", "01920000-0000-7000-8000-00000000000", "null", "..%2f", "🌿"] {
+            for request in [
+                owner.get(&format!("/{id}")),
+                owner.put(id, json!({ "title": "a" })),
+                owner.toggle(id),
+                owner.delete(id),
+            ] {
+                request.send().await.expect_problem(StatusCode::NOT_FOUND, "not_found");
+            }
+        }
+    }
+
+    async fn unknown_paths_and_methods_are_problems(server) {
+        let owner = server.owner().await;
+        for path in ["/api", "/api/", "/api/nothing", "/api/auth/nothing", "/api/a/b/c/d/e"] {
+            server.get(path).send().await.expect_problem(StatusCode::NOT_FOUND, "not_found");
+        }
+        let wrong = owner.request(Method::DELETE, "").send().await;
+        wrong.expect_problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+        assert_eq!(wrong.header("allow"), "GET, POST");
+        let wrong = server.get("/api/auth/sign-in/email").send().await;
+        wrong.expect_problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+        assert_eq!(wrong.header("allow"), "POST");
+    }
+
+    async fn accounts_are_judged_by_the_same_rules(server) {
+        let good = json!({ "name": "Owner", "email": "owner@example.com", "password": "correct horse" });
+        let with = |field: &str, value: serde_json::Value| {
+            let mut body = good.clone();
+            body[field] = value;
+            body
+        };
+        for (body, pointer) in [
+            (json!({}), ""),
+            (with("name", json!(" ")), "/name"),
+            (with("name", json!("a".repeat(101))), "/name"),
+            (with("name", json!(null)), "/name"),
+            (with("email", json!("owner")), "/email"),
+            (with("email", json!("owner@")), "/email"),
+            (with("email", json!("@example.com")), "/email"),
+            (with("email", json!("a@b@example.com")), "/email"),
+            (with("email", json!("a b@example.com")), "/email"),
+            (with("email", json!(format!("{}@example.com", "a".repeat(250)))), "/email"),
+            (with("email", json!("a\u{0}@example.com")), "/email"),
+            (with("password", json!("short")), "/password"),
+            (with("password", json!("a".repeat(129))), "/password"),
+            (with("password", json!("Owner@Example.com")), "/password"),
+            (with("password", json!(12345678)), "/password"),
+            (with("emailVerified", json!(true)), "/emailVerified"),
+        ] {
+            server.post("/api/auth/sign-up/email", body).send().await.expect_invalid(pointer);
+        }
+        server.post("/api/auth/sign-in/email", json!({ "email": "a", "password": "" })).send().await.expect_invalid("/email");
+        assert_eq!(server.database.count("users").await, 0);
+    }
+}

@@ -1,0 +1,308 @@
+//! Servers, users and requests for the tests.
+
+use clap::Parser;
+use docket::config::Config;
+use poem::Server as PoemServer;
+use poem::listener::{Acceptor, Listener, TcpListener};
+use reqwest::{Method, StatusCode, header::HeaderMap};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// Signs the tokens of every test's server.
+pub const SECRET: &str = "a test secret of forty-two characters, 0123";
+/// A password that the rules allow.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Runs an `async fn(Server)` once on SQLite and once on PostgreSQL. Arguments after the name are flags of the server.
+macro_rules! on_both_databases {
+    ($($(#[$meta:meta])* async fn $name:ident($server:ident $(, $flag:expr)*) $body:block)+) => {
+        $($(#[$meta])*
+        mod $name {
+            use super::*;
+
+            async fn test($server: $crate::support::Server) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                test($crate::support::Server::start($crate::support::Database::sqlite(), &[$($flag),*]).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if let Some(database) = $crate::support::Database::postgres().await {
+                    test($crate::support::Server::start(database, &[$($flag),*]).await).await;
+                }
+            }
+        })+
+    };
+}
+pub(crate) use on_both_databases;
+
+/// A database of one test.
+pub struct Database {
+    pub url: String,
+    _folder: Option<TempDir>,
+}
+
+impl Database {
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("docket.db").display());
+        Self { url, _folder: Some(folder) }
+    }
+
+    /// None when there is no PostgreSQL to test on.
+    pub async fn postgres() -> Option<Self> {
+        let Ok(server) = std::env::var("DOCKET_TEST_POSTGRES") else {
+            eprintln!("skipped: DOCKET_TEST_POSTGRES is not set");
+            return None;
+        };
+        let name = format!("docket_{}", Uuid::now_v7().simple());
+        let mut admin = PgConnection::connect(&server).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+        let mut url = reqwest::Url::parse(&server).unwrap();
+        url.set_path(&name);
+        Some(Self { url: url.into(), _folder: None })
+    }
+
+    /// Runs a statement behind the server's back.
+    pub async fn execute(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        if self.url.starts_with("sqlite:") {
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        }
+    }
+
+    /// The rows of a statement whose columns are all text.
+    pub async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        use sqlx::Row;
+        macro_rules! fetch {
+            ($connection:ty) => {{
+                let mut connection = <$connection>::connect(&self.url).await.unwrap();
+                let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap();
+                let texts = |row: &_| (0..Row::len(row)).map(|column| Row::get(row, column)).collect();
+                rows.iter().map(texts).collect()
+            }};
+        }
+        if self.url.starts_with("sqlite:") {
+            fetch!(SqliteConnection)
+        } else {
+            fetch!(PgConnection)
+        }
+    }
+
+    /// The number that a `SELECT count(*)` answers.
+    pub async fn count(&self, from: &str) -> usize {
+        let rows = self.rows(&format!("SELECT CAST(count(*) AS TEXT) FROM {from}")).await;
+        rows[0][0].parse().unwrap()
+    }
+}
+
+/// A running server.
+pub struct Server {
+    pub base: String,
+    pub database: Database,
+    http: reqwest::Client,
+}
+
+/// Serves on a free port; the answer is the address. The task ends with the test's runtime.
+pub async fn serve(url: &str, flags: &[&str]) -> String {
+    let fixed = ["docket", "--database-url", url, "--bind", "127.0.0.1:0", "--better-auth-secret", SECRET];
+    let config = Config::parse_from(fixed.iter().chain(flags));
+    let app = docket::app(&config).await.unwrap();
+    let acceptor = TcpListener::bind(config.bind).into_acceptor().await.unwrap();
+    let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
+    tokio::spawn(PoemServer::new_with_acceptor(acceptor).run(app));
+    format!("http://{address}")
+}
+
+impl Server {
+    pub async fn start(database: Database, flags: &[&str]) -> Self {
+        let base = serve(&database.url, flags).await;
+        Self { base, database, http: client() }
+    }
+
+    /// A request without a user.
+    pub fn request(&self, method: Method, path: &str) -> Request {
+        Request(self.http.request(method, format!("{}{path}", self.base)))
+    }
+
+    pub fn get(&self, path: &str) -> Request {
+        self.request(Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str, body: Value) -> Request {
+        self.request(Method::POST, path).json(body)
+    }
+
+    /// A new account, signed in.
+    pub async fn user(&self, email: &str) -> User<'_> {
+        let account = json!({ "name": "Owner", "email": email, "password": PASSWORD });
+        let answer = self.post("/api/auth/sign-up/email", account).send().await;
+        answer.expect(StatusCode::OK);
+        User {
+            server: self,
+            id: answer.body["user"]["id"].as_str().unwrap().to_owned(),
+            token: answer.body["token"].as_str().unwrap().to_owned(),
+            cookie: answer.cookie(),
+        }
+    }
+
+    pub async fn owner(&self) -> User<'_> {
+        self.user("owner@example.com").await
+    }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+}
+
+/// Somebody who is signed in.
+pub struct User<'a> {
+    server: &'a Server,
+    pub id: String,
+    pub token: String,
+    /// `name=value` of the refresh token.
+    pub cookie: String,
+}
+
+impl User<'_> {
+    /// The path of the list, or of what is below it.
+    pub fn path(&self, below: &str) -> String {
+        format!("/api/{}/tasks{below}", self.id)
+    }
+
+    /// A request of this user below the list.
+    pub fn request(&self, method: Method, below: &str) -> Request {
+        self.server.request(method, &self.path(below)).bearer(&self.token)
+    }
+
+    pub fn get(&self, below: &str) -> Request {
+        self.request(Method::GET, below)
+    }
+
+    pub fn post(&self, body: Value) -> Request {
+        self.request(Method::POST, "").json(body)
+    }
+
+    pub fn put(&self, id: &str, body: Value) -> Request {
+        self.request(Method::PUT, &format!("/{id}")).json(body)
+    }
+
+    pub fn toggle(&self, id: &str) -> Request {
+        self.request(Method::PATCH, &format!("/{id}/complete"))
+    }
+
+    pub fn delete(&self, id: &str) -> Request {
+        self.request(Method::DELETE, &format!("/{id}"))
+    }
+
+    /// Makes a task; the answer is the task.
+    pub async fn task(&self, title: &str) -> Value {
+        let answer = self.post(json!({ "title": title })).send().await;
+        answer.expect(StatusCode::CREATED);
+        answer.body
+    }
+
+    /// The titles of a list.
+    pub async fn titles(&self, query: &str) -> Vec<String> {
+        let answer = self.get(query).send().await;
+        answer.expect(StatusCode::OK);
+        titles(&answer.body)
+    }
+}
+
+pub fn titles(list: &Value) -> Vec<String> {
+    let tasks = list.as_array().unwrap().iter();
+    tasks.map(|task| task["title"].as_str().unwrap().to_owned()).collect()
+}
+
+pub fn id(task: &Value) -> &str {
+    task["id"].as_str().unwrap()
+}
+
+/// A request that is being put together.
+pub struct Request(reqwest::RequestBuilder);
+
+impl Request {
+    pub fn json(self, body: Value) -> Self {
+        Self(self.0.json(&body))
+    }
+
+    pub fn text(self, body: impl Into<String>) -> Self {
+        self.header("content-type", "application/json").raw(body)
+    }
+
+    pub fn raw(self, body: impl Into<String>) -> Self {
+        Self(self.0.body(body.into()))
+    }
+
+    pub fn header(self, name: &str, value: &str) -> Self {
+        Self(self.0.header(name, value))
+    }
+
+    pub fn bearer(self, token: &str) -> Self {
+        Self(self.0.bearer_auth(token))
+    }
+
+    pub async fn send(self) -> Answer {
+        let response = self.0.send().await.unwrap();
+        let status = response.status();
+        let headers = response.headers().clone();
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status, headers, text, body }
+    }
+}
+
+/// What came back. `body` is null unless it is JSON.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+    pub body: Value,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn expect(&self, status: StatusCode) {
+        assert_eq!(self.status, status, "{}", self.text);
+    }
+
+    /// Asserts a problem of that status and code, in full form.
+    #[track_caller]
+    pub fn expect_problem(&self, status: StatusCode, code: &str) {
+        self.expect(status);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(self.body["code"], code, "{}", self.text);
+        assert_eq!(self.body["status"], status.as_u16());
+        assert_eq!(self.body["type"], format!("urn:docket:problem:{code}"));
+        assert_eq!(self.body["title"], status.canonical_reason().unwrap());
+        assert!(self.body["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{}", self.text);
+    }
+
+    /// Asserts a broken rule at `pointer`.
+    #[track_caller]
+    pub fn expect_invalid(&self, pointer: &str) {
+        self.expect_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+        let errors = self.body["errors"].as_array().unwrap();
+        assert!(errors.iter().any(|error| error["pointer"] == pointer), "{}", self.text);
+    }
+
+    /// Empty when it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// `name=value` of the cookie that it sets.
+    pub fn cookie(&self) -> String {
+        self.header("set-cookie").split(';').next().unwrap().to_owned()
+    }
+}
