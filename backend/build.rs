@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         writeln!(table, "        path: {path:?},")?;
         writeln!(table, "        media_type: {:?},", media_type(&path))?;
         writeln!(table, "        immutable: {},", is_hashed(&path))?;
-        writeln!(table, "        etag: {:?},", format!("\"{digest}\""))?;
+        writeln!(table, "        etag: {:?},", format!("W/\"{digest}\""))?;
         for (form, bytes) in forms {
             let kept = out.join(format!("{number}.{form}"));
             fs::write(&kept, bytes)?;

@@ -17,6 +17,7 @@ const MAKE_SECRET: &str = "Make one with `openssl rand -base64 32` and set BETTE
 
 /// How the server runs. Each flag can also be given by the environment variable beside it.
 #[derive(Clone, Debug, Parser)]
+#[command(args_override_self = true)]
 #[command(
     name = "docket",
     version,
@@ -162,23 +163,28 @@ fn kept_secret(file: &Path) -> Result<Secret, ConfigError> {
     let mut random = [0; SECRET_MIN];
     getrandom::fill(&mut random).map_err(|error| trouble(&error))?;
     let drawn = BASE64_STANDARD.encode(random);
-    // `create_new` decides which of two servers that start at once draws it.
+    if !file.exists() {
+        keep(file, &drawn).map_err(|error| trouble(&error))?;
+    }
+    let kept = fs::read_to_string(file).map_err(|error| trouble(&error))?;
+    check_secret(kept.trim()).map_err(|error| trouble(&error))?;
+    Ok(Secret(kept.trim().to_owned()))
+}
+
+/// Writes the file whole or not at all; of two servers that start at once, the first one's stays.
+fn keep(file: &Path, drawn: &str) -> std::io::Result<()> {
+    let draft = file.with_added_extension(std::process::id().to_string());
     let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(file) {
-        Ok(mut kept) => {
-            kept.write_all(drawn.as_bytes())
-                .and_then(|()| kept.sync_all())
-                .map_err(|error| trouble(&error))?;
-            Ok(Secret(drawn))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let kept = fs::read_to_string(file).map_err(|error| trouble(&error))?;
-            check_secret(kept.trim()).map_err(|error| trouble(&error))?;
-            Ok(Secret(kept.trim().to_owned()))
-        }
-        Err(error) => Err(trouble(&error)),
+    let mut content = options.open(&draft)?;
+    content.write_all(drawn.as_bytes())?;
+    content.sync_all()?;
+    let linked = fs::hard_link(&draft, file);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }

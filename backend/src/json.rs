@@ -47,7 +47,10 @@ impl<T: DeserializeOwned + Check> JsonBody<T> {
         let malformed = |error: serde_json::Error| Problem::Malformed(error.to_string());
         serde_json::from_slice::<IgnoredAny>(bytes).map_err(malformed)?;
         if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Ok(Self::refused(String::new(), "The body must be a JSON object.".to_owned()));
+            return Ok(Self::refused(
+                String::new(),
+                "The body must be a JSON object.".to_owned(),
+            ));
         }
         let mut json = serde_json::Deserializer::from_slice(bytes);
         match serde_path_to_error::deserialize::<_, T>(&mut json) {
@@ -55,8 +58,13 @@ impl<T: DeserializeOwned + Check> JsonBody<T> {
             Err(error) if error.inner().is_data() => {
                 let reason = error.inner().to_string();
                 // Where the member stands in the text says less than its name.
-                let reason = reason.split_once(" at line ").map_or(reason.as_str(), |(reason, _)| reason);
-                Ok(Self::refused(pointer(error.path()), format!("This has the wrong form: {reason}.")))
+                let reason = reason
+                    .split_once(" at line ")
+                    .map_or(reason.as_str(), |(reason, _)| reason);
+                Ok(Self::refused(
+                    pointer(error.path()),
+                    format!("This has the wrong form: {reason}."),
+                ))
             }
             Err(error) => Err(malformed(error.into_inner())),
         }

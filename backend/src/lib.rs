@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use poem::endpoint::make_sync;
 use poem::http::{HeaderValue, header};
-use poem::middleware::{CatchPanic, RequestId, SetHeader};
+use poem::middleware::{CatchPanic, CookieJarManager, RequestId, SetHeader};
 use poem::web::Html;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get};
 
@@ -71,8 +71,9 @@ impl From<Problem> for StartError {
 
 /// Everything that the server serves.
 pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + use<>, StartError> {
+    let database = config.database()?;
     let secret = config.signing_secret()?;
-    let db = Db::connect(config.database()?).await?;
+    let db = Db::connect(database).await?;
     let app = Arc::new(App {
         sessions: SessionCheck::start(db.clone()),
         db,
@@ -86,9 +87,7 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
 
     let document = openapi::document()?;
     let methods = Arc::new(Methods::of(&document));
-    let api = openapi::service()
-        .around(move |api, request| answer_problems(api, request, Arc::clone(&methods)))
-        .with(SetHeader::new().overriding(header::CACHE_CONTROL, "private, no-cache"));
+    let api = openapi::service().with(CookieJarManager::new());
     let origins = Arc::clone(&app.cors_origins);
     let routes = Route::new()
         .nest_no_strip("/api", api)
@@ -99,6 +98,7 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
         .nest_no_strip("/", routes::ui::ui)
         .data(app)
         .with(CatchPanic::new().with_handler(|_| Problem::Internal.into_response()))
+        .around(move |routes, request| finish(routes, request, Arc::clone(&methods)))
         .around(move |routes, request| cors::around(routes, request, Arc::clone(&origins)))
         .with(
             SetHeader::new()
@@ -109,23 +109,38 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
     Ok(routes.map_to_response())
 }
 
-/// Every error under `/api` is a problem, those of the framework too.
-async fn answer_problems<E: Endpoint>(api: Arc<E>, request: Request, methods: Arc<Methods>) -> poem::Result<Response> {
+/// Every error becomes a problem, those of the framework too, and no answer of the API is kept by a cache unasked.
+async fn finish<E: Endpoint>(routes: Arc<E>, request: Request, methods: Arc<Methods>) -> poem::Result<Response> {
     let path = request.uri().path().to_owned();
-    let error = match api.call(request).await {
-        Ok(response) => return Ok(response.into_response()),
-        Err(error) => error,
+    let mut response = match routes.call(request).await {
+        Ok(response) => response.into_response(),
+        Err(error) => refuse(Problem::from_error(error), &path, &methods),
     };
-    let problem = Problem::from_error(error);
-    let allowed = match problem {
-        Problem::MethodNotAllowed => methods.allowed(&path),
-        _ => None,
+    let caching = if path.starts_with("/api/auth/") {
+        Some("no-store")
+    } else if path.starts_with("/api/") {
+        Some("private, no-cache")
+    } else {
+        None
     };
-    let mut response = problem.into_response();
-    if let Some(allowed) = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok()) {
-        response.headers_mut().insert(header::ALLOW, allowed);
+    if let Some(caching) = caching {
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     }
     Ok(response)
+}
+
+fn refuse(problem: Problem, path: &str, methods: &Methods) -> Response {
+    let allowed = match problem {
+        Problem::MethodNotAllowed => methods.allowed(path),
+        _ => None,
+    };
+    let allowed = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok());
+    let mut response = problem.into_response();
+    if let Some(allowed) = allowed {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
 }
 
 fn json_page(json: String) -> impl Endpoint {

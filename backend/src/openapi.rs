@@ -49,11 +49,15 @@ pub fn document() -> Result<Value, serde_json::Error> {
             .collect();
         schema["required"] = members.into();
     }
+    document["components"]["schemas"]["CurrentSession"]["nullable"] = true.into();
+    document["components"]["securitySchemes"]["cookie"] =
+        json!({ "type": "apiKey", "in": "cookie", "name": crate::auth::refresh::COOKIE });
+    document["paths"]["/api/auth/refresh"]["post"]["security"] = json!([{ "cookie": [] }]);
     add_examples(&mut document);
     if let Some(paths) = document["paths"].as_object_mut() {
-        for (path, operations) in paths {
+        for (_, operations) in paths {
             for (_, operation) in operations.as_object_mut().into_iter().flatten() {
-                add_errors(path, operation);
+                add_errors(operation);
             }
         }
     }
@@ -151,34 +155,45 @@ fn add_examples(document: &mut Value) {
 }
 
 /// The errors that an operation can answer follow from what it takes.
-fn add_errors(path: &str, operation: &mut Value) {
-    let name = operation["operationId"].as_str().unwrap_or_default().to_owned();
+fn add_errors(operation: &mut Value) {
+    let name = operation["operationId"].as_str().unwrap_or_default();
+    let takes = |place: &str, name: Option<&str>| {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        parameters
+            .filter(|one| one["in"] == place)
+            .any(|one| name.is_none_or(|name| one["name"] == name))
+    };
     let mut problems = vec![Problem::Internal, Problem::Unavailable];
     if operation.get("security").is_some() {
         problems.push(Problem::Unauthenticated);
     }
-    if path.contains("{user_id}") {
+    if name == "sign_in" {
+        problems.push(Problem::InvalidCredentials);
+    }
+    if name == "refresh_session" {
+        problems.push(Problem::NoSession);
+        problems.push(Problem::ForbiddenOrigin);
+    }
+    if takes("path", Some("user_id")) {
         problems.push(Problem::Forbidden);
     }
-    if path.contains("{id}") {
+    if takes("path", Some("id")) {
         problems.push(Problem::NotFound);
+    }
+    if takes("query", None) {
+        problems.push(Problem::Invalid(Vec::new()));
+    }
+    if takes("header", Some("Idempotency-Key")) {
+        problems.push(Problem::Deleted);
+    }
+    if takes("header", Some("If-Match")) {
+        problems.push(Problem::ChangedMeanwhile);
     }
     if operation.get("requestBody").is_some() {
         problems.push(Problem::Malformed("expected value at line 1 column 1".to_owned()));
         problems.push(Problem::TooLarge);
         problems.push(Problem::UnsupportedMediaType);
         problems.push(Problem::Invalid(Vec::new()));
-    }
-    match name.as_str() {
-        "list_tasks" => problems.push(Problem::Invalid(Vec::new())),
-        "create_task" => problems.push(Problem::Deleted),
-        "update_task" | "complete_task" | "delete_task" => problems.push(Problem::ChangedMeanwhile),
-        "sign_in" => problems.push(Problem::InvalidCredentials),
-        "refresh_session" => {
-            problems.push(Problem::NoSession);
-            problems.push(Problem::ForbiddenOrigin);
-        }
-        _ => {}
     }
     let responses: Map<String, Value> = problems.iter().map(described).collect();
     if let Some(all) = operation["responses"].as_object_mut() {

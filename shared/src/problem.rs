@@ -30,7 +30,7 @@ impl FieldError {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct Problem {
-    /// A URI reference that names the kind of problem: `/docs/problems#<code>`.
+    /// A URI reference that names the kind of problem: `urn:docket:problem:<code>`.
     #[serde(rename = "type")]
     #[cfg_attr(feature = "openapi", oai(rename = "type"))]
     pub kind: String,

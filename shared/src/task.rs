@@ -72,7 +72,7 @@ pub struct NewTask {
     #[cfg_attr(feature = "openapi", oai(validator(max_length = 1000)))]
     pub description: Option<String>,
     /// The day it is due.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "day")]
     pub due_date: Option<NaiveDate>,
 }
 
@@ -109,7 +109,7 @@ pub struct TaskChange {
     #[cfg_attr(feature = "openapi", oai(validator(max_length = 1000)))]
     pub description: Option<Option<String>>,
     /// The day it is due; null clears it.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_day")]
     pub due_date: Option<Option<NaiveDate>>,
 }
 
@@ -318,4 +318,19 @@ where
     D: Deserializer<'de>,
 {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A day in the one form of the wire. What parses dates would take others too.
+fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let day = if text.len() == 10 { text.parse().ok() } else { None };
+    let wrong = || serde::de::Error::custom("a day is written as YYYY-MM-DD, such as 2030-05-01");
+    day.map(Some).ok_or_else(wrong)
+}
+
+/// Tells an explicit null from an absent day.
+fn present_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<NaiveDate>>, D::Error> {
+    day(deserializer).map(Some)
 }

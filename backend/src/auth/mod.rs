@@ -5,8 +5,10 @@ pub mod password;
 pub mod refresh;
 pub mod token;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use poem::http::header;
 use poem::{Request, Result};
 use poem_openapi::SecurityScheme;
@@ -53,10 +55,18 @@ impl std::ops::Deref for Caller {
 
 async fn check(request: &Request, bearer: Bearer) -> Result<Identity> {
     let identity = identify(request, &bearer.token).await?;
-    match request.raw_path_param("user_id") {
-        Some(owner) if owner != identity.user.as_str() => Err(Problem::Forbidden.into()),
-        _ => Ok(identity),
+    let own = owner(request.uri().path()).is_none_or(|owner| owner == identity.user.as_str());
+    if own {
+        Ok(identity)
+    } else {
+        Err(Problem::Forbidden.into())
     }
+}
+
+/// The `{user_id}` of a path. All that the API keeps of a user is below `/api/{user_id}/`; only `/api/auth/` is nobody's.
+fn owner(path: &str) -> Option<Cow<'_, str>> {
+    let owner = path.strip_prefix("/api/")?.split('/').next()?;
+    (owner != "auth").then(|| percent_decode_str(owner).decode_utf8_lossy())
 }
 
 /// Who sent the request, where a missing or invalid token is no error.

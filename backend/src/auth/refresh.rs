@@ -14,7 +14,7 @@ use crate::db::sessions::{IDLE, RefreshHash};
 use crate::problem::Problem;
 
 /// The cookie's name.
-const COOKIE: &str = "docket_refresh";
+pub const COOKIE: &str = "docket_refresh";
 
 /// A refresh token: 256 bits, and the session it renews.
 pub struct RefreshToken {

@@ -2,8 +2,10 @@
 //! and each caller is answered after the commit, so a durable write costs a share of one `fsync`.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 
+use futures_util::FutureExt;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
@@ -84,7 +86,12 @@ impl<W: Write> Job for Pending<W> {
 async fn commit_all(pool: SqlitePool, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
     let mut batch = Vec::new();
     while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        let failure = commit(&pool, &mut batch).await.err().map(|error| error.to_string());
+        // A panic in one change must not end the writer; its transaction is rolled back as it is dropped.
+        let committed = AssertUnwindSafe(commit(&pool, &mut batch)).catch_unwind().await;
+        let failure = match committed {
+            Ok(result) => result.err().map(|error| error.to_string()),
+            Err(_) => Some("a change panicked".to_owned()),
+        };
         if let Some(reason) = &failure {
             tracing::error!(reason, changes = batch.len(), "a group of changes was not committed");
         }

@@ -42,12 +42,10 @@ pub(crate) type Reader<'a> = Either<&'a SqlitePool, &'a PgPool>;
 /// Where the statements of a write run: inside a transaction.
 pub(crate) type Tx<'a> = Either<&'a mut SqliteConnection, &'a mut PgConnection>;
 
-/// How often a PostgreSQL transaction that lost a race is tried.
+/// How often a start or a transaction that lost a race is tried.
 const ATTEMPTS: u32 = 6;
 /// The rows that SQLite's thread may hand over before it waits for us. A page of tasks fits.
 const ROW_BUFFER: usize = 512;
-/// How often the first connection is tried: a database that sleeps needs a moment.
-const CONNECT_ATTEMPTS: u32 = 5;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -84,16 +82,23 @@ impl From<sqlx::Error> for DbError {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error.to_string()),
-            sqlx::Error::Database(database) => match database.code().as_deref() {
-                // SQLite: BUSY, LOCKED, IOERR, FULL, CANTOPEN. PostgreSQL: read-only, connection, resources, shut-down.
-                Some("5" | "6" | "8" | "10" | "13" | "14" | "25006") => Self::Unavailable(error.to_string()),
-                Some(code) if code.len() == 5 && ["08", "53", "57"].contains(&&code[..2]) => {
-                    Self::Unavailable(error.to_string())
-                }
-                _ => Self::Failed(error),
-            },
+            sqlx::Error::Database(database) if is_trouble(database.code().unwrap_or_default().as_ref()) => {
+                Self::Unavailable(error.to_string())
+            }
             _ => Self::Failed(error),
         }
+    }
+}
+
+/// Whether the code is of a database that cannot work at the moment, not of a statement that is wrong.
+fn is_trouble(code: &str) -> bool {
+    match code.len() {
+        // PostgreSQL: read-only, connection, resources, operator intervention.
+        5 => code == "25006" || ["08", "53", "57"].iter().any(|class| code.starts_with(class)),
+        // SQLite's low byte: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
+        _ => code
+            .parse()
+            .is_ok_and(|code: u32| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14)),
     }
 }
 
@@ -134,11 +139,15 @@ impl Db {
             .busy_timeout(Duration::from_secs(5))
             .foreign_keys(true)
             .row_buffer_size(ROW_BUFFER);
-        let one = SqlitePoolOptions::new()
+        let write = SqlitePoolOptions::new()
             .max_connections(1)
-            .connect_with(options.clone())
-            .await?;
-        migrate_sqlite(&one).await?;
+            .connect_lazy_with(options.clone());
+        // SQLite has no lock for this: of two servers that start at once on a new file, one may find the other at work.
+        patiently(
+            |error| matches!(error, DbError::Unavailable(_) | DbError::Failed(_)),
+            || migrate(&SQLITE_MIGRATIONS, &write),
+        )
+        .await?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .min_connections(1)
@@ -146,7 +155,7 @@ impl Db {
             .await?;
         Ok(Self(Backend::Sqlite {
             read,
-            writer: Writer::start(one),
+            writer: Writer::start(write),
         }))
     }
 
@@ -156,22 +165,14 @@ impl Db {
             .max_connections(20)
             .min_connections(0)
             .idle_timeout(Duration::from_secs(60))
-            .acquire_timeout(Duration::from_secs(10))
+            .acquire_timeout(Duration::from_secs(5))
             .connect_lazy_with(options);
-        let mut pause = Duration::from_millis(250);
-        for attempt in 1.. {
-            match migrate(&POSTGRES_MIGRATIONS, &pool).await {
-                Err(DbError::Unavailable(reason)) if attempt < CONNECT_ATTEMPTS => {
-                    tracing::warn!(attempt, reason, "the database is not there yet");
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
-                done => {
-                    done?;
-                    break;
-                }
-            }
-        }
+        // A database that sleeps needs a moment.
+        patiently(
+            |error| matches!(error, DbError::Unavailable(_)),
+            || migrate(&POSTGRES_MIGRATIONS, &pool),
+        )
+        .await?;
         Ok(Self(Backend::Postgres(pool)))
     }
 
@@ -224,17 +225,21 @@ fn lost_race(error: &sqlx::Error) -> bool {
     matches!(code.as_deref(), Some("40001" | "40P01"))
 }
 
-/// SQLite has no advisory lock: of two servers that migrate at once, one may find the other's tables. It then looks again.
-async fn migrate_sqlite(pool: &SqlitePool) -> Result<(), DbError> {
-    let mut last = Ok(());
-    for _ in 0..ATTEMPTS {
-        last = migrate(&SQLITE_MIGRATIONS, pool).await;
-        if last.is_ok() {
-            break;
+/// Tries until it works, or fails in a way that is not worth another try, or was tried often enough.
+async fn patiently<F>(worth_another: fn(&DbError) -> bool, mut attempt: impl FnMut() -> F) -> Result<(), DbError>
+where
+    F: Future<Output = Result<(), DbError>>,
+{
+    let mut pause = Duration::from_millis(125);
+    for _ in 1..ATTEMPTS {
+        match attempt().await {
+            Err(error) if worth_another(&error) => tracing::warn!(%error, "the database is not ready; trying again"),
+            done => return done,
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(pause).await;
+        pause *= 2;
     }
-    last
+    attempt().await
 }
 
 async fn migrate<'a, A>(migrator: &Migrator, pool: A) -> Result<(), DbError>

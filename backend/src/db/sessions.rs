@@ -67,10 +67,12 @@ impl Write for Start {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
         const SQL: &str = "INSERT INTO sessions \
              (id, user_id, refresh_hash, rotated_at, expires_at, created_at, updated_at, ip_address, user_agent) \
              VALUES ($1, $2, $3, $4, $5, $4, $4, $6, $7)";
         let now = now();
+        on!(tx, c => sqlx::query(SWEEP).bind(&self.user_id).bind(now).execute(&mut **c).await.map(drop))?;
         on!(tx, c => sqlx::query(SQL)
             .bind(self.id)
             .bind(&self.user_id)
@@ -144,7 +146,7 @@ impl Write for End {
 }
 
 impl Db {
-    /// Begins a session; the answer is its id.
+    /// Begins a session, and forgets those of the user that have expired; the answer is its id.
     pub async fn start_session(
         &self,
         user_id: String,

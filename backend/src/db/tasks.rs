@@ -1,6 +1,6 @@
 //! The table `tasks`. Every statement names `user_id` first: a task of another user is simply not found.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use shared::task::{NewTask, Order, Sort, Status, Task, TaskChange, title_key};
 use sqlx::{AssertSqlSafe, FromRow};
@@ -66,15 +66,17 @@ impl Position {
         Self { key, id: task.id }
     }
 
-    /// Whether it is a position of a list that is sorted by `sort`.
+    /// Whether it can be a position of a list that is sorted by `sort`: of the same kind, and of a value that both
+    /// databases understand.
     pub fn fits(&self, sort: Sort) -> bool {
-        matches!(
-            (&self.key, sort),
-            (Key::Created(_), Sort::Created)
-                | (Key::Updated(_), Sort::Updated)
-                | (Key::Title(_), Sort::Title)
-                | (Key::DueDate(_), Sort::DueDate)
-        )
+        let years = 1..=9999;
+        match (&self.key, sort) {
+            (Key::Created(time), Sort::Created) => years.contains(&time.year()),
+            (Key::Updated(_), Sort::Updated) => true,
+            (Key::Title(key), Sort::Title) => !key.contains('\0'),
+            (Key::DueDate(day), Sort::DueDate) => years.contains(&day.year()),
+            _ => false,
+        }
     }
 }
 

@@ -51,9 +51,10 @@ fn answer(file: &File, headers: &HeaderMap) -> Response {
             .get(name)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default();
-        value
-            .split(',')
-            .any(|one| one.split(';').next().unwrap_or(one).trim() == word)
+        value.split(',').any(|one| {
+            let (one, weight) = one.split_once(";q=").unwrap_or((one, "1"));
+            one.trim() == word && weight.trim().parse() != Ok(0.0)
+        })
     };
     let response = Response::builder()
         .header(header::ETAG, file.etag)

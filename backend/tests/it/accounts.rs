@@ -6,11 +6,21 @@ use serde_json::{Value, json};
 use crate::support::{Answer, PASSWORD, Server, on_both_databases};
 
 async fn sign_in(server: &Server, email: &str, password: &str) -> Answer {
-    server.post("/api/auth/sign-in/email", json!({ "email": email, "password": password })).send().await
+    server
+        .post(
+            "/api/auth/sign-in/email",
+            json!({ "email": email, "password": password }),
+        )
+        .send()
+        .await
 }
 
 async fn refresh(server: &Server, cookie: &str) -> Answer {
-    server.post("/api/auth/refresh", json!({})).header("cookie", cookie).send().await
+    server
+        .post("/api/auth/refresh", json!({}))
+        .header("cookie", cookie)
+        .send()
+        .await
 }
 
 async fn session_of(server: &Server, token: &str) -> Answer {

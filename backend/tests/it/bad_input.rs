@@ -40,6 +40,8 @@ on_both_databases! {
             (json!({ "title": "a", "description": 1 }), "/description"),
             (json!({ "title": "a", "due_date": "tomorrow" }), "/due_date"),
             (json!({ "title": "a", "due_date": "2030-02-30" }), "/due_date"),
+            (json!({ "title": "a", "due_date": "2030-2-3" }), "/due_date"),
+            (json!({ "title": "a", "due_date": "0000-02-03" }), "/due_date"),
             (json!({ "title": "a", "due_date": "+12030-02-20" }), "/due_date"),
             (json!({ "title": "a", "user_id": "somebody" }), "/user_id"),
             (json!({ "title": "a", "id": "01920000-0000-7000-8000-000000000001" }), "/id"),
@@ -123,6 +125,22 @@ on_both_databases! {
         owner.get("?sort=title&status=pending&unknown=1").send().await.expect(StatusCode::OK);
         let key = owner.post(json!({ "title": "a" })).header("idempotency-key", "again").send().await;
         key.expect_invalid("Idempotency-Key");
+    }
+
+    async fn cursors_that_somebody_made_up_are_422(server) {
+        use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+        let owner = server.owner().await;
+        let id = "01920000-0000-7000-8000-000000000001";
+        for (sort, key) in [
+            ("title", json!({ "Title": "a\u{0}b" })),
+            ("due_date", json!({ "DueDate": "-5000-01-01" })),
+            ("due_date", json!({ "DueDate": "+12000-01-01" })),
+            ("created", json!({ "Created": "-5000-01-01T00:00:00Z" })),
+            ("created", json!({ "Updated": 1 })),
+        ] {
+            let cursor = BASE64_URL_SAFE_NO_PAD.encode(json!({ "key": key, "id": id }).to_string());
+            owner.get(&format!("?sort={sort}&cursor={cursor}")).send().await.expect_invalid("?cursor");
+        }
     }
 
     async fn ids_that_cannot_exist_are_404(server) {

@@ -20,6 +20,8 @@ macro_rules! on_both_databases {
     ($($(#[$meta:meta])* async fn $name:ident($server:ident $(, $flag:expr)*) $body:block)+) => {
         $($(#[$meta])*
         mod $name {
+            // Not every test needs what its file imports.
+            #[allow(unused_imports)]
             use super::*;
 
             async fn test($server: $crate::support::Server) $body
@@ -50,7 +52,15 @@ impl Database {
     pub fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("docket.db").display());
-        Self { url, _folder: Some(folder) }
+        Self {
+            url,
+            _folder: Some(folder),
+        }
+    }
+
+    /// A database that another one cares for.
+    pub fn at(url: String) -> Self {
+        Self { url, _folder: None }
     }
 
     /// None when there is no PostgreSQL to test on.
@@ -61,10 +71,13 @@ impl Database {
         };
         let name = format!("docket_{}", Uuid::now_v7().simple());
         let mut admin = PgConnection::connect(&server).await.unwrap();
-        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .execute(&mut admin)
+            .await
+            .unwrap();
         let mut url = reqwest::Url::parse(&server).unwrap();
         url.set_path(&name);
-        Some(Self { url: url.into(), _folder: None })
+        Some(Self::at(url.into()))
     }
 
     /// Runs a statement behind the server's back.
@@ -85,7 +98,10 @@ impl Database {
         macro_rules! fetch {
             ($connection:ty) => {{
                 let mut connection = <$connection>::connect(&self.url).await.unwrap();
-                let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap();
+                let rows = sqlx::query(AssertSqlSafe(sql.to_owned()))
+                    .fetch_all(&mut connection)
+                    .await
+                    .unwrap();
                 let texts = |row: &_| (0..Row::len(row)).map(|column| Row::get(row, column)).collect();
                 rows.iter().map(texts).collect()
             }};
@@ -113,7 +129,15 @@ pub struct Server {
 
 /// Serves on a free port; the answer is the address. The task ends with the test's runtime.
 pub async fn serve(url: &str, flags: &[&str]) -> String {
-    let fixed = ["docket", "--database-url", url, "--bind", "127.0.0.1:0", "--better-auth-secret", SECRET];
+    let fixed = [
+        "docket",
+        "--database-url",
+        url,
+        "--bind",
+        "127.0.0.1:0",
+        "--better-auth-secret",
+        SECRET,
+    ];
     let config = Config::parse_from(fixed.iter().chain(flags));
     let app = docket::app(&config).await.unwrap();
     let acceptor = TcpListener::bind(config.bind).into_acceptor().await.unwrap();
@@ -125,7 +149,11 @@ pub async fn serve(url: &str, flags: &[&str]) -> String {
 impl Server {
     pub async fn start(database: Database, flags: &[&str]) -> Self {
         let base = serve(&database.url, flags).await;
-        Self { base, database, http: client() }
+        Self {
+            base,
+            database,
+            http: client(),
+        }
     }
 
     /// A request without a user.
@@ -160,7 +188,10 @@ impl Server {
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
 }
 
 /// Somebody who is signed in.
@@ -257,7 +288,12 @@ impl Request {
         let headers = response.headers().clone();
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status, headers, text, body }
+        Answer {
+            status,
+            headers,
+            text,
+            body,
+        }
     }
 }
 
@@ -285,7 +321,11 @@ impl Answer {
         assert_eq!(self.body["status"], status.as_u16());
         assert_eq!(self.body["type"], format!("urn:docket:problem:{code}"));
         assert_eq!(self.body["title"], status.canonical_reason().unwrap());
-        assert!(self.body["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{}", self.text);
+        assert!(
+            self.body["detail"].as_str().is_some_and(|detail| detail.len() > 10),
+            "{}",
+            self.text
+        );
     }
 
     /// Asserts a broken rule at `pointer`.

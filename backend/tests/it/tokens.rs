@@ -8,7 +8,12 @@ use serde_json::{Value, json};
 use crate::support::{SECRET, Server, on_both_databases};
 
 fn sign(algorithm: Algorithm, secret: &str, claims: &Value) -> String {
-    encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret.as_bytes())).unwrap()
+    encode(
+        &Header::new(algorithm),
+        claims,
+        &EncodingKey::from_secret(secret.as_bytes()),
+    )
+    .unwrap()
 }
 
 fn base64(json: &Value) -> String {

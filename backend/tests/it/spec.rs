@@ -1,0 +1,277 @@
+//! `specs/` says what the product is: its tables are compared with what is served and with the migrated databases.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::support::{Database, Server, on_both_databases};
+
+fn spec(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../specs").join(path)
+}
+
+/// The rows of the tables between the heading and the next of the same level, by the header of each table.
+fn tables(file: &str, heading: &str) -> BTreeMap<String, Vec<Vec<String>>> {
+    let text = fs::read_to_string(spec(file)).unwrap();
+    let section = text
+        .split("\n## ")
+        .find_map(|section| section.strip_prefix(heading))
+        .unwrap();
+    let mut tables = BTreeMap::new();
+    let mut header = None;
+    for line in section.lines() {
+        let Some(row) = line
+            .strip_prefix('|')
+            .and_then(|line| line.trim_end().strip_suffix('|'))
+        else {
+            header = None;
+            continue;
+        };
+        let cells: Vec<String> = row
+            .split('|')
+            .map(|cell| cell.trim().trim_matches('`').to_owned())
+            .collect();
+        match &header {
+            None => header = Some(cells.join(" | ")),
+            Some(_) if cells.iter().all(|cell| cell.bytes().all(|byte| b"-: ".contains(&byte))) => {}
+            Some(header) => tables.entry(header.clone()).or_insert_with(Vec::new).push(cells),
+        }
+    }
+    tables
+}
+
+async fn document(server: &Server) -> Value {
+    let answer = server.get("/openapi.json").send().await;
+    answer.expect(StatusCode::OK);
+    answer.body
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().unwrap().iter()
+}
+
+fn numbers(cell: &str) -> BTreeSet<String> {
+    cell.split(',').map(|number| number.trim().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_table_of_operations_is_what_is_served() {
+    let server = Server::start(Database::sqlite(), &[]).await;
+    let document = document(&server).await;
+    let mut served = BTreeSet::new();
+    for (path, operations) in members(&document["paths"]) {
+        for (method, operation) in members(operations) {
+            let auth = operation["security"][0]
+                .as_object()
+                .map_or("none", |scheme| scheme.keys().next().unwrap());
+            let statuses = members(&operation["responses"]).map(|(status, _)| status.clone());
+            let (errors, success): (BTreeSet<_>, BTreeSet<_>) = statuses.partition(|status| status.as_str() >= "400");
+            let name = operation["operationId"].as_str().unwrap();
+            served.insert((
+                method.to_uppercase(),
+                path.clone(),
+                name.to_owned(),
+                auth.to_owned(),
+                success,
+                errors,
+            ));
+        }
+    }
+    let tables = tables("api/rest-endpoints.md", "Operations");
+    let rows = &tables["Method | Path | Operation | Auth | Success | Errors"];
+    let specified = rows.iter().map(|row| {
+        let [method, path, name, auth, success, errors] = row.as_slice() else {
+            panic!("{row:?}")
+        };
+        (
+            method.clone(),
+            path.clone(),
+            name.clone(),
+            auth.clone(),
+            numbers(success),
+            numbers(errors),
+        )
+    });
+    assert_eq!(specified.collect::<BTreeSet<_>>(), served);
+}
+
+#[tokio::test]
+async fn the_table_of_limits_is_what_is_served() {
+    let server = Server::start(Database::sqlite(), &[]).await;
+    let document = document(&server).await;
+    let rules = ["minLength", "maxLength", "minimum", "maximum", "default"];
+    let mut served = BTreeSet::new();
+    let mut add = |schema: &str, field: &str, limits: &Value| {
+        for rule in rules {
+            if let Some(value) = limits[rule].as_f64() {
+                served.insert([schema.to_owned(), field.to_owned(), rule.to_owned(), value.to_string()]);
+            }
+        }
+    };
+    for schema in ["NewTask", "TaskChange", "SignUp", "SignIn"] {
+        for (field, limits) in members(&document["components"]["schemas"][schema]["properties"]) {
+            add(schema, field, limits);
+        }
+    }
+    let list = &document["paths"]["/api/{user_id}/tasks"]["get"];
+    for parameter in list["parameters"].as_array().unwrap() {
+        add("list_tasks", parameter["name"].as_str().unwrap(), &parameter["schema"]);
+    }
+    let tables = tables("api/rest-endpoints.md", "Limits");
+    let specified = tables["Schema | Field | Rule | Value"].iter().cloned();
+    assert_eq!(
+        specified
+            .map(|row| row.try_into().unwrap())
+            .collect::<BTreeSet<[String; 4]>>(),
+        served
+    );
+}
+
+#[tokio::test]
+async fn the_limits_of_the_document_are_those_of_the_code() {
+    use shared::{account, task};
+    let server = Server::start(Database::sqlite(), &[]).await;
+    let document = document(&server).await;
+    let limit = |schema: &str, field: &str, rule: &str| {
+        document["components"]["schemas"][schema]["properties"][field][rule]
+            .as_f64()
+            .unwrap() as usize
+    };
+    for schema in ["NewTask", "TaskChange"] {
+        assert_eq!(limit(schema, "title", "maxLength"), task::TITLE_MAX);
+        assert_eq!(limit(schema, "description", "maxLength"), task::DESCRIPTION_MAX);
+    }
+    assert_eq!(limit("SignUp", "name", "maxLength"), account::NAME_MAX);
+    assert_eq!(limit("SignUp", "email", "maxLength"), account::EMAIL_MAX);
+    assert_eq!(limit("SignUp", "password", "minLength"), account::PASSWORD_MIN);
+    assert_eq!(limit("SignUp", "password", "maxLength"), account::PASSWORD_MAX);
+    let parameters = document["paths"]["/api/{user_id}/tasks"]["get"]["parameters"]
+        .as_array()
+        .unwrap();
+    let limit = &parameters
+        .iter()
+        .find(|parameter| parameter["name"] == "limit")
+        .unwrap()["schema"];
+    assert_eq!(limit["maximum"].as_f64(), Some(f64::from(task::LIMIT_MAX)));
+    assert_eq!(limit["default"].as_f64(), Some(f64::from(task::LIMIT_DEFAULT)));
+}
+
+#[tokio::test]
+async fn the_kept_openapi_document_is_the_served_one() {
+    let server = Server::start(Database::sqlite(), &[]).await;
+    let served = format!("{}\n", serde_json::to_string_pretty(&document(&server).await).unwrap());
+    let file = spec("001-spec-meta/contracts/openapi.json");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&file, &served).unwrap();
+    }
+    let kept = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        kept == served,
+        "{} is stale: run `just bless` and read the difference",
+        file.display()
+    );
+}
+
+/// The token check finds the owner by this.
+#[tokio::test]
+async fn what_belongs_to_a_user_is_below_the_user() {
+    let server = Server::start(Database::sqlite(), &[]).await;
+    for (path, _) in members(&document(&server).await["paths"]) {
+        assert!(
+            path.starts_with("/api/{user_id}/") || path.starts_with("/api/auth/"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_operation_is_described() {
+    let server = Server::start(Database::sqlite(), &[]).await;
+    let document = document(&server).await;
+    for (path, operations) in members(&document["paths"]) {
+        for (method, operation) in members(operations) {
+            let place = format!("{method} {path}");
+            assert!(
+                operation["operationId"].is_string() && operation["summary"].is_string(),
+                "{place}"
+            );
+            assert_eq!(operation["tags"].as_array().unwrap().len(), 1, "{place}");
+            for (status, response) in members(&operation["responses"]) {
+                assert_ne!(response["description"], "", "{place} {status}");
+                if status.as_str() >= "400" {
+                    assert!(
+                        response["content"]["application/problem+json"]["schema"].is_object(),
+                        "{place} {status}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+on_both_databases! {
+    async fn the_migrated_database_is_what_the_schema_says(server) {
+        let sqlite = server.database.url.starts_with("sqlite:");
+        let text = fs::read_to_string(spec("database/schema.md")).unwrap();
+        let specified: BTreeSet<String> =
+            text.lines().filter_map(|line| Some(line.strip_prefix("## `")?.strip_suffix('`')?.to_owned())).collect();
+        let list = if sqlite {
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' AND name NOT LIKE 'sqlite%'"
+        } else {
+            "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%'"
+        };
+        let migrated: BTreeSet<String> = server.database.rows(list).await.into_iter().flatten().collect();
+        assert_eq!(migrated, specified);
+
+        for table in specified {
+            let tables = tables("database/schema.md", &format!("`{table}`"));
+            let columns = &tables["Column | SQLite | PostgreSQL | Null | Meaning"];
+            let kind = if sqlite { 1 } else { 2 };
+            let specified: BTreeSet<Vec<String>> =
+                columns.iter().map(|row| vec![row[0].clone(), row[kind].clone(), row[3].clone()]).collect();
+            let migrated = server.database.rows(&columns_of(&table, sqlite)).await;
+            assert_eq!(migrated.into_iter().collect::<BTreeSet<_>>(), specified, "columns of {table}");
+
+            let plain = |cell: &String| cell.replace('`', "");
+            let specified: BTreeSet<Vec<String>> =
+                tables["Index | Columns | Unique"].iter().map(|row| row.iter().map(plain).collect()).collect();
+            let migrated = server.database.rows(&indexes_of(&table, sqlite)).await;
+            assert_eq!(migrated.into_iter().collect::<BTreeSet<_>>(), specified, "indexes of {table}");
+        }
+    }
+}
+
+/// Name, type, and whether it can be null.
+fn columns_of(table: &str, sqlite: bool) -> String {
+    if sqlite {
+        format!("SELECT name, type, CASE \"notnull\" WHEN 1 THEN 'no' ELSE 'yes' END FROM pragma_table_info('{table}')")
+    } else {
+        format!(
+            "SELECT column_name::text, upper(data_type)::text, lower(is_nullable)::text \
+             FROM information_schema.columns WHERE table_schema = 'public' AND table_name = '{table}'"
+        )
+    }
+}
+
+/// Name, columns, and whether it is unique.
+fn indexes_of(table: &str, sqlite: bool) -> String {
+    if sqlite {
+        format!(
+            "SELECT CASE origin WHEN 'pk' THEN 'primary key' ELSE name END, \
+             (SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_index_info(list.name) ORDER BY seqno)), \
+             CASE \"unique\" WHEN 1 THEN 'yes' ELSE 'no' END FROM pragma_index_list('{table}') AS list"
+        )
+    } else {
+        format!(
+            "SELECT CASE WHEN i.indisprimary THEN 'primary key' ELSE c.relname::text END, \
+             (SELECT string_agg(a.attname::text, ', ' ORDER BY k.place) \
+              FROM unnest(i.indkey::int[]) WITH ORDINALITY AS k(attnum, place) \
+              JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum), \
+             CASE WHEN i.indisunique THEN 'yes' ELSE 'no' END \
+             FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = 'public.{table}'::regclass"
+        )
+    }
+}

@@ -1,0 +1,196 @@
+//! Starting: with what configuration, and what remains from one start to the next. And when the database goes away.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Parser;
+use docket::config::Config;
+use reqwest::StatusCode;
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{Database, PASSWORD, SECRET, Server, on_both_databases, serve};
+
+on_both_databases! {
+    async fn health_says_whether_the_database_answers(server) {
+        for path in ["/health/live", "/health/ready"] {
+            let answer = server.get(path).send().await;
+            answer.expect(StatusCode::OK);
+            assert_eq!(answer.text, "ok");
+        }
+    }
+
+    async fn every_answer_can_be_found_in_the_log(server) {
+        let one = server.get("/health/live").send().await;
+        let two = server.get("/api/nothing").send().await;
+        assert_eq!(one.header("x-request-id").len(), 36);
+        assert_ne!(one.header("x-request-id"), two.header("x-request-id"));
+        assert_eq!(one.header("x-content-type-options"), "nosniff");
+    }
+
+    async fn what_was_kept_is_there_after_a_restart(server) {
+        server.owner().await.task("a").await;
+        let base = serve(&server.database.url, &[]).await;
+        let again = Server::start(Database::at(server.database.url.clone()), &[]).await;
+        assert_ne!(base, again.base);
+        let account = json!({ "email": "owner@example.com", "password": PASSWORD });
+        let answer = again.post("/api/auth/sign-in/email", account).send().await;
+        answer.expect(StatusCode::OK);
+        let path = format!("/api/{}/tasks", answer.body["user"]["id"].as_str().unwrap());
+        let list = again.get(&path).bearer(answer.body["token"].as_str().unwrap()).send().await;
+        assert_eq!(list.body[0]["title"], "a");
+    }
+}
+
+fn config(flags: &[&str]) -> Config {
+    Config::parse_from(["docket", "--bind", "127.0.0.1:0"].iter().chain(flags))
+}
+
+/// What the server says instead of starting.
+async fn refusal(flags: &[&str]) -> String {
+    match docket::app(&config(flags)).await {
+        Ok(_) => panic!("it started with {flags:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_can_be_guessed_is_refused_with_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("docket.db").display());
+    for secret in ["", "short", "secret", &"a".repeat(64), &"abab".repeat(20)] {
+        let text = refusal(&["--database-url", &url, "--better-auth-secret", secret]).await;
+        assert!(text.contains("openssl rand"), "{text}");
+    }
+    let required = [
+        refusal(&["--database-url", "postgres://localhost/docket"]).await,
+        refusal(&["--database-url", &url, "--bind", "0.0.0.0:0"]).await,
+    ];
+    for text in required {
+        assert!(
+            text.contains("BETTER_AUTH_SECRET is required") && text.contains("openssl rand"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_missing_secret_is_drawn_once_and_kept_for_the_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("docket.db");
+    let url = format!("sqlite://{}", file.display());
+    let drawn = config(&["--database-url", &url]).signing_secret().unwrap();
+    let kept = folder.path().join("docket.db.secret");
+    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    let again = config(&["--database-url", &url]).signing_secret().unwrap();
+    assert_eq!(drawn.expose(), again.expose());
+    assert!(drawn.expose().len() >= 32);
+
+    std::fs::write(&kept, "").unwrap();
+    let text = refusal(&["--database-url", &url]).await;
+    assert!(text.contains("docket.db.secret"), "{text}");
+}
+
+#[tokio::test]
+async fn an_address_of_another_kind_of_database_is_refused_with_advice() {
+    for url in ["mysql://localhost/docket", "docket.db", "", "sqlite::memory:"] {
+        let text = refusal(&["--database-url", url, "--better-auth-secret", SECRET]).await;
+        assert!(text.contains("DATABASE_URL"), "{text}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("missing/docket.db").display());
+    let text = refusal(&["--database-url", &url, "--better-auth-secret", SECRET]).await;
+    assert!(text.contains("DATABASE_URL"), "{text}");
+}
+
+#[test]
+fn secrets_do_not_print() {
+    let config = config(&[
+        "--database-url",
+        "postgres://owner:hidden@localhost/docket",
+        "--better-auth-secret",
+        SECRET,
+    ]);
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("hidden") && !printed.contains(SECRET), "{printed}");
+}
+
+/// A way to PostgreSQL that can be cut.
+struct Cable {
+    address: SocketAddr,
+    cut: Arc<AtomicBool>,
+}
+
+impl Cable {
+    async fn to(host: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let cut = Arc::new(AtomicBool::new(false));
+        let is_cut = Arc::clone(&cut);
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                if is_cut.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let mut far = TcpStream::connect(&host).await.unwrap();
+                let is_cut = Arc::clone(&is_cut);
+                tokio::spawn(async move {
+                    let watch = async {
+                        while !is_cut.load(Ordering::SeqCst) {
+                            tokio::task::yield_now().await;
+                        }
+                    };
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        () = watch => {}
+                    }
+                });
+            }
+        });
+        Self { address, cut }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_postgres_is_away_requests_are_told_so_and_afterwards_they_work() {
+    let Some(database) = Database::postgres().await else {
+        return;
+    };
+    let mut url = reqwest::Url::parse(&database.url).unwrap();
+    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let cable = Cable::to(host).await;
+    url.set_ip_host(cable.address.ip()).unwrap();
+    url.set_port(Some(cable.address.port())).unwrap();
+    let server = Server::start(Database::at(url.into()), &[]).await;
+    let owner = server.owner().await;
+    owner.task("before").await;
+
+    cable.cut.store(true, Ordering::SeqCst);
+    for answer in [
+        owner.get("").send().await,
+        owner.post(json!({ "title": "lost" })).send().await,
+        server
+            .post(
+                "/api/auth/sign-in/email",
+                json!({ "email": "owner@example.com", "password": PASSWORD }),
+            )
+            .send()
+            .await,
+    ] {
+        answer.expect_problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    server
+        .get("/health/ready")
+        .send()
+        .await
+        .expect(StatusCode::SERVICE_UNAVAILABLE);
+    server.get("/health/live").send().await.expect(StatusCode::OK);
+
+    cable.cut.store(false, Ordering::SeqCst);
+    assert_eq!(owner.titles("").await, ["before"]);
+    owner.task("after").await;
+    assert_eq!(owner.titles("").await, ["after", "before"]);
+}

@@ -1,0 +1,95 @@
+//! The web client, as the server serves it, and the pages about the API.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::support::{Answer, Server, on_both_databases};
+
+/// The page, which refers to everything else.
+async fn page(server: &Server) -> Answer {
+    let page = server.get("/").send().await;
+    assert!(page.status == StatusCode::OK, "build the web client first: just ui");
+    page
+}
+
+/// The addresses of the files that the page loads.
+fn files(page: &Answer) -> Vec<String> {
+    let parts = page.text.split(['"', '\'']);
+    let files = parts
+        .filter(|part| part.starts_with('/') && part.contains('.'))
+        .map(str::to_owned);
+    let mut files: Vec<String> = files.collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+on_both_databases! {
+    async fn pages_are_the_client_and_never_cached(server) {
+        let page = page(&server).await;
+        for path in ["/", "/tasks", "/login?next=/tasks", "/signup", "/no/such/page", "/index.html"] {
+            let answer = server.get(path).send().await;
+            answer.expect(StatusCode::OK);
+            assert_eq!(answer.text, page.text);
+            assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+            assert_eq!(answer.header("cache-control"), "no-cache");
+        }
+        assert!(page.text.contains(r#"name="docket-api" content="""#), "{}", page.text);
+        assert!(!page.text.contains("localhost"), "{}", page.text);
+    }
+
+    async fn files_with_a_hash_are_cached_for_a_year(server) {
+        let files = files(&page(&server).await);
+        for ending in [".js", ".wasm", ".css"] {
+            let file = files.iter().find(|file| file.ends_with(ending)).unwrap();
+            let answer = server.request(Method::HEAD, file).send().await;
+            answer.expect(StatusCode::OK);
+            assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable", "{file}");
+        }
+    }
+
+    async fn files_come_compressed_and_know_their_version(server) {
+        let files = files(&page(&server).await);
+        let wasm = files.iter().find(|file| file.ends_with(".wasm")).unwrap();
+        let mut lengths = Vec::new();
+        for (accepted, encoding) in [("identity", ""), ("gzip, deflate", "gzip"), ("gzip, deflate, br;q=1", "br")] {
+            let answer = server.request(Method::HEAD, wasm).header("accept-encoding", accepted).send().await;
+            answer.expect(StatusCode::OK);
+            assert_eq!(answer.header("content-encoding"), encoding);
+            assert!(answer.header("vary").contains("Accept-Encoding") || answer.headers.get_all("vary").iter().count() > 1);
+            lengths.push(answer.header("content-length").parse::<usize>().unwrap());
+        }
+        assert!(lengths.is_sorted_by(|more, less| more > less), "{lengths:?}");
+        let known = page(&server).await;
+        let same = server.get("/").header("if-none-match", known.header("etag")).send().await;
+        same.expect(StatusCode::NOT_MODIFIED);
+    }
+
+    async fn pages_may_only_do_what_they_need(server) {
+        let page = page(&server).await;
+        let policy = page.header("content-security-policy");
+        for rule in ["default-src 'none'", "'wasm-unsafe-eval'", "connect-src 'self'", "frame-ancestors 'none'", "'sha256-"] {
+            assert!(policy.contains(rule), "{policy}");
+        }
+        assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"), "{policy}");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        assert_eq!(page.header("referrer-policy"), "same-origin");
+    }
+
+    async fn pages_are_only_read(server) {
+        let answer = server.post("/tasks", json!({})).send().await;
+        answer.expect_problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+        assert_eq!(answer.header("allow"), "GET, HEAD");
+    }
+
+    async fn swagger_ui_shows_the_served_document_without_the_network(server) {
+        let docs = server.get("/docs").send().await;
+        docs.expect(StatusCode::OK);
+        assert!(docs.header("content-type").starts_with("text/html"));
+        assert!(docs.text.contains("SwaggerUIBundle"));
+        assert!(docs.text.contains("urn:docket:problem:") && docs.text.contains("list_tasks"));
+        assert!(!docs.text.contains("src=\"http") && !docs.text.contains("href=\"http"));
+        let policy = docs.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && policy.contains("'unsafe-inline'"), "{policy}");
+    }
+}
