@@ -2,13 +2,13 @@
 
 use gloo_net::http::{Method, RequestBuilder, Response};
 use serde::{Serialize, de::DeserializeOwned};
-use shared::account::{SignIn, SignUp, SignedIn, SignedUp};
+use shared::account::{SignIn, SignUp};
 use shared::problem::{FieldError, Problem};
-use shared::task::{Completion, LIMIT_MAX, Task};
+use shared::task::{LIMIT_MAX, Task};
 use uuid::Uuid;
 use web_sys::{AbortSignal, RequestCredentials};
 
-use crate::store::Op;
+use crate::store::{Entry, Op};
 use crate::{dom, lock, session, session::Session};
 
 /// How long to wait for an answer, in milliseconds.
@@ -47,23 +47,30 @@ impl Failure {
 }
 
 /// Makes an account and signs in.
-pub async fn sign_up(account: SignUp) -> Result<Session, Failure> {
-    let answer = Call::to(Method::POST, "/api/auth/sign-up/email").json(&account).send(None).await?;
-    let SignedUp { token, user } = decode(&answer).await?;
-    Ok(Session { token, user })
+pub async fn sign_up(account: &SignUp) -> Result<Session, Failure> {
+    let answer = Call::to(Method::POST, "/api/auth/sign-up/email")
+        .json(account)
+        .send(None)
+        .await?;
+    decode(&answer).await
 }
 
 /// Signs in.
-pub async fn sign_in(credentials: SignIn) -> Result<Session, Failure> {
-    let answer = Call::to(Method::POST, "/api/auth/sign-in/email").json(&credentials).send(None).await?;
-    let SignedIn { token, user, .. } = decode(&answer).await?;
-    Ok(Session { token, user })
+pub async fn sign_in(credentials: &SignIn) -> Result<Session, Failure> {
+    let answer = Call::to(Method::POST, "/api/auth/sign-in/email")
+        .json(credentials)
+        .send(None)
+        .await?;
+    decode(&answer).await
 }
 
 /// Ends the session on the server.
 pub async fn sign_out() -> Result<(), Failure> {
     let token = session::load().map(|session| session.token);
-    Call::to(Method::POST, "/api/auth/sign-out").json(&serde_json::json!({})).send(token.as_deref()).await?;
+    Call::to(Method::POST, "/api/auth/sign-out")
+        .json(&NoMembers {})
+        .send(token.as_deref())
+        .await?;
     Ok(())
 }
 
@@ -81,27 +88,28 @@ pub async fn tasks(user_id: &str) -> Result<Vec<Task>, Failure> {
 }
 
 /// Tells the server what `user_id` did. A deletion leaves no task.
-pub async fn send(user_id: &str, op: &Op) -> Result<Option<Task>, Failure> {
+pub async fn send(user_id: &str, entry: &Entry) -> Result<Option<Task>, Failure> {
     let tasks = tasks_path(user_id);
-    let task = format!("{tasks}/{}", op.task_id());
-    let call = match op {
-        Op::Create { id, new, .. } => Call {
-            idempotency_key: Some(*id),
+    let task = format!("{tasks}/{}", entry.task_id);
+    let call = match &entry.op {
+        Op::Create(new) => Call {
+            idempotency_key: Some(entry.task_id),
             ..Call::to(Method::POST, tasks).json(new)
         },
-        Op::Change { change, .. } => Call::to(Method::PUT, task).json(change),
-        Op::Complete { completed, .. } => {
-            let completed = *completed;
-            Call::to(Method::PATCH, format!("{task}/complete")).json(&Completion { completed })
-        }
-        Op::Delete { .. } => Call::to(Method::DELETE, task),
+        Op::Change(change) => Call::to(Method::PUT, task).json(change),
+        Op::Complete(completion) => Call::to(Method::PATCH, format!("{task}/complete")).json(completion),
+        Op::Delete => Call::to(Method::DELETE, task),
     };
     let answer = call.send_as(user_id).await?;
-    match op {
-        Op::Delete { .. } => Ok(None),
+    match entry.op {
+        Op::Delete => Ok(None),
         _ => decode(&answer).await.map(Some),
     }
 }
+
+/// The body of a request that has nothing to say but must be JSON.
+#[derive(Serialize)]
+struct NoMembers {}
 
 fn tasks_path(user_id: &str) -> String {
     format!("/api/{}/tasks", js_sys::encode_uri_component(user_id))
@@ -178,7 +186,11 @@ impl Call {
             None => request.send().await,
         }
         .map_err(|_| Failure::Unreachable)?;
-        if answer.ok() { Ok(answer) } else { Err(failure(&answer).await) }
+        if answer.ok() {
+            Ok(answer)
+        } else {
+            Err(failure(&answer).await)
+        }
     }
 }
 
@@ -190,19 +202,19 @@ async fn renew(old: Session) -> Result<String, Failure> {
     if kept.token != old.token {
         return Ok(kept.token);
     }
-    let answer = Call::to(Method::POST, "/api/auth/refresh").json(&serde_json::json!({})).send(None).await;
+    let answer = Call::to(Method::POST, "/api/auth/refresh")
+        .json(&NoMembers {})
+        .send(None)
+        .await;
     if is_unauthenticated(&answer) {
         return Err(Failure::SessionEnded);
     }
-    let SignedUp { token, user } = decode(&answer?).await?;
-    if user.id != old.user.id {
+    let session: Session = decode(&answer?).await?;
+    if session.user.id != old.user.id {
         return Err(Failure::SessionEnded);
     }
-    session::save(&Session {
-        token: token.clone(),
-        user,
-    });
-    Ok(token)
+    session::save(&session);
+    Ok(session.token)
 }
 
 fn is_unauthenticated(answer: &Result<Response, Failure>) -> bool {

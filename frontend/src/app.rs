@@ -1,14 +1,13 @@
 //! Which page is at which path, and who may see it.
 
 use serde::{Deserialize, Serialize};
-use shared::account::User;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
 use crate::components::redirect::Redirect;
-use crate::components::toast::ToastProvider;
-use crate::pages::{login::LoginPage, not_found::NotFoundPage, signup::SignupPage, tasks::TasksPage};
-use crate::session::{SessionProvider, use_current_user};
+use crate::components::toast::{Toasts, use_toasts};
+use crate::pages::{login::login_page, not_found::not_found_page, signup::signup_page, tasks::TasksPage};
+use crate::session::{CurrentUser, use_current_user};
 
 /// The pages.
 #[derive(Clone, Copy, Debug, PartialEq, Routable)]
@@ -37,46 +36,56 @@ pub struct Next {
 /// The whole client.
 #[component]
 pub fn App() -> Html {
+    let current = use_current_user();
+    let (toasts, toast_place) = use_toasts();
     html! {
-        <SessionProvider>
-            <ToastProvider>
-                <BrowserRouter>
-                    <Pages />
-                </BrowserRouter>
-            </ToastProvider>
-        </SessionProvider>
+        <>
+            <BrowserRouter>
+                <Pages {current} {toasts} />
+            </BrowserRouter>
+            { toast_place }
+        </>
     }
 }
 
+#[derive(PartialEq, Properties)]
+struct PagesProps {
+    current: CurrentUser,
+    toasts: Toasts,
+}
+
 #[component]
-fn Pages() -> Html {
-    let user = use_current_user().user;
+fn Pages(props: &PagesProps) -> Html {
+    let (current, toasts) = (props.current.clone(), props.toasts.clone());
     let location = use_location();
     let render = move |route| match &location {
-        Some(location) => switch(route, user.as_ref(), location),
+        Some(location) => switch(route, &current, &toasts, location),
         None => Html::default(),
     };
     html! { <Switch<Route> {render} /> }
 }
 
 /// The page for a route. Strangers go to the sign-in page, and from there back to where they wanted to go.
-fn switch(route: Route, user: Option<&User>, location: &Location) -> Html {
-    match (route, user) {
+fn switch(route: Route, current: &CurrentUser, toasts: &Toasts, location: &Location) -> Html {
+    let next = || location.query::<Next>().unwrap_or_default();
+    match (route, &current.user) {
         (Route::Home, _) => html! { <Redirect to={Route::Tasks} /> },
-        (Route::Tasks, Some(user)) => html! { <TasksPage key={user.id.clone()} user={user.clone()} /> },
+        (Route::Tasks, Some(user)) => html! {
+            <TasksPage key={user.id.clone()} user={user.clone()} end={&current.end} toasts={toasts.clone()} />
+        },
         (Route::Tasks, None) => {
             let next = Next {
                 next: Some(format!("{}{}", location.path(), location.query_str())),
             };
             html! { <Redirect to={Route::Login} query={encode(&next)} /> }
         }
-        (Route::Login, None) => html! { <LoginPage /> },
-        (Route::Signup, None) => html! { <SignupPage /> },
+        (Route::Login, None) => login_page(current, next()),
+        (Route::Signup, None) => signup_page(current, next()),
         (Route::Login | Route::Signup, Some(_)) => {
-            let (to, query) = destination(&location.query::<Next>().unwrap_or_default());
+            let (to, query) = destination(&next());
             html! { <Redirect {to} {query} /> }
         }
-        (Route::NotFound, _) => html! { <NotFoundPage /> },
+        (Route::NotFound, _) => not_found_page(),
     }
 }
 
@@ -115,7 +124,14 @@ mod tests {
     #[test]
     fn nobody_is_sent_elsewhere() {
         let home = (Route::Tasks, String::new());
-        for next in ["//example.com/tasks", "https://example.com", "/\\example.com", "javascript:alert(1)", "", "/login"] {
+        for next in [
+            "//example.com/tasks",
+            "https://example.com",
+            "/\\example.com",
+            "javascript:alert(1)",
+            "",
+            "/login",
+        ] {
             assert_eq!(after(next), home, "{next}");
         }
     }

@@ -44,8 +44,9 @@ pub fn due(day: NaiveDate, today: NaiveDate) -> String {
 
 /// A day with its weekday, and with its year if that is not this one.
 pub fn plain(day: NaiveDate, today: NaiveDate) -> String {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
     let month = MONTHS.get(day.month0() as usize).copied().unwrap_or_default();
     let text = format!("{} {} {month}", day.weekday(), day.day());
     if day.year() == today.year() {

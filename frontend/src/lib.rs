@@ -7,6 +7,7 @@ pub mod components;
 mod dates;
 mod dom;
 mod draft;
+mod flag;
 mod lock;
 mod pages;
 pub mod session;

@@ -8,6 +8,7 @@ use wasm_bindgen::JsCast;
 use web_sys::StorageEvent;
 use yew::prelude::*;
 
+use crate::flag::use_flag;
 use crate::storage::Area;
 
 const KEY: &str = "docket.session";
@@ -40,8 +41,8 @@ pub enum End {
     Expired,
 }
 
-/// What the components know of the session.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Who is signed in, and how to change it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct CurrentUser {
     /// Who is signed in.
     pub user: Option<User>,
@@ -53,22 +54,11 @@ pub struct CurrentUser {
     pub end: Callback<End>,
 }
 
-/// Who is signed in, and how to change it.
+/// Who is signed in, here and in the other tabs.
 #[hook]
 pub fn use_current_user() -> CurrentUser {
-    use_context().unwrap_or_default()
-}
-
-#[derive(PartialEq, Properties)]
-pub struct SessionProviderProps {
-    pub children: Html,
-}
-
-/// Tells the components inside who is signed in.
-#[component]
-pub fn SessionProvider(props: &SessionProviderProps) -> Html {
     let user = use_state(|| load().map(|session| session.user));
-    let expired = use_state(|| false);
+    let expired = use_flag();
 
     let begin = {
         let (user, expired) = (user.setter(), expired.setter());
@@ -102,14 +92,10 @@ pub fn SessionProvider(props: &SessionProviderProps) -> Html {
             move || drop(listener)
         });
     }
-
-    let context = CurrentUser {
+    CurrentUser {
         user: (*user).clone(),
         expired: *expired,
         begin,
         end,
-    };
-    html! {
-        <ContextProvider<CurrentUser> {context}>{ props.children.clone() }</ContextProvider<CurrentUser>>
     }
 }

@@ -4,7 +4,6 @@
 //! shows the same. A lock keeps two tabs from sending the same entry.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use gloo_events::EventListener;
@@ -17,7 +16,7 @@ use yew::Callback;
 
 use crate::api::{self, Failure};
 use crate::storage::Area;
-use crate::store::{Action, Entry, Op, Outbox, State};
+use crate::store::{Action, Entry, Op, State};
 use crate::{dom, lock};
 
 /// The longest pause between two attempts, in seconds.
@@ -30,6 +29,8 @@ pub enum News {
     Changed,
     /// The server refused something, which is taken back.
     Refused(Op, Failure),
+    /// The server cannot be reached.
+    Lost(String),
     /// Nobody is signed in any more.
     SessionEnded,
 }
@@ -43,7 +44,7 @@ struct Inner {
     state: RefCell<State>,
     news: Callback<News>,
     /// Entries that the browser could not keep; this tab alone knows them.
-    unkept: RefCell<BTreeSet<Uuid>>,
+    unkept: RefCell<Vec<Uuid>>,
     /// The list may have changed on the server.
     stale: Cell<bool>,
     running: Cell<bool>,
@@ -62,15 +63,14 @@ impl PartialEq for TaskSync {
 impl TaskSync {
     /// Picks up what was left in the outbox of `user_id`.
     pub fn new(user_id: &str, news: Callback<News>) -> Self {
-        let outbox: Outbox = Area::Local
-            .all::<Entry>(&prefix(user_id))
-            .into_iter()
+        let mut state = State::new(user_id);
+        for entry in Area::Local.all::<Entry>(&prefix(user_id)) {
             // The chance to undo ended with the page that offered it.
-            .map(|entry| (entry.id, Entry { held: false, ..entry }))
-            .collect();
+            state.reduce(Action::Queue(Entry { held: false, ..entry }));
+        }
         Self(Rc::new(Inner {
             user_id: user_id.to_owned(),
-            state: RefCell::new(State::new(user_id, outbox)),
+            state: RefCell::new(state),
             news,
             unkept: RefCell::default(),
             stale: Cell::new(true),
@@ -125,14 +125,14 @@ impl TaskSync {
     }
 
     /// Shows a change at once, and sends it when it can.
-    pub fn queue(&self, op: Op) {
-        self.dispatch(Action::Queue(Entry::new(op)));
+    pub fn queue(&self, task_id: Uuid, op: Op) {
+        self.dispatch(Action::Queue(Entry::new(task_id, op)));
         self.wake();
     }
 
     /// Shows a change at once, and sends it when it is released. Tells the id of its entry.
-    pub fn hold(&self, op: Op) -> Uuid {
-        let entry = Entry::held(op);
+    pub fn hold(&self, task_id: Uuid, op: Op) -> Uuid {
+        let entry = Entry::held(task_id, op);
         let id = entry.id;
         self.dispatch(Action::Queue(entry));
         // It released the one before.
@@ -148,7 +148,7 @@ impl TaskSync {
 
     /// Takes back a held change.
     pub fn undo(&self, entry: Uuid) {
-        if self.read(|state| state.outbox().get(&entry).is_some_and(|entry| entry.held)) {
+        if self.read(|state| state.entry(entry).is_some_and(|entry| entry.held)) {
             self.dispatch(Action::Withdraw(entry));
         }
     }
@@ -214,7 +214,7 @@ impl TaskSync {
                 if !known && !Area::Local.has(&key(&sync.0.user_id, entry.id)) {
                     return None;
                 }
-                Some(api::send(&sync.0.user_id, &entry.op).await)
+                Some(api::send(&sync.0.user_id, &entry).await)
             }
         };
         match lock::exclusive("docket.outbox", attempt).await {
@@ -237,7 +237,7 @@ impl TaskSync {
         let gone = matches!(&failure, Failure::Refused(problem) if problem.status == 404 || problem.code == "deleted");
         self.dispatch(Action::Refuse { entry: entry.id, gone });
         // To delete what is deleted already is to succeed.
-        if !(gone && matches!(entry.op, Op::Delete { .. })) {
+        if !(gone && entry.op == Op::Delete) {
             self.0.news.emit(News::Refused(entry.op, failure));
         }
     }
@@ -258,6 +258,9 @@ impl TaskSync {
             Failure::Busy(_, Some(seconds)) => seconds.max(1),
             _ => 2_u32.saturating_pow(attempts + 1),
         };
+        if self.read(|state| state.trouble() != Some(&why)) {
+            self.0.news.emit(News::Lost(why.clone()));
+        }
         self.dispatch(Action::Lose(why));
         if !self.0.stopped.get() {
             let sync = self.clone();
@@ -268,7 +271,7 @@ impl TaskSync {
 
     fn release_all(&self) {
         let held: Vec<Uuid> = self.read(|state| {
-            let held = state.outbox().values().filter(|entry| entry.held);
+            let held = state.outbox().iter().filter(|entry| entry.held);
             held.map(|entry| entry.id).collect()
         });
         for entry in held {
@@ -293,7 +296,7 @@ impl TaskSync {
 
     /// Changes the state, keeps the outbox, tells the page.
     fn dispatch(&self, action: Action) {
-        let before = self.read(|state| state.outbox().clone());
+        let before = self.read(|state| state.outbox().to_vec());
         self.0.state.borrow_mut().reduce(action);
         self.read(|state| self.keep(&before, state.outbox()));
         if !self.0.stopped.get() {
@@ -301,15 +304,18 @@ impl TaskSync {
         }
     }
 
-    fn keep(&self, before: &Outbox, after: &Outbox) {
+    fn keep(&self, before: &[Entry], after: &[Entry]) {
         let mut unkept = self.0.unkept.borrow_mut();
-        for id in before.keys().filter(|id| !after.contains_key(id)) {
-            Area::Local.remove(&key(&self.0.user_id, *id));
-            unkept.remove(id);
+        for gone in before
+            .iter()
+            .filter(|gone| after.iter().all(|entry| entry.id != gone.id))
+        {
+            Area::Local.remove(&key(&self.0.user_id, gone.id));
+            unkept.retain(|id| *id != gone.id);
         }
-        for (id, entry) in after.iter().filter(|(id, entry)| before.get(id) != Some(entry)) {
-            if !Area::Local.set(&key(&self.0.user_id, *id), entry) {
-                unkept.insert(*id);
+        for entry in after.iter().filter(|entry| !before.contains(entry)) {
+            if !Area::Local.set(&key(&self.0.user_id, entry.id), entry) {
+                unkept.push(entry.id);
             }
         }
     }
@@ -317,7 +323,7 @@ impl TaskSync {
 
 fn prefix(user_id: &str) -> String {
     // Encoded, no id can hold the slash that ends it.
-    format!("docket.outbox/{}/", js_sys::encode_uri_component(user_id))
+    format!("docket.outbox.{}/", js_sys::encode_uri_component(user_id))
 }
 
 fn key(user_id: &str, entry: Uuid) -> String {

@@ -4,7 +4,7 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::icon::Icon;
-use super::task_editor::{DetailFields, error_of};
+use super::task_editor::{detail_fields, error_of};
 use crate::dom;
 use crate::draft::{self, Draft};
 
@@ -76,7 +76,10 @@ pub fn AddTask(props: &AddTaskProps) -> Html {
         move |event: InputEvent| {
             if let Some(input) = event.target_dyn_into::<HtmlInputElement>() {
                 let title = input.value();
-                change.emit(Draft { title, ..(*draft).clone() });
+                change.emit(Draft {
+                    title,
+                    ..(*draft).clone()
+                });
             }
         }
     };
@@ -114,7 +117,7 @@ pub fn AddTask(props: &AddTaskProps) -> Html {
             </button>
             <div id="new-details" hidden={!*open}>
                 if *open {
-                    <DetailFields prefix="new" draft={(*draft).clone()} errors={(*errors).clone()} onchange={change} />
+                    { detail_fields("new", &draft, &change) }
                 }
             </div>
         </form>

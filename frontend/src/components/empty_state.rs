@@ -2,25 +2,14 @@ use yew::prelude::*;
 
 use super::icon::Icon;
 
-#[derive(PartialEq, Properties)]
-pub struct EmptyStateProps {
-    pub icon: Icon,
-    pub title: AttrValue,
-    pub text: AttrValue,
-    /// What can be done about it.
-    #[prop_or_default]
-    pub children: Html,
-}
-
-/// Stands where the list would be.
-#[component]
-pub fn EmptyState(props: &EmptyStateProps) -> Html {
+/// Stands where the list would be. `action` is what can be done about it.
+pub fn empty_state(icon: Icon, title: &'static str, text: impl Into<AttrValue>, action: Html) -> Html {
     html! {
         <div class="empty">
-            <div class="empty-icon">{ props.icon.draw() }</div>
-            <h2>{ &props.title }</h2>
-            <p>{ &props.text }</p>
-            { props.children.clone() }
+            <div class="empty-icon">{ icon.draw() }</div>
+            <h2>{ title }</h2>
+            <p>{ text.into() }</p>
+            { action }
         </div>
     }
 }

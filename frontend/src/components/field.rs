@@ -1,6 +1,8 @@
 use web_sys::{HtmlInputElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
+use crate::flag::use_flag;
+
 #[derive(PartialEq, Properties)]
 pub struct FieldProps {
     /// Unique on the page.
@@ -35,8 +37,8 @@ pub struct FieldProps {
 /// from then on as they type.
 #[component]
 pub fn Field(props: &FieldProps) -> Html {
-    let typed = use_state_eq(|| false);
-    let left = use_state_eq(|| false);
+    let typed = use_flag();
+    let left = use_flag();
 
     let error = props.error.as_ref().filter(|_| props.insist || *left);
     let error_id = format!("{}-error", props.id);

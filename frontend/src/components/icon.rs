@@ -17,7 +17,9 @@ pub enum Icon {
 impl Icon {
     fn path(self) -> &'static str {
         match self {
-            Self::Calendar => "M7 3v3m10-3v3M4 9h16M5 5h14a1 1 0 0 1 1 1v13a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1Z",
+            Self::Calendar => {
+                "M7 3v3m10-3v3M4 9h16M5 5h14a1 1 0 0 1 1 1v13a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1Z"
+            }
             Self::Check => "m5 12.5 4.5 4.5L19 7.5",
             Self::Chevron => "m6 9 6 6 6-6",
             Self::Cloud => "M7 18h10a4 4 0 0 0 .9-7.9 6 6 0 0 0-11.6 1A3.5 3.5 0 0 0 7 18Zm5-7v3m0 0v.01",

@@ -5,24 +5,15 @@ use yew::prelude::*;
 use super::icon::Icon;
 use crate::store::{Counts, View};
 
-#[derive(PartialEq, Properties)]
-pub struct ListControlsProps {
-    pub view: View,
-    pub counts: Counts,
-    pub onchange: Callback<View>,
-}
-
 /// Chooses which tasks are shown, and in which order.
-#[component]
-pub fn ListControls(props: &ListControlsProps) -> Html {
-    let view = props.view;
+pub fn list_controls(view: View, counts: Counts, show: &Callback<View>) -> Html {
     let filters = Status::ALL.iter().map(|&status| {
-        let onclick = props.onchange.reform(move |_| View { status, ..view });
+        let onclick = show.reform(move |_| View { status, ..view });
         html! {
             <button type="button" class="segment" aria-pressed={(view.status == status).to_string()} {onclick}>
                 { status_name(status) }
                 { " " }
-                <span class="segment-count">{ props.counts.of(status) }</span>
+                <span class="segment-count">{ counts.of(status) }</span>
             </button>
         }
     });
@@ -30,13 +21,13 @@ pub fn ListControls(props: &ListControlsProps) -> Html {
         html! { <option value={sort.as_str()} selected={view.sort == sort}>{ sort_name(sort) }</option> }
     });
     let onchange = {
-        let onchange = props.onchange.clone();
+        let show = show.clone();
         move |event: Event| {
             let sort = event
                 .target_dyn_into::<HtmlSelectElement>()
                 .and_then(|select| select.value().parse().ok());
             if let Some(sort) = sort {
-                onchange.emit(View { sort, ..view });
+                show.emit(View { sort, ..view });
             }
         }
     };

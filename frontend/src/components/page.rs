@@ -3,7 +3,7 @@ use std::cell::Cell;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
-use crate::app::Route;
+use crate::app::{Next, Route};
 use crate::dom;
 
 thread_local! {
@@ -53,13 +53,13 @@ pub fn Page(props: &PageProps) -> Html {
             <a class="skip-link" href="#main" onclick={skip}>{ "Skip to content" }</a>
             <header class="bar">
                 <div class="bar-inner">
-                    <Link<Route> to={Route::Tasks} classes="brand">
+                    <Link<Route, Next> to={Route::Tasks} classes="brand">
                         <svg class="brand-mark" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
                             <rect width="24" height="24" rx="7" />
                             <path d="m7 12.5 3.5 3.5L17 8.5" />
                         </svg>
                         { "Docket" }
-                    </Link<Route>>
+                    </Link<Route, Next>>
                     { props.actions.clone() }
                 </div>
             </header>

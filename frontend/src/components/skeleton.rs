@@ -1,8 +1,7 @@
 use yew::prelude::*;
 
 /// Holds the place of the list while it is fetched.
-#[component]
-pub fn Skeleton() -> Html {
+pub fn skeleton() -> Html {
     html! {
         <div class="list" aria-busy="true">
             <p class="sr-only">{ "Loading your tasks" }</p>

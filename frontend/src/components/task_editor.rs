@@ -5,6 +5,7 @@ use yew::prelude::*;
 use super::field::Field;
 use crate::dom;
 use crate::draft::{self, Draft};
+use crate::flag::use_flag;
 
 /// From how many characters on a description is told how many are left.
 const NEARLY_FULL: usize = DESCRIPTION_MAX - 100;
@@ -23,7 +24,7 @@ pub struct TaskEditorProps {
 #[component]
 pub fn TaskEditor(props: &TaskEditorProps) -> Html {
     let draft = use_state(|| draft::load(&props.draft_key).unwrap_or_else(|| Draft::of(&props.task)));
-    let insist = use_state(|| false);
+    let insist = use_flag();
     let title = use_node_ref();
     {
         let title = title.clone();
@@ -87,7 +88,12 @@ pub fn TaskEditor(props: &TaskEditorProps) -> Html {
     };
     let oninput = {
         let (draft, change) = (draft.clone(), change.clone());
-        move |title| change.emit(Draft { title, ..(*draft).clone() })
+        move |title| {
+            change.emit(Draft {
+                title,
+                ..(*draft).clone()
+            })
+        }
     };
     let errors = draft.check().err().unwrap_or_default();
 
@@ -95,7 +101,7 @@ pub fn TaskEditor(props: &TaskEditorProps) -> Html {
         <form class="editor" novalidate=true aria-label={format!("Edit {}", props.task.title)} {onsubmit} {onkeydown}>
             <Field id={format!("{}-title", props.task.id)} label="Title" value={draft.title.clone()} {oninput}
                 error={error_of(&errors, "/title")} insist={*insist} autocomplete="off" input_ref={title} />
-            <DetailFields prefix={props.task.id.to_string()} draft={(*draft).clone()} {errors} onchange={change} />
+            { detail_fields(&props.task.id.to_string(), &draft, &change) }
             <div class="editor-actions">
                 <button type="submit" class="button button-main">{ "Save" }</button>
                 <button type="button" class="button button-quiet" onclick={move |_| cancel.emit(())}>
@@ -106,27 +112,27 @@ pub fn TaskEditor(props: &TaskEditorProps) -> Html {
     }
 }
 
-#[derive(PartialEq, Properties)]
-pub struct DetailFieldsProps {
-    /// What the ids begin with.
-    pub prefix: AttrValue,
-    pub draft: Draft,
-    pub errors: Vec<FieldError>,
-    pub onchange: Callback<Draft>,
-}
-
-/// What a task may have besides its title.
-#[component]
-pub fn DetailFields(props: &DetailFieldsProps) -> Html {
+/// What a task may have besides its title. The ids begin with `prefix`.
+pub fn detail_fields(prefix: &str, draft: &Draft, onchange: &Callback<Draft>) -> Html {
     let describe = {
-        let (draft, onchange) = (props.draft.clone(), props.onchange.clone());
-        move |description| onchange.emit(Draft { description, ..draft.clone() })
+        let (draft, onchange) = (draft.clone(), onchange.clone());
+        move |description| {
+            onchange.emit(Draft {
+                description,
+                ..draft.clone()
+            })
+        }
     };
     let schedule = {
-        let (draft, onchange) = (props.draft.clone(), props.onchange.clone());
-        move |due_date| onchange.emit(Draft { due_date, ..draft.clone() })
+        let (draft, onchange) = (draft.clone(), onchange.clone());
+        move |due_date| {
+            onchange.emit(Draft {
+                due_date,
+                ..draft.clone()
+            })
+        }
     };
-    let description = &props.draft.description;
+    let description = &draft.description;
     let error = task::description(Some(description.clone())).err().map(AttrValue::from);
     let length = description.trim_end().chars().count();
     let hint = (length > NEARLY_FULL)
@@ -135,10 +141,10 @@ pub fn DetailFields(props: &DetailFieldsProps) -> Html {
         .map(|left| AttrValue::from(format!("{left} characters left")));
     html! {
         <div class="details">
-            <Field id={format!("{}-description", props.prefix)} label="Description" multiline=true
+            <Field id={format!("{prefix}-description")} label="Description" multiline=true
                 value={description.clone()} oninput={describe} {error} insist=true {hint} />
-            <Field id={format!("{}-due", props.prefix)} label="Due date" kind="date"
-                value={props.draft.due_date.clone()} oninput={schedule} error={error_of(&props.errors, "/due_date")} />
+            <Field id={format!("{prefix}-due")} label="Due date" kind="date"
+                value={draft.due_date.clone()} oninput={schedule} />
         </div>
     }
 }

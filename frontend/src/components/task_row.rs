@@ -3,7 +3,7 @@ use shared::task::{Task, TaskChange};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::due_chip::DueChip;
+use super::due_chip::due_chip;
 use super::icon::Icon;
 use super::task_editor::TaskEditor;
 use crate::{dom, draft};
@@ -105,7 +105,7 @@ pub fn TaskRow(props: &TaskRowProps) -> Html {
                     <p class="row-description">{ description }</p>
                 }
                 if let Some(day) = task.due_date {
-                    <DueChip {day} today={props.today} completed={task.completed} />
+                    { due_chip(day, props.today, task.completed) }
                 }
             </div>
             <div class="row-actions">

@@ -7,6 +7,7 @@ use yew::prelude::*;
 
 use super::icon::Icon;
 use crate::dom;
+use crate::flag::use_flag;
 
 /// How long a toast stays while nobody points at it, in milliseconds.
 const STAY: u32 = 6_000;
@@ -36,7 +37,7 @@ impl Toast {
 }
 
 /// Shows messages, and says things to a screen reader alone.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Toasts {
     act: Callback<ToastAction>,
 }
@@ -47,16 +48,15 @@ impl Toasts {
         self.act.emit(ToastAction::Show(toast));
     }
 
+    /// Takes every message away.
+    pub fn clear(&self) {
+        self.act.emit(ToastAction::Clear);
+    }
+
     /// Says something to a screen reader.
     pub fn announce(&self, text: impl Into<AttrValue>) {
         self.act.emit(ToastAction::Announce(text.into()));
     }
-}
-
-/// How to show messages.
-#[hook]
-pub fn use_toasts() -> Toasts {
-    use_context().unwrap_or_default()
 }
 
 #[derive(Debug)]
@@ -64,6 +64,7 @@ enum ToastAction {
     Show(Toast),
     Announce(AttrValue),
     Close(usize),
+    Clear,
 }
 
 #[derive(Clone, Default, PartialEq)]
@@ -88,39 +89,33 @@ impl Reducible for ToastList {
                 list.next += 1;
             }
             ToastAction::Announce(text) => list.announcement = text,
+            ToastAction::Clear => list.shown.clear(),
             ToastAction::Close(id) => list.shown.retain(|(shown, _)| *shown != id),
         }
         Rc::new(list)
     }
 }
 
-#[derive(PartialEq, Properties)]
-pub struct ToastProviderProps {
-    pub children: Html,
-}
-
-/// Lets the components inside show messages.
-#[component]
-pub fn ToastProvider(props: &ToastProviderProps) -> Html {
+/// How to show messages, and the place where they are shown.
+#[hook]
+pub fn use_toasts() -> (Toasts, Html) {
     let list = use_reducer_eq(ToastList::default);
     let act = {
         let dispatcher = list.dispatcher();
         use_callback((), move |action, ()| dispatcher.dispatch(action))
     };
-    let toasts = list.shown.iter().map(|(id, toast)| {
+    let cards = list.shown.iter().map(|(id, toast)| {
         let id = *id;
         let close = act.reform(move |()| ToastAction::Close(id));
         html! { <Card key={id} toast={toast.clone()} {close} /> }
     });
-    html! {
-        <ContextProvider<Toasts> context={Toasts { act: act.clone() }}>
-            { props.children.clone() }
-            <div class="toasts" role="status" aria-live="polite">
-                <p class="sr-only">{ &list.announcement }</p>
-                { for toasts }
-            </div>
-        </ContextProvider<Toasts>>
-    }
+    let place = html! {
+        <div class="toasts" role="status" aria-live="polite">
+            <p class="sr-only">{ &list.announcement }</p>
+            { for cards }
+        </div>
+    };
+    (Toasts { act }, place)
 }
 
 #[derive(PartialEq, Properties)]
@@ -131,8 +126,8 @@ struct CardProps {
 
 #[component]
 fn Card(props: &CardProps) -> Html {
-    let pointed = use_state_eq(|| false);
-    let focused = use_state_eq(|| false);
+    let pointed = use_flag();
+    let focused = use_flag();
 
     let leave = {
         let (gone, close) = (props.toast.gone.clone(), props.close.clone());

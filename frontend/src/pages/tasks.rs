@@ -1,9 +1,7 @@
-use std::collections::BTreeSet;
-
-use chrono::{NaiveDate, Utc};
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use shared::account::User;
-use shared::task::{NewTask, Status, Task};
+use shared::task::{Completion, NewTask, Status, Task};
 use uuid::Uuid;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
@@ -11,17 +9,16 @@ use yew_router::prelude::*;
 
 use crate::app::Route;
 use crate::components::add_task::{self, AddTask};
-use crate::components::empty_state::EmptyState;
+use crate::components::empty_state::empty_state;
 use crate::components::icon::Icon;
-use crate::components::list_controls::ListControls;
+use crate::components::list_controls::list_controls;
 use crate::components::page::Page;
-use crate::components::skeleton::Skeleton;
-use crate::components::task_list::TaskList;
-use crate::components::task_row::{TaskAction, checkbox_id};
-use crate::components::toast::{Toast, use_toasts};
-use crate::components::trouble_banner::TroubleBanner;
+use crate::components::skeleton::skeleton;
+use crate::components::task_row::{TaskAction, TaskRow, checkbox_id};
+use crate::components::toast::{Toast, Toasts};
+use crate::components::trouble_banner::trouble_banner;
 use crate::draft::{self, Draft};
-use crate::session::{End, use_current_user};
+use crate::session::End;
 use crate::store::{Counts, Op, View};
 use crate::sync::{News, TaskSync};
 use crate::{api, dates, dom};
@@ -58,16 +55,17 @@ impl Query {
 #[derive(PartialEq, Properties)]
 pub struct TasksPageProps {
     pub user: User,
+    /// Ends the session.
+    pub end: Callback<End>,
+    pub toasts: Toasts,
 }
 
 /// The tasks of a person.
 #[component]
 pub fn TasksPage(props: &TasksPageProps) -> Html {
-    let user = &props.user;
-    let toasts = use_toasts();
-    let end = use_current_user().end;
+    let (user, toasts) = (&props.user, &props.toasts);
     let again = use_state(|| None::<Draft>);
-    let sync = use_task_sync(&user.id, again.setter());
+    let sync = use_task_sync(props, again.setter());
     let (view, show) = use_view();
 
     let shown = sync.read(|state| state.show(view));
@@ -80,16 +78,19 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
     let onadd = {
         let (sync, toasts) = (sync.clone(), toasts.clone());
         move |new: NewTask| {
-            toasts.announce(format!("Added: {}", new.title));
-            let (id, at) = (Uuid::now_v7(), Utc::now());
-            sync.queue(Op::Create { id, new, at });
+            toasts.announce("Task added");
+            sync.queue(Uuid::now_v7(), Op::Create(new));
         }
     };
     let onview = {
         let (sync, toasts) = (sync.clone(), toasts.clone());
         Callback::from(move |view: View| {
             let count = sync.read(|state| state.show(view).len());
-            toasts.announce(if count == 1 { "1 task shown".to_owned() } else { format!("{count} tasks shown") });
+            toasts.announce(if count == 1 {
+                "1 task shown".to_owned()
+            } else {
+                format!("{count} tasks shown")
+            });
             show.emit(view);
         })
     };
@@ -98,16 +99,19 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
         Callback::from(move |(task, action): (Task, TaskAction)| {
             let id = task.id;
             match action {
-                TaskAction::Change(change) => sync.queue(Op::Change { id, change }),
+                TaskAction::Change(change) => sync.queue(id, Op::Change(change)),
                 TaskAction::Complete(completed) => {
-                    if !view.status.shows(&Task { completed, ..task.clone() }) {
+                    if !view.status.shows(&Task {
+                        completed,
+                        ..task.clone()
+                    }) {
                         focus_neighbour(&shown, id);
                     }
-                    sync.queue(Op::Complete { id, completed });
+                    sync.queue(id, Op::Complete(Completion { completed }));
                 }
                 TaskAction::Delete => {
                     focus_neighbour(&shown, id);
-                    let entry = sync.hold(Op::Delete { id });
+                    let entry = sync.hold(id, Op::Delete);
                     let (undo, gone) = (sync.clone(), sync.clone());
                     toasts.show(Toast {
                         text: format!("Deleted “{}”", task.title).into(),
@@ -127,8 +131,10 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
         Callback::from(move |()| sync.wake())
     };
     let sign_out = {
-        let sync = sync.clone();
+        let (sync, toasts, end) = (sync.clone(), toasts.clone(), props.end.clone());
         move |_| {
+            // The next person shall not read them.
+            toasts.clear();
             let (sync, end) = (sync.clone(), end.clone());
             spawn_local(async move {
                 sync.flush().await;
@@ -147,45 +153,51 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
     };
     let known = loaded || counts != Counts::default();
     let list = if !shown.is_empty() {
-        html! { <TaskList tasks={shown} {today} {waiting} {onaction} /> }
+        let rows = shown.iter().map(|task| {
+            html! {
+                <TaskRow key={task.id.to_string()} task={task.clone()} {today} waiting={waiting.contains(&task.id)}
+                    onaction={&onaction} />
+            }
+        });
+        // Without the role, Safari does not take a list without bullets for a list.
+        html! { <ul class="list" role="list" aria-label="Tasks">{ for rows }</ul> }
     } else if let Some(why) = trouble.clone().filter(|_| !loaded) {
-        html! {
-            <EmptyState icon={Icon::Cloud} title="Your tasks could not be fetched" text={why}>
-                <button type="button" class="button button-main" onclick={retry.reform(|_| ())}>{ "Try again" }</button>
-            </EmptyState>
-        }
+        let again = html! {
+            <button type="button" class="button button-main" onclick={retry.reform(|_| ())}>{ "Try again" }</button>
+        };
+        html! { <div role="alert">{ empty_state(Icon::Cloud, "Your tasks could not be fetched", why, again) }</div> }
     } else if !loaded {
-        html! { <Skeleton /> }
+        skeleton()
     } else {
         empty(counts, view)
     };
     html! {
         <Page title="Tasks" subtitle={summary(&sync, counts, loaded, today)} {actions}>
             if let Some(why) = trouble.filter(|_| known) {
-                <TroubleBanner {why} onretry={retry} />
+                { trouble_banner(&why, &retry) }
             }
             <AddTask draft_key={draft::new_task_key(&user.id)} again={(*again).clone()} {onadd} />
             <section class="tasks" aria-label="Your tasks">
-                <ListControls {view} {counts} onchange={onview} />
+                { list_controls(view, counts, &onview) }
                 { list }
             </section>
         </Page>
     }
 }
 
-/// The tasks of `user_id`, for as long as the page is shown.
+/// The tasks of the person, for as long as the page is shown.
 #[hook]
-fn use_task_sync(user_id: &str, again: UseStateSetter<Option<Draft>>) -> TaskSync {
+fn use_task_sync(props: &TasksPageProps, again: UseStateSetter<Option<Draft>>) -> TaskSync {
     let update = use_force_update();
-    let toasts = use_toasts();
-    let end = use_current_user().end;
-    let sync = use_memo(user_id.to_owned(), move |user_id| {
+    let (toasts, end) = (props.toasts.clone(), props.end.clone());
+    let sync = use_memo(props.user.id.clone(), move |user_id| {
         let hear = move |news| match news {
             News::Changed => update.force_update(),
+            News::Lost(why) => toasts.announce(format!("{why} What you do is kept on this device.")),
             News::SessionEnded => end.emit(End::Expired),
             News::Refused(op, failure) => {
                 toasts.show(Toast::bad(refusal(&op, &failure.message())));
-                if let Op::Create { new, .. } = op {
+                if let Op::Create(new) = op {
                     again.set(Some(Draft::again(&new)));
                 }
             }
@@ -220,17 +232,17 @@ fn use_view() -> (View, Callback<View>) {
 /// What was refused and why, for a person.
 fn refusal(op: &Op, why: &str) -> String {
     match op {
-        Op::Create { new, .. } => format!("“{}” was not added. {why}", new.title),
-        Op::Change { .. } | Op::Complete { .. } => format!("Your change was taken back. {why}"),
-        Op::Delete { .. } => format!("The task was not deleted. {why}"),
+        Op::Create(new) => format!("“{}” was not added. {why}", new.title),
+        Op::Change(_) | Op::Complete(_) => format!("Your change was taken back. {why}"),
+        Op::Delete => format!("The task was not deleted. {why}"),
     }
 }
 
 /// The tasks of which a change cannot be sent now.
-fn waiting(sync: &TaskSync) -> BTreeSet<Uuid> {
+fn waiting(sync: &TaskSync) -> Vec<Uuid> {
     sync.read(|state| match state.trouble() {
-        Some(_) => state.outbox().values().map(|entry| entry.op.task_id()).collect(),
-        None => BTreeSet::new(),
+        Some(_) => state.outbox().iter().map(|entry| entry.task_id).collect(),
+        None => Vec::new(),
     })
 }
 
@@ -242,7 +254,7 @@ fn summary(sync: &TaskSync, counts: Counts, loaded: bool, today: NaiveDate) -> H
     }
     let overdue = sync.read(|state| {
         let late = |task: &&Task| !task.completed && task.due_date.is_some_and(|due| due < today);
-        state.tasks().values().filter(late).count()
+        state.tasks().iter().filter(late).count()
     });
     html! {
         <p>
@@ -257,13 +269,11 @@ fn summary(sync: &TaskSync, counts: Counts, loaded: bool, today: NaiveDate) -> H
 /// What stands where no task is.
 fn empty(counts: Counts, view: View) -> Html {
     let (icon, title, text) = match view.status {
-        _ if counts == Counts::default() => {
-            (Icon::Inbox, "No tasks yet", "Type the first one above and press Enter.")
-        }
+        _ if counts == Counts::default() => (Icon::Inbox, "No tasks yet", "Type the first one above and press Enter."),
         Status::Completed => (Icon::Inbox, "Nothing completed yet", "What you tick off is kept here."),
         Status::Pending | Status::All => (Icon::Check, "All done", "Nothing is left to do. Well done."),
     };
-    html! { <EmptyState {icon} {title} {text} /> }
+    empty_state(icon, title, text, Html::default())
 }
 
 /// Moves the focus from a row that is about to go to the next one.

@@ -9,20 +9,19 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use shared::task::Task;
 use uuid::Uuid;
 
-pub use outbox::{Entry, Op, Outbox};
+pub use outbox::{Entry, Op};
 pub use view::{Counts, View};
 
 /// The tasks, the outbox, and how the connection is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     user_id: String,
-    server: BTreeMap<Uuid, Task>,
-    outbox: Outbox,
+    server: Vec<Task>,
+    /// In the order they were made: their ids are UUIDv7.
+    outbox: Vec<Entry>,
     loaded: bool,
     trouble: Option<String>,
 }
@@ -57,12 +56,12 @@ pub enum Action {
 }
 
 impl State {
-    /// Nothing is known but what was left in the outbox.
-    pub fn new(user_id: &str, outbox: Outbox) -> Self {
+    /// Nothing is known yet.
+    pub fn new(user_id: &str) -> Self {
         Self {
             user_id: user_id.to_owned(),
-            server: BTreeMap::new(),
-            outbox,
+            server: Vec::new(),
+            outbox: Vec::new(),
             loaded: false,
             trouble: None,
         }
@@ -74,7 +73,7 @@ impl State {
     }
 
     /// What the server has not confirmed yet.
-    pub fn outbox(&self) -> &Outbox {
+    pub fn outbox(&self) -> &[Entry] {
         &self.outbox
     }
 
@@ -90,54 +89,65 @@ impl State {
 
     /// The entry to send next.
     pub fn next_entry(&self) -> Option<&Entry> {
-        self.outbox.values().find(|entry| !entry.held)
+        self.outbox.iter().find(|entry| !entry.held)
+    }
+
+    /// The entry with this id, if it is still in the outbox.
+    pub fn entry(&self, id: Uuid) -> Option<&Entry> {
+        self.outbox.iter().find(|entry| entry.id == id)
+    }
+
+    fn take(&mut self, id: Uuid) -> Option<Entry> {
+        let place = self.outbox.iter().position(|entry| entry.id == id)?;
+        Some(self.outbox.remove(place))
     }
 
     /// The state after `action`.
     pub fn reduce(&mut self, action: Action) {
         match action {
             Action::Load(tasks) => {
-                self.server = tasks.into_iter().map(|task| (task.id, task)).collect();
+                self.server = tasks;
                 self.loaded = true;
                 self.trouble = None;
             }
             Action::Queue(entry) => {
                 if entry.held {
                     // Only the latest deletion can be undone.
-                    for earlier in self.outbox.values_mut() {
+                    for earlier in &mut self.outbox {
                         earlier.held = false;
                     }
                 }
-                self.outbox.insert(entry.id, entry);
+                self.take(entry.id);
+                let place = self.outbox.partition_point(|earlier| earlier.id < entry.id);
+                self.outbox.insert(place, entry);
             }
             Action::Release(id) => {
-                if let Some(entry) = self.outbox.get_mut(&id) {
+                if let Some(entry) = self.outbox.iter_mut().find(|entry| entry.id == id) {
                     entry.held = false;
                 }
             }
             Action::Withdraw(id) => {
-                self.outbox.remove(&id);
+                self.take(id);
             }
             Action::Confirm { entry, task } => {
                 self.trouble = None;
-                let Some(entry) = self.outbox.remove(&entry) else {
+                let Some(entry) = self.take(entry) else {
                     return;
                 };
-                match task {
-                    Some(task) => self.server.insert(task.id, task),
-                    None => self.server.remove(&entry.op.task_id()),
-                };
+                let id = entry.task_id;
+                self.server.retain(|known| known.id != id);
+                self.server.extend(task);
             }
             Action::Refuse { entry, gone } => {
                 self.trouble = None;
-                let Some(entry) = self.outbox.remove(&entry) else {
+                let Some(entry) = self.take(entry) else {
                     return;
                 };
                 // What was to follow on a task that does not exist has lost its object.
-                if gone || matches!(entry.op, Op::Create { .. }) {
-                    let id = entry.op.task_id();
-                    self.server.remove(&id);
-                    self.outbox.retain(|_, later| later.op.task_id() != id);
+                if gone || matches!(entry.op, Op::Create(_)) {
+                    let id = entry.task_id;
+                    self.server.retain(|known| known.id != id);
+                    self.outbox.retain(|later| later.task_id != id);
                 }
             }
             Action::Lose(why) => self.trouble = Some(why),

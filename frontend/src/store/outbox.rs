@@ -1,115 +1,72 @@
 //! What a person did and the server has not confirmed yet.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use shared::task::{NewTask, Task, TaskChange};
+use shared::task::{Completion, NewTask, Task, TaskChange};
 use uuid::Uuid;
-
-/// Entries in the order they were made: their ids are UUIDv7.
-pub type Outbox = BTreeMap<Uuid, Entry>;
 
 /// One thing to tell the server.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Entry {
-    /// Its place in the outbox.
+    /// Its place in the outbox: a UUIDv7, so it also tells when it was made.
     pub id: Uuid,
+    /// The task it is about. The id of a new one is made here and sent as `Idempotency-Key`, so that it never changes.
+    pub task_id: Uuid,
     /// What to tell.
     pub op: Op,
     /// Waits, because it can still be undone.
     pub held: bool,
 }
 
+/// A change of a task. Sending one twice does no harm.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum Op {
+    /// Add it.
+    Create(NewTask),
+    /// Change what it says.
+    Change(TaskChange),
+    /// Mark it as done or as still to do.
+    Complete(Completion),
+    /// Remove it.
+    Delete,
+}
+
 impl Entry {
     /// An entry to send as soon as its turn comes.
-    pub fn new(op: Op) -> Self {
+    pub fn new(task_id: Uuid, op: Op) -> Self {
         Self {
             id: Uuid::now_v7(),
+            task_id,
             op,
             held: false,
         }
     }
 
     /// An entry that waits until it is released.
-    pub fn held(op: Op) -> Self {
+    pub fn held(task_id: Uuid, op: Op) -> Self {
         Self {
             held: true,
-            ..Self::new(op)
-        }
-    }
-}
-
-/// A change of the tasks. Sending one twice does no harm.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub enum Op {
-    /// Add a task. The id is made here, so that it never changes.
-    Create {
-        /// The id of the task, sent as `Idempotency-Key`.
-        id: Uuid,
-        /// What the task shall say.
-        new: NewTask,
-        /// When it was made.
-        at: DateTime<Utc>,
-    },
-    /// Change what a task says.
-    Change {
-        /// Which task.
-        id: Uuid,
-        /// What to change.
-        change: TaskChange,
-    },
-    /// Mark a task as done or as still to do.
-    Complete {
-        /// Which task.
-        id: Uuid,
-        /// What it shall be.
-        completed: bool,
-    },
-    /// Remove a task.
-    Delete {
-        /// Which task.
-        id: Uuid,
-    },
-}
-
-impl Op {
-    /// The task it is about.
-    pub fn task_id(&self) -> Uuid {
-        match self {
-            Self::Create { id, .. }
-            | Self::Change { id, .. }
-            | Self::Complete { id, .. }
-            | Self::Delete { id } => *id,
+            ..Self::new(task_id, op)
         }
     }
 
     /// Does to `tasks` what the server will do. `revision` stands in for the one the server will give.
-    pub fn apply(&self, tasks: &mut BTreeMap<Uuid, Task>, user_id: &str, revision: i64) {
-        if let Self::Create { id, new, at } = self {
-            tasks.entry(*id).or_insert_with(|| Task {
-                id: *id,
+    pub fn apply(&self, tasks: &mut Vec<Task>, user_id: &str, revision: i64) {
+        let known = tasks.iter().position(|task| task.id == self.task_id);
+        match (&self.op, known.and_then(|place| tasks.get_mut(place))) {
+            (Op::Create(new), None) => tasks.push(Task {
+                id: self.task_id,
                 user_id: user_id.to_owned(),
                 title: new.title.clone(),
                 description: new.description.clone(),
                 completed: false,
                 due_date: new.due_date,
-                created_at: *at,
-                updated_at: *at,
+                created_at: self.made_at(),
+                updated_at: self.made_at(),
                 revision,
-            });
-            return;
-        }
-        if let Self::Delete { id } = self {
-            tasks.remove(id);
-            return;
-        }
-        let Some(task) = tasks.get_mut(&self.task_id()) else {
-            return;
-        };
-        task.revision = revision;
-        match self {
-            Self::Change { change, .. } => {
+            }),
+            (Op::Change(change), Some(task)) => {
+                task.revision = revision;
                 if let Some(title) = &change.title {
                     task.title.clone_from(title);
                 }
@@ -120,8 +77,21 @@ impl Op {
                     task.due_date = due_date;
                 }
             }
-            Self::Complete { completed, .. } => task.completed = *completed,
-            Self::Create { .. } | Self::Delete { .. } => {}
+            (Op::Complete(completion), Some(task)) => {
+                task.revision = revision;
+                task.completed = completion.completed;
+            }
+            (Op::Delete, Some(_)) => tasks.retain(|task| task.id != self.task_id),
+            // The answer to a create came before its confirmation, or another device deleted the task.
+            (Op::Create(_), Some(_)) | (_, None) => {}
         }
+    }
+
+    fn made_at(&self) -> DateTime<Utc> {
+        let (seconds, nanoseconds) = self.id.get_timestamp().map_or((0, 0), |time| time.to_unix());
+        i64::try_from(seconds)
+            .ok()
+            .and_then(|seconds| DateTime::from_timestamp(seconds, nanoseconds))
+            .unwrap_or_default()
     }
 }

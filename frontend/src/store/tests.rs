@@ -1,10 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
 use chrono::{DateTime, NaiveDate, Utc};
-use shared::task::{NewTask, Sort, Status, Task, TaskChange};
+use shared::task::{Completion, NewTask, Sort, Status, Task, TaskChange};
 use uuid::Uuid;
 
-use super::{Action, Counts, Entry, Op, Outbox, State, View};
+use super::{Action, Counts, Entry, Op, State, View};
 
 const USER: &str = "owner";
 
@@ -27,67 +27,56 @@ fn task(number: u128, title: &str) -> Task {
     }
 }
 
-fn create(number: u128, title: &str) -> Op {
-    Op::Create {
-        id: Uuid::from_u128(number),
-        new: NewTask {
-            title: title.to_owned(),
-            ..NewTask::default()
-        },
-        at: time(i64::try_from(number).unwrap()),
-    }
+/// Something to do to the task with this number.
+type Deed = (u128, Op);
+
+fn create(number: u128, title: &str) -> Deed {
+    let new = NewTask {
+        title: title.to_owned(),
+        ..NewTask::default()
+    };
+    (number, Op::Create(new))
 }
 
-fn rename(number: u128, title: &str) -> Op {
-    Op::Change {
-        id: Uuid::from_u128(number),
-        change: TaskChange {
-            title: Some(title.to_owned()),
-            ..TaskChange::default()
-        },
-    }
+fn rename(number: u128, title: &str) -> Deed {
+    let change = TaskChange {
+        title: Some(title.to_owned()),
+        ..TaskChange::default()
+    };
+    (number, Op::Change(change))
 }
 
-fn complete(number: u128) -> Op {
-    Op::Complete {
-        id: Uuid::from_u128(number),
-        completed: true,
-    }
+fn complete(number: u128) -> Deed {
+    (number, Op::Complete(Completion { completed: true }))
 }
 
-fn delete(number: u128) -> Op {
-    Op::Delete {
-        id: Uuid::from_u128(number),
-    }
+fn delete(number: u128) -> Deed {
+    (number, Op::Delete)
 }
 
 fn loaded(tasks: &[Task]) -> State {
-    let mut state = State::new(USER, Outbox::new());
+    let mut state = State::new(USER);
     state.reduce(Action::Load(tasks.to_vec()));
     state
 }
 
-/// Queues `op` and tells the id of its entry.
-fn queue(state: &mut State, op: Op) -> Uuid {
-    let entry = Entry::new(op);
-    let id = entry.id;
-    state.reduce(Action::Queue(entry));
-    id
+/// Queues something to do and tells the id of its entry.
+fn queue(state: &mut State, (number, op): Deed) -> Uuid {
+    put(state, Entry::new(Uuid::from_u128(number), op))
 }
 
-fn hold(state: &mut State, op: Op) -> Uuid {
-    let entry = Entry::held(op);
+fn hold(state: &mut State, (number, op): Deed) -> Uuid {
+    put(state, Entry::held(Uuid::from_u128(number), op))
+}
+
+fn put(state: &mut State, entry: Entry) -> Uuid {
     let id = entry.id;
     state.reduce(Action::Queue(entry));
     id
 }
 
 fn titles(state: &State) -> Vec<String> {
-    state
-        .show(View::default())
-        .into_iter()
-        .map(|task| task.title)
-        .collect()
+    state.show(View::default()).into_iter().map(|task| task.title).collect()
 }
 
 #[test]
@@ -222,7 +211,7 @@ fn the_next_deletion_releases_the_one_before() {
     let first = hold(&mut state, delete(1));
     let second = hold(&mut state, delete(2));
     assert_eq!(state.next_entry().unwrap().id, first);
-    assert!(state.outbox()[&second].held);
+    assert!(state.entry(second).unwrap().held);
 }
 
 #[test]
@@ -266,27 +255,22 @@ fn the_outbox_survives_storage() {
         due_date: Some(None),
     };
     queue(&mut state, create(1, "Buy \u{1f95b} \"milk\""));
-    queue(
-        &mut state,
-        Op::Change {
-            id: Uuid::from_u128(1),
-            change: clear,
-        },
-    );
+    queue(&mut state, (1, Op::Change(clear)));
     queue(&mut state, complete(1));
     hold(&mut state, delete(1));
 
     let stored: Vec<String> = state
         .outbox()
-        .values()
+        .iter()
         .map(|entry| serde_json::to_string(entry).unwrap())
         .collect();
-    let read: Outbox = stored
-        .iter()
-        .map(|text| serde_json::from_str(text).unwrap())
-        .map(|entry: Entry| (entry.id, entry))
-        .collect();
-    assert_eq!(&read, state.outbox());
+    let mut read = State::new(USER);
+    // Storage has no order of its own.
+    for text in stored.iter().rev() {
+        let entry: Entry = serde_json::from_str(text).unwrap();
+        read.reduce(Action::Queue(entry));
+    }
+    assert_eq!(read.outbox(), state.outbox());
 }
 
 #[test]

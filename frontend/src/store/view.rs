@@ -1,9 +1,6 @@
 //! What the screen shows of the state.
 
-use std::collections::BTreeMap;
-
 use shared::task::{Order, Sort, Status, Task};
-use uuid::Uuid;
 
 use super::State;
 
@@ -38,24 +35,19 @@ impl Counts {
 
 impl State {
     /// Every task, as it will be when the outbox is sent.
-    pub fn tasks(&self) -> BTreeMap<Uuid, Task> {
+    pub fn tasks(&self) -> Vec<Task> {
         let mut tasks = self.server.clone();
         // What is not confirmed yet counts as the latest change, in the order it was made.
-        for (place, entry) in (0..).zip(self.outbox.values()) {
-            entry
-                .op
-                .apply(&mut tasks, &self.user_id, i64::MAX / 2 + place);
+        for (place, entry) in (0..).zip(&self.outbox) {
+            entry.apply(&mut tasks, &self.user_id, i64::MAX / 2 + place);
         }
         tasks
     }
 
     /// The tasks that `view` shows, in its order.
     pub fn show(&self, view: View) -> Vec<Task> {
-        let mut tasks: Vec<Task> = self
-            .tasks()
-            .into_values()
-            .filter(|task| view.status.shows(task))
-            .collect();
+        let mut tasks = self.tasks();
+        tasks.retain(|task| view.status.shows(task));
         tasks.sort_by(|a, b| view.sort.compare(Order::Natural, a, b));
         tasks
     }
@@ -63,7 +55,7 @@ impl State {
     /// How many tasks there are.
     pub fn counts(&self) -> Counts {
         let tasks = self.tasks();
-        let completed = tasks.values().filter(|task| task.completed).count();
+        let completed = tasks.iter().filter(|task| task.completed).count();
         Counts {
             pending: tasks.len() - completed,
             completed,
