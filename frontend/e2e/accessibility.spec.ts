@@ -47,7 +47,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await expect(tasks.undo()).toBeVisible();
       await context.setOffline(true);
       await tasks.add('Written on the train');
-      await expect(page.getByText('Changes are kept')).toBeVisible();
+      await expect(tasks.banner()).toBeVisible();
       await clean(page);
     });
   });

@@ -13,12 +13,12 @@ test('what is done without a network is kept and sent when there is one', async 
   await context.setOffline(true);
   await tasks.add('Written on the train');
   await tasks.box('Water the plants').check();
-  await expect(page.getByText('Changes are kept')).toBeVisible();
+  await expect(tasks.banner()).toBeVisible();
   await page.getByRole('button', { name: 'Try now' }).click();
-  await expect(page.getByText('Changes are kept')).toBeVisible();
+  await expect(tasks.banner()).toBeVisible();
 
   await context.setOffline(false);
-  await expect(page.getByText('Changes are kept')).toBeHidden();
+  await expect(tasks.banner()).toBeHidden();
   await expect
     .poll(() => stored(request, owner))
     .toEqual([
@@ -55,11 +55,11 @@ test('a change is kept while the server has trouble of its own', async ({ page, 
   await tasks.edit('Water the plants').click();
   await page.getByRole('textbox', { name: 'Title' }).fill('Feed the plants');
   await page.getByRole('button', { name: 'Save' }).click();
-  await expect(page.getByText('Changes are kept')).toBeVisible();
+  await expect(tasks.banner()).toBeVisible();
   await tasks.shows(['Feed the plants']);
   await page.unrouteAll();
   await page.getByRole('button', { name: 'Try now' }).click();
-  await expect(page.getByText('Changes are kept')).toBeHidden();
+  await expect(tasks.banner()).toBeHidden();
   await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Feed the plants', completed: false }]);
 });
 

@@ -13,6 +13,9 @@ export class TaskScreen {
   readonly undo = () => this.page.getByRole('button', { name: 'Undo' });
   readonly sort = () => this.page.getByRole('combobox', { name: 'Sort by' });
 
+  /** What is shown while changes cannot be sent. */
+  readonly banner = () => this.page.getByRole('main').getByText('Changes are kept');
+
   /** One of the buttons that say which tasks are shown, with how many there are. */
   readonly show = (which: 'All' | 'Pending' | 'Completed', count?: number) =>
     this.page
