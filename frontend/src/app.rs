@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 use yew::prelude::*;
 use yew_router::prelude::*;
+use yew_router::query::{Raw, ToQuery};
 
 use crate::components::redirect::Redirect;
 use crate::components::toast::{Toasts, use_toasts};
+use crate::dom;
 use crate::pages::{login::login_page, not_found::not_found_page, signup::signup_page, tasks::TasksPage};
 use crate::session::{CurrentUser, use_current_user};
 
@@ -56,13 +58,20 @@ struct PagesProps {
 
 #[component]
 fn Pages(props: &PagesProps) -> Html {
-    let (current, toasts) = (props.current.clone(), props.toasts.clone());
     let location = use_location();
-    let render = move |route| match &location {
-        Some(location) => switch(route, &current, &toasts, location),
-        None => Html::default(),
+    let route = use_route().unwrap_or(Route::NotFound);
+    let navigator = use_navigator();
+    let page = location.map(|location| switch(route, &props.current, &props.toasts, &location));
+    let onclick = move |event: MouseEvent| {
+        if let Some((navigator, href)) = navigator.as_ref().zip(dom::followed_link(&event)) {
+            event.prevent_default();
+            let (path, query) = href.split_once('?').unwrap_or((&href, ""));
+            // A raw query cannot fail.
+            let _ = navigator.push_with_query(&Route::recognize(path).unwrap_or(Route::NotFound), Raw(query));
+        }
     };
-    html! { <Switch<Route> {render} /> }
+    // Links are plain links. Those to our own pages are followed here, without loading anything anew.
+    html! { <div {onclick}>{ page }</div> }
 }
 
 /// The page for a route. Strangers go to the sign-in page, and from there back to where they wanted to go.
@@ -79,8 +88,8 @@ fn switch(route: Route, current: &CurrentUser, toasts: &Toasts, location: &Locat
             };
             html! { <Redirect to={Route::Login} query={encode(&next)} /> }
         }
-        (Route::Login, None) => login_page(current, next()),
-        (Route::Signup, None) => signup_page(current, next()),
+        (Route::Login, None) => login_page(current, &next()),
+        (Route::Signup, None) => signup_page(current, &next()),
         (Route::Login | Route::Signup, Some(_)) => {
             let (to, query) = destination(&next());
             html! { <Redirect {to} {query} /> }
@@ -99,8 +108,8 @@ fn destination(wanted: &Next) -> (Route, String) {
     }
 }
 
-fn encode(next: &Next) -> String {
-    use yew_router::query::ToQuery;
+/// `next` as a query.
+pub fn encode(next: &Next) -> String {
     next.to_query().map(Into::into).unwrap_or_default()
 }
 

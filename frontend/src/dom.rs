@@ -3,7 +3,7 @@
 use gloo_timers::callback::Timeout;
 use wasm_bindgen::JsCast;
 use web_sys::{Document, Element, HtmlElement};
-use yew::NodeRef;
+use yew::{MouseEvent, NodeRef, TargetCast};
 
 /// The page.
 pub fn document() -> Option<Document> {
@@ -28,6 +28,13 @@ pub fn focus_soon(id: String) {
     Timeout::new(0, move || focus(&id)).forget();
 }
 
+/// Whether the element with this id has the focus.
+pub fn has_focus(id: &str) -> bool {
+    document()
+        .and_then(|document| document.active_element())
+        .is_some_and(|element| element.id() == id)
+}
+
 /// Moves the focus to an element that Yew made.
 pub fn focus_node(node: &NodeRef) {
     if let Some(element) = node.cast::<HtmlElement>() {
@@ -35,11 +42,9 @@ pub fn focus_node(node: &NodeRef) {
     }
 }
 
-/// Whether an event began in something that takes text.
-pub fn takes_text(target: &web_sys::EventTarget) -> bool {
-    target.dyn_ref::<Element>().is_some_and(|element| {
-        element.tag_name() == "TEXTAREA"
-            || element.tag_name() == "SELECT"
-            || (element.tag_name() == "INPUT" && element.get_attribute("type").as_deref() != Some("checkbox"))
-    })
+/// Where a plain click on a link to a page of ours leads. Every other click is the browser's.
+pub fn followed_link(event: &MouseEvent) -> Option<String> {
+    let plain = !(event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key());
+    let link = event.target_dyn_into::<Element>()?.closest("a[href^='/']").ok()??;
+    link.get_attribute("href").filter(|_| plain)
 }

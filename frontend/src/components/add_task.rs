@@ -1,4 +1,3 @@
-use shared::problem::FieldError;
 use shared::task::NewTask;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
@@ -7,6 +6,7 @@ use super::icon::Icon;
 use super::task_editor::{detail_fields, error_of};
 use crate::dom;
 use crate::draft::{self, Draft};
+use crate::flag::use_flag;
 
 /// The id of the input, where the focus stays.
 pub const INPUT: &str = "new-task";
@@ -15,8 +15,6 @@ pub const INPUT: &str = "new-task";
 pub struct AddTaskProps {
     /// Where what is typed is kept.
     pub draft_key: AttrValue,
-    /// A task that the server refused: it is offered again, unless something else is being typed.
-    pub again: Option<Draft>,
     pub onadd: Callback<NewTask>,
 }
 
@@ -25,49 +23,32 @@ pub struct AddTaskProps {
 pub fn AddTask(props: &AddTaskProps) -> Html {
     let draft = use_state(|| draft::load(&props.draft_key).unwrap_or_default());
     let open = use_state(|| !draft.description.is_empty() || !draft.due_date.is_empty());
-    let errors = use_state(Vec::<FieldError>::new);
+    let insist = use_flag();
     let input = use_node_ref();
+    let checked = draft.check();
 
     let change = {
-        let (state, errors, key) = (draft.setter(), errors.clone(), props.draft_key.clone());
+        let (state, key) = (draft.setter(), props.draft_key.clone());
         Callback::from(move |new: Draft| {
             draft::save(&key, (new != Draft::default()).then_some(&new));
-            if !errors.is_empty() {
-                errors.set(new.check().err().unwrap_or_default());
-            }
             state.set(new);
         })
     };
-    {
-        let (change, draft) = (change.clone(), draft.clone());
-        use_effect_with(props.again.clone(), move |again| {
-            if let Some(again) = again.clone().filter(|_| *draft == Draft::default()) {
-                change.emit(again);
-            }
-        });
-    }
-
     let onsubmit = {
-        let (draft, change, errors) = (draft.clone(), change.clone(), errors.clone());
+        let (checked, change, insist) = (checked.clone(), change.clone(), insist.clone());
         let (onadd, input, open) = (props.onadd.clone(), input.clone(), open.clone());
         move |event: SubmitEvent| {
             event.prevent_default();
-            match draft.check() {
+            insist.set(checked.is_err());
+            match checked.clone() {
                 Ok(new) => {
                     onadd.emit(new);
-                    errors.set(Vec::new());
                     change.emit(Draft::default());
                     open.set(false);
                     dom::focus_node(&input);
                 }
-                Err(found) => {
-                    dom::focus(if found.iter().any(|error| error.pointer == "/title") {
-                        INPUT
-                    } else {
-                        "new-description"
-                    });
-                    errors.set(found);
-                }
+                Err(errors) if error_of(&errors, "/title").is_some() => dom::focus_node(&input),
+                Err(_) => dom::focus("new-description"),
             }
         }
     };
@@ -87,12 +68,11 @@ pub fn AddTask(props: &AddTaskProps) -> Html {
         let open = open.clone();
         move |_| open.set(!*open)
     };
-    // A blank title is a slip, a long one is worth a word while it is typed.
-    let error = error_of(&errors, "/title").or_else(|| {
-        (!draft.title.trim().is_empty())
-            .then(|| shared::task::title(&draft.title).err())?
-            .map(AttrValue::from)
-    });
+    // A title that is still blank is no mistake yet.
+    let error = checked
+        .err()
+        .filter(|_| *insist || !draft.title.trim().is_empty())
+        .and_then(|errors| error_of(&errors, "/title"));
 
     html! {
         <form class="add" novalidate=true {onsubmit}>

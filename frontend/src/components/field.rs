@@ -26,8 +26,6 @@ pub struct FieldProps {
     /// Several lines instead of one.
     #[prop_or_default]
     pub multiline: bool,
-    #[prop_or_default]
-    pub input_ref: NodeRef,
     /// Stands inside the box, behind the text.
     #[prop_or_default]
     pub children: Html,
@@ -66,12 +64,12 @@ pub fn Field(props: &FieldProps) -> Html {
     let plain = matches!(props.kind.as_str(), "email" | "password");
     let input = if props.multiline {
         html! {
-            <textarea id={&props.id} class="input" rows="3" ref={&props.input_ref} value={&props.value}
+            <textarea id={&props.id} class="input" rows="3" value={&props.value}
                 aria-invalid={invalid} aria-describedby={described_by} {oninput} {onblur} />
         }
     } else {
         html! {
-            <input id={&props.id} class="input" type={&props.kind} ref={&props.input_ref} value={&props.value}
+            <input id={&props.id} class="input" type={&props.kind} value={&props.value}
                 aria-invalid={invalid} aria-describedby={described_by} {oninput} {onblur}
                 autocomplete={&props.autocomplete} inputmode={(props.kind == "email").then_some("email")}
                 autocapitalize={plain.then_some("none")} spellcheck={plain.then_some("false")} />

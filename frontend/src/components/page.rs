@@ -1,9 +1,7 @@
 use std::cell::Cell;
 
 use yew::prelude::*;
-use yew_router::prelude::*;
 
-use crate::app::{Next, Route};
 use crate::dom;
 
 thread_local! {
@@ -53,17 +51,17 @@ pub fn Page(props: &PageProps) -> Html {
             <a class="skip-link" href="#main" onclick={skip}>{ "Skip to content" }</a>
             <header class="bar">
                 <div class="bar-inner">
-                    <Link<Route, Next> to={Route::Tasks} classes="brand">
+                    <a href="/tasks" class="brand">
                         <svg class="brand-mark" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
                             <rect width="24" height="24" rx="7" />
                             <path d="m7 12.5 3.5 3.5L17 8.5" />
                         </svg>
                         { "Docket" }
-                    </Link<Route, Next>>
+                    </a>
                     { props.actions.clone() }
                 </div>
             </header>
-            <main id="main" tabindex="-1" class={classes!("main", props.narrow.then_some("main-narrow"))}>
+            <main id="main" tabindex="-1" class={if props.narrow { "main main-narrow" } else { "main" }}>
                 <div class="page-head">
                     <h1 ref={heading} tabindex="-1">{ &props.title }</h1>
                     { props.subtitle.clone() }

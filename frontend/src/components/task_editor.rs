@@ -25,11 +25,6 @@ pub struct TaskEditorProps {
 pub fn TaskEditor(props: &TaskEditorProps) -> Html {
     let draft = use_state(|| draft::load(&props.draft_key).unwrap_or_else(|| Draft::of(&props.task)));
     let insist = use_flag();
-    let title = use_node_ref();
-    {
-        let title = title.clone();
-        use_effect_with((), move |()| dom::focus_node(&title));
-    }
 
     let change = {
         let (state, key) = (draft.setter(), props.draft_key.clone());
@@ -40,7 +35,7 @@ pub fn TaskEditor(props: &TaskEditorProps) -> Html {
     };
     let save = {
         let (draft, task, insist) = (draft.clone(), props.task.clone(), insist.clone());
-        let (key, onsave, title) = (props.draft_key.clone(), props.onsave.clone(), title.clone());
+        let (key, onsave) = (props.draft_key.clone(), props.onsave.clone());
         Callback::from(move |()| match draft.changes(&task) {
             Ok(changes) => {
                 draft::save(&key, None);
@@ -48,11 +43,11 @@ pub fn TaskEditor(props: &TaskEditorProps) -> Html {
             }
             Err(errors) => {
                 insist.set(true);
-                if errors.iter().any(|error| error.pointer == "/title") {
-                    dom::focus_node(&title);
+                dom::focus(&if error_of(&errors, "/title").is_some() {
+                    title_id(&task)
                 } else {
-                    dom::focus(&format!("{}-description", task.id));
-                }
+                    format!("{}-description", task.id)
+                });
             }
         })
     };
@@ -99,8 +94,8 @@ pub fn TaskEditor(props: &TaskEditorProps) -> Html {
 
     html! {
         <form class="editor" novalidate=true aria-label={format!("Edit {}", props.task.title)} {onsubmit} {onkeydown}>
-            <Field id={format!("{}-title", props.task.id)} label="Title" value={draft.title.clone()} {oninput}
-                error={error_of(&errors, "/title")} insist={*insist} autocomplete="off" input_ref={title} />
+            <Field id={title_id(&props.task)} label="Title" value={draft.title.clone()} {oninput}
+                error={error_of(&errors, "/title")} insist={*insist} autocomplete="off" />
             { detail_fields(&props.task.id.to_string(), &draft, &change) }
             <div class="editor-actions">
                 <button type="submit" class="button button-main">{ "Save" }</button>
@@ -110,6 +105,11 @@ pub fn TaskEditor(props: &TaskEditorProps) -> Html {
             </div>
         </form>
     }
+}
+
+/// The id of the input for the title of a task.
+pub fn title_id(task: &Task) -> String {
+    format!("{}-title", task.id)
 }
 
 /// What a task may have besides its title. The ids begin with `prefix`.

@@ -5,7 +5,7 @@ use yew::prelude::*;
 
 use super::due_chip::due_chip;
 use super::icon::Icon;
-use super::task_editor::TaskEditor;
+use super::task_editor::{self, TaskEditor};
 use crate::{dom, draft};
 
 /// What a person does to a task.
@@ -68,8 +68,11 @@ pub fn TaskRow(props: &TaskRowProps) -> Html {
     }
 
     let edit = {
-        let editing = editing.clone();
-        Callback::from(move |()| editing.set(true))
+        let (editing, title) = (editing.clone(), task_editor::title_id(task));
+        Callback::from(move |()| {
+            editing.set(true);
+            dom::focus_soon(title.clone());
+        })
     };
     let onkeydown = {
         let edit = edit.clone();
@@ -92,7 +95,7 @@ pub fn TaskRow(props: &TaskRowProps) -> Html {
     };
     let id = checkbox_id(task);
     html! {
-        <li class={classes!("row", task.completed.then_some("row-done"))} {onkeydown}>
+        <li class={if task.completed { "row row-done" } else { "row" }} {onkeydown}>
             <label class="tick" for={id.clone()}>
                 <input {id} type="checkbox" checked={task.completed} {onchange} />
                 <span class="tick-box">{ Icon::Check.draw() }</span>

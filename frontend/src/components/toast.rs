@@ -1,12 +1,9 @@
 use std::rc::Rc;
 
-use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
-use wasm_bindgen::JsCast;
 use yew::prelude::*;
 
 use super::icon::Icon;
-use crate::dom;
 use crate::flag::use_flag;
 
 /// How long a toast stays while nobody points at it, in milliseconds.
@@ -126,8 +123,7 @@ struct CardProps {
 
 #[component]
 fn Card(props: &CardProps) -> Html {
-    let pointed = use_flag();
-    let focused = use_flag();
+    let watched = use_flag();
 
     let leave = {
         let (gone, close) = (props.toast.gone.clone(), props.close.clone());
@@ -146,44 +142,23 @@ fn Card(props: &CardProps) -> Html {
     {
         // A message that somebody looks at does not go.
         let leave = leave.clone();
-        use_effect_with(*pointed || *focused, move |stays| {
+        use_effect_with(*watched, move |stays| {
             let timer = (!stays).then(|| Timeout::new(STAY, move || leave.emit(())));
             move || drop(timer)
         });
     }
-    {
-        // The usual keys, because the button may be many tab stops away.
-        let undo = undo.clone();
-        use_effect_with((), move |()| {
-            let listener = undo.zip(dom::document()).map(|(undo, document)| {
-                EventListener::new(&document, "keydown", move |event| {
-                    let Some(key) = event.dyn_ref::<KeyboardEvent>() else {
-                        return;
-                    };
-                    let typing = event.target().is_some_and(|target| dom::takes_text(&target));
-                    if key.key() == "z" && (key.ctrl_key() || key.meta_key()) && !typing {
-                        undo.emit(());
-                    }
-                })
-            });
-            move || drop(listener)
-        });
-    }
-
-    let set = |state: &UseStateHandle<bool>, value: bool| {
-        let state = state.setter();
-        move || state.set(value)
+    let watch = |value: bool| {
+        let watched = watched.setter();
+        Callback::from(move |()| watched.set(value))
     };
-    let (enter, exit) = (set(&pointed, true), set(&pointed, false));
-    let (focus, blur) = (set(&focused, true), set(&focused, false));
+    let (come, go) = (watch(true), watch(false));
     html! {
-        <div class={classes!("toast", props.toast.bad.then_some("toast-bad"))}
-            onmouseenter={move |_| enter()} onmouseleave={move |_| exit()}
-            onfocusin={move |_| focus()} onfocusout={move |_| blur()}>
+        <div class={if props.toast.bad { "toast toast-bad" } else { "toast" }}
+            onmouseenter={come.reform(|_| ())} onmouseleave={go.reform(|_| ())}
+            onfocusin={come.reform(|_| ())} onfocusout={go.reform(|_| ())}>
             <p>{ &props.toast.text }</p>
             if let Some(undo) = undo {
-                <button type="button" class="toast-action" aria-keyshortcuts="Control+Z Meta+Z"
-                    onclick={move |_| undo.emit(())}>
+                <button type="button" class="toast-action" onclick={move |_| undo.emit(())}>
                     { "Undo" }
                 </button>
             }

@@ -1,13 +1,12 @@
 use yew::prelude::*;
-use yew_router::prelude::*;
 
-use crate::app::{Next, Route};
+use crate::app::{Next, encode};
 use crate::components::account_form::{AccountForm, Purpose};
 use crate::components::page::Page;
 use crate::session::CurrentUser;
 
 /// Signs in. `next` is where the person wanted to go.
-pub fn login_page(current: &CurrentUser, next: Next) -> Html {
+pub fn login_page(current: &CurrentUser, next: &Next) -> Html {
     let subtitle = if current.expired {
         "Your session has ended. Sign in to go on where you were; nothing is lost."
     } else {
@@ -18,7 +17,7 @@ pub fn login_page(current: &CurrentUser, next: Next) -> Html {
             <AccountForm purpose={Purpose::SignIn} begin={&current.begin} />
             <p class="aside">
                 { "New here? " }
-                <Link<Route, Next> to={Route::Signup} query={next}>{ "Create an account" }</Link<Route, Next>>
+                <a href={format!("/signup?{}", encode(next))}>{ "Create an account" }</a>
             </p>
         </Page>
     }

@@ -64,8 +64,9 @@ pub struct TasksPageProps {
 #[component]
 pub fn TasksPage(props: &TasksPageProps) -> Html {
     let (user, toasts) = (&props.user, &props.toasts);
-    let again = use_state(|| None::<Draft>);
-    let sync = use_task_sync(props, again.setter());
+    // Another key is another form, which begins with the draft that is kept.
+    let form = use_state(Uuid::nil);
+    let sync = use_task_sync(props, form.setter());
     let (view, show) = use_view();
 
     let shown = sync.read(|state| state.show(view));
@@ -176,7 +177,7 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
             if let Some(why) = trouble.filter(|_| known) {
                 { trouble_banner(&why, &retry) }
             }
-            <AddTask draft_key={draft::new_task_key(&user.id)} again={(*again).clone()} {onadd} />
+            <AddTask key={form.to_string()} draft_key={draft::new_task_key(&user.id)} {onadd} />
             <section class="tasks" aria-label="Your tasks">
                 { list_controls(view, counts, &onview) }
                 { list }
@@ -187,18 +188,24 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
 
 /// The tasks of the person, for as long as the page is shown.
 #[hook]
-fn use_task_sync(props: &TasksPageProps, again: UseStateSetter<Option<Draft>>) -> TaskSync {
+fn use_task_sync(props: &TasksPageProps, form: UseStateSetter<Uuid>) -> TaskSync {
     let update = use_force_update();
     let (toasts, end) = (props.toasts.clone(), props.end.clone());
     let sync = use_memo(props.user.id.clone(), move |user_id| {
+        let draft_key = draft::new_task_key(user_id);
         let hear = move |news| match news {
             News::Changed => update.force_update(),
             News::Lost(why) => toasts.announce(format!("{why} What you do is kept on this device.")),
             News::SessionEnded => end.emit(End::Expired),
             News::Refused(op, failure) => {
                 toasts.show(Toast::bad(refusal(&op, &failure.message())));
-                if let Op::Create(new) = op {
-                    again.set(Some(Draft::again(&new)));
+                // A task that was refused is offered again, unless something else is being typed.
+                if let (Op::Create(new), None) = (op, draft::load(&draft_key)) {
+                    draft::save(&draft_key, Some(&Draft::again(&new)));
+                    form.set(Uuid::now_v7());
+                    if dom::has_focus(add_task::INPUT) {
+                        dom::focus_soon(add_task::INPUT.to_owned());
+                    }
                 }
             }
         };
