@@ -80,7 +80,7 @@ test: (_setup "run" "test") check ui native browser (e2e "--project=desktop" "--
 native: (_setup "test")
     export CARGO_TARGET_DIR={{ quote(test_target) }}
     source <(cargo llvm-cov show-env --sh --no-cfg-coverage 2>/dev/null)
-    cargo llvm-cov clean --workspace --profraw-only
+    cargo llvm-cov clean --profraw-only
     scripts/with-postgres.sh cargo test --workspace --locked
     cargo llvm-cov report --ignore-filename-regex '/(frontend|shared)/' --fail-under-lines 80
 
