@@ -1,7 +1,7 @@
 //! Carries the outbox to the server and the list back, one request at a time.
 //!
 //! The outbox is in the browser's local storage, one key per entry: a reload or a closed tab loses nothing, and every tab
-//! shows the same. A lock keeps two tabs from sending the same entry.
+//! shows the same. A lock lets one tab send at a time; should two send the same entry all the same, that does no harm.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -207,30 +207,28 @@ impl TaskSync {
     }
 
     async fn send(&self, entry: Entry) -> Result<(), Failure> {
-        let attempt = {
-            let (sync, entry) = (self.clone(), entry.clone());
-            async move {
-                let known = sync.0.unkept.borrow().contains(&entry.id);
-                if !known && !Area::Local.has(&key(&sync.0.user_id, entry.id)) {
-                    return None;
-                }
-                Some(api::send(&sync.0.user_id, &entry).await)
-            }
-        };
-        match lock::exclusive("docket.outbox", attempt).await {
+        let id = entry.id;
+        // The outcome is kept before the lock is let go, so that the next tab sees it.
+        if !lock::exclusive("docket.outbox", self.clone().attempt(entry)).await? {
             // Another tab has sent it: the list will tell.
-            None => {
-                self.load().await?;
-                self.dispatch(Action::Withdraw(entry.id));
-            }
-            Some(Ok(task)) => {
-                let entry = entry.id;
-                self.dispatch(Action::Confirm { entry, task });
-            }
-            Some(Err(Failure::Refused(problem))) => self.refused(entry, Failure::Refused(problem)),
-            Some(Err(failure)) => return Err(failure),
+            self.load().await?;
+            self.dispatch(Action::Withdraw(id));
         }
         Ok(())
+    }
+
+    /// Sends an entry, unless another tab has: then this is false.
+    async fn attempt(self, entry: Entry) -> Result<bool, Failure> {
+        let known = self.0.unkept.borrow().contains(&entry.id);
+        if !known && !Area::Local.has(&key(&self.0.user_id, entry.id)) {
+            return Ok(false);
+        }
+        match api::send(&self.0.user_id, &entry).await {
+            Ok(task) => self.dispatch(Action::Confirm { entry: entry.id, task }),
+            Err(Failure::Refused(problem)) => self.refused(entry, Failure::Refused(problem)),
+            Err(failure) => return Err(failure),
+        }
+        Ok(true)
     }
 
     fn refused(&self, entry: Entry, failure: Failure) {
