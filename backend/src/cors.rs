@@ -1,9 +1,7 @@
 //! Which web pages of other origins may call the API (CORS), and which may use its cookies.
 
-use std::sync::Arc;
-
-use poem::http::{HeaderValue, Method, StatusCode, header};
-use poem::{Endpoint, Request, Response, Result};
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use poem::{Request, Response};
 
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match";
@@ -11,21 +9,15 @@ const RESPONSE_HEADERS: &str = "ETag, Link, Location, Retry-After, X-Request-Id"
 /// How long a browser may remember the answer to a preflight, in seconds.
 const MAX_AGE: &str = "600";
 
-/// Answers preflights and marks the answers for allowed origins. Other origins get their answer unmarked, so their browser
-/// keeps it from them.
-pub async fn around<E: Endpoint>(endpoint: Arc<E>, request: Request, origins: Arc<[String]>) -> Result<Response> {
-    let allowed = request
-        .headers()
-        .get(header::ORIGIN)
-        .filter(|origin| origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()))
-        .cloned();
-    let asks_first = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = if request.method() == Method::OPTIONS && asks_first {
-        preflight()
-    } else {
-        endpoint.get_response(request).await
-    };
-    let headers = response.headers_mut();
+/// The origin of the page that asks, if it is one of `origins`.
+pub fn allowed(request: &Request, origins: &[String]) -> Option<HeaderValue> {
+    let origin = request.headers().get(header::ORIGIN)?;
+    let known = origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes());
+    known.then(|| origin.clone())
+}
+
+/// Marks an answer for an allowed origin. Others get theirs unmarked, so their browser keeps it from them.
+pub fn mark(headers: &mut HeaderMap, allowed: Option<HeaderValue>) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = allowed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -38,10 +30,15 @@ pub async fn around<E: Endpoint>(endpoint: Arc<E>, request: Request, origins: Ar
             HeaderValue::from_static(RESPONSE_HEADERS),
         );
     }
-    Ok(response)
 }
 
-fn preflight() -> Response {
+/// Whether a browser asks what a page may do before it does it.
+pub fn is_preflight(request: &Request) -> bool {
+    request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// What every allowed page may do.
+pub fn preflight() -> Response {
     Response::builder()
         .status(StatusCode::NO_CONTENT)
         .header(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS)

@@ -174,10 +174,8 @@ pub struct RawJson<T>(Bytes, PhantomData<fn() -> T>);
 impl<T: Serialize> RawJson<T> {
     /// Writes `value`.
     pub fn of(value: &T) -> Result<Self, Problem> {
-        let bytes = serde_json::to_vec(value).map_err(|error| {
-            tracing::error!(%error, "an answer could not be written as JSON");
-            Problem::Internal
-        })?;
+        let bytes = serde_json::to_vec(value)
+            .map_err(|error| Problem::internal("an answer could not be written as JSON", error))?;
         Ok(Self(bytes.into(), PhantomData))
     }
 }

@@ -6,6 +6,7 @@ mod auth;
 pub mod config;
 mod cors;
 mod db;
+mod edge;
 mod json;
 pub mod openapi;
 mod problem;
@@ -15,10 +16,10 @@ mod routes;
 use std::sync::Arc;
 
 use poem::endpoint::make_sync;
-use poem::http::{HeaderValue, header};
-use poem::middleware::{CatchPanic, CookieJarManager, RequestId, SetHeader};
+use poem::http::header;
+use poem::middleware::{CookieJarManager, SetHeader};
 use poem::web::Html;
-use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get};
+use poem::{Endpoint, EndpointExt, Response, Route, get};
 
 use auth::password::Passwords;
 use auth::refresh::RefreshTokens;
@@ -26,6 +27,7 @@ use auth::token::Tokens;
 use config::Config;
 use db::session_check::SessionCheck;
 pub use db::{Db, DbError};
+use edge::Edge;
 use openapi::Methods;
 use problem::Problem;
 use ready::ReadyCache;
@@ -59,13 +61,13 @@ pub enum StartError {
     #[error("The OpenAPI document cannot be made: {0}.")]
     Document(#[from] serde_json::Error),
     /// The system has no randomness, or the like.
-    #[error("The server cannot start: {0}")]
+    #[error("The server cannot start: {0}.")]
     Problem(String),
 }
 
 impl From<Problem> for StartError {
     fn from(problem: Problem) -> Self {
-        Self::Problem(problem.to_string())
+        Self::Problem(problem.reason().unwrap_or_default().to_owned())
     }
 }
 
@@ -86,9 +88,11 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
     });
 
     let document = openapi::document()?;
-    let methods = Arc::new(Methods::of(&document));
+    let edge = Edge {
+        methods: Methods::of(&document),
+        origins: Arc::clone(&app.cors_origins),
+    };
     let api = openapi::service().with(CookieJarManager::new());
-    let origins = Arc::clone(&app.cors_origins);
     let routes = Route::new()
         .nest_no_strip("/api", api)
         .at("/openapi.json", json_page(document.to_string()))
@@ -97,50 +101,8 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
         .at("/health/ready", get(routes::health::ready))
         .nest_no_strip("/", routes::ui::ui)
         .data(app)
-        .with(CatchPanic::new().with_handler(|_| Problem::Internal.into_response()))
-        .around(move |routes, request| finish(routes, request, Arc::clone(&methods)))
-        .around(move |routes, request| cors::around(routes, request, Arc::clone(&origins)))
-        .with(
-            SetHeader::new()
-                .overriding(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-                .overriding(header::REFERRER_POLICY, "same-origin"),
-        )
-        .with(RequestId::new());
-    Ok(routes.map_to_response())
-}
-
-/// Every error becomes a problem, those of the framework too, and no answer of the API is kept by a cache unasked.
-async fn finish<E: Endpoint>(routes: Arc<E>, request: Request, methods: Arc<Methods>) -> poem::Result<Response> {
-    let path = request.uri().path().to_owned();
-    let mut response = match routes.call(request).await {
-        Ok(response) => response.into_response(),
-        Err(error) => refuse(Problem::from_error(error), &path, &methods),
-    };
-    let caching = if path.starts_with("/api/auth/") {
-        Some("no-store")
-    } else if path.starts_with("/api/") {
-        Some("private, no-cache")
-    } else {
-        None
-    };
-    if let Some(caching) = caching {
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    }
-    Ok(response)
-}
-
-fn refuse(problem: Problem, path: &str, methods: &Methods) -> Response {
-    let allowed = match problem {
-        Problem::MethodNotAllowed => methods.allowed(path),
-        _ => None,
-    };
-    let allowed = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok());
-    let mut response = problem.into_response();
-    if let Some(allowed) = allowed {
-        response.headers_mut().insert(header::ALLOW, allowed);
-    }
-    response
+        .with(edge);
+    Ok(routes)
 }
 
 fn json_page(json: String) -> impl Endpoint {

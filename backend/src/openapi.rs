@@ -65,6 +65,7 @@ pub fn document() -> Result<Value, serde_json::Error> {
 }
 
 /// The methods of each path, as `Allow` lists them.
+#[derive(Clone)]
 pub struct Methods(Vec<(Vec<String>, String)>);
 
 impl Methods {
@@ -163,7 +164,7 @@ fn add_errors(operation: &mut Value) {
             .filter(|one| one["in"] == place)
             .any(|one| name.is_none_or(|name| one["name"] == name))
     };
-    let mut problems = vec![Problem::Internal, Problem::Unavailable];
+    let mut problems = vec![Problem::Internal(String::new()), Problem::Unavailable(String::new())];
     if operation.get("security").is_some() {
         problems.push(Problem::Unauthenticated);
     }

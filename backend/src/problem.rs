@@ -66,12 +66,12 @@ pub enum Problem {
     /// Too much is waiting.
     #[error("The server is busy. Try again in a moment.")]
     Busy,
-    /// The database cannot be reached.
+    /// The database cannot be reached, for this reason, which only the log tells.
     #[error("The data cannot be reached at the moment. Nothing was changed; try again in a moment.")]
-    Unavailable,
-    /// A fault of ours; the log says which.
+    Unavailable(String),
+    /// A fault of ours, for this reason, which only the log tells.
     #[error("Something went wrong on our side. Try again; if it stays, report the X-Request-Id of this answer.")]
-    Internal,
+    Internal(String),
 }
 
 fn summary(errors: &[FieldError]) -> String {
@@ -98,8 +98,21 @@ impl Problem {
             Self::Deleted => (StatusCode::CONFLICT, "deleted"),
             Self::ChangedMeanwhile => (StatusCode::PRECONDITION_FAILED, "changed_meanwhile"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    /// A fault of ours. `what` could not be done; `error` says why.
+    pub fn internal(what: &str, error: impl std::fmt::Display) -> Self {
+        Self::Internal(format!("{what}: {error}"))
+    }
+
+    /// What the log has to say of it, and nobody else.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Unavailable(reason) | Self::Internal(reason) => Some(reason),
+            _ => None,
         }
     }
 
@@ -111,7 +124,7 @@ impl Problem {
         }])
     }
 
-    /// The problem behind any error of the framework. What we did not foresee goes to the log, not to the caller.
+    /// The problem behind any error of the framework. What we did not foresee is a fault of ours.
     pub fn from_error(error: poem::Error) -> Self {
         let error = match error.downcast::<Self>() {
             Ok(problem) => return problem,
@@ -138,8 +151,7 @@ impl Problem {
                 other => Self::Malformed(other.to_string()),
             }
         } else {
-            tracing::error!(%error, "an error that has no case");
-            Self::Internal
+            Self::internal("an error has no case", error)
         }
     }
 }
@@ -163,14 +175,8 @@ impl From<DbError> for Problem {
             DbError::EmailTaken => Self::EmailTaken,
             DbError::Exists => Self::Deleted,
             DbError::Changed => Self::ChangedMeanwhile,
-            DbError::Unavailable(reason) => {
-                tracing::error!(reason, "the database is unavailable");
-                Self::Unavailable
-            }
-            DbError::Failed(error) => {
-                tracing::error!(%error, "the database refused a statement");
-                Self::Internal
-            }
+            DbError::Unavailable(reason) => Self::Unavailable(reason),
+            DbError::Failed(error) => Self::internal("the database refused a statement", error),
         }
     }
 }

@@ -84,7 +84,9 @@ pub async fn identity(request: &Request) -> Result<Option<Identity>, Problem> {
 }
 
 async fn identify(request: &Request, token: &str) -> Result<Identity, Problem> {
-    let app: &Arc<App> = request.data().ok_or(Problem::Internal)?;
+    let app: &Arc<App> = request
+        .data()
+        .ok_or_else(|| Problem::Internal("the application is not wired up".to_owned()))?;
     let claims = app.tokens.verify(token).ok_or(Problem::Unauthenticated)?;
     let revision = match claims.session {
         Some(session) => {

@@ -105,6 +105,5 @@ fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, Problem> {
 }
 
 fn internal(error: impl std::fmt::Display) -> Problem {
-    tracing::error!(%error, "a password could not be hashed");
-    Problem::Internal
+    Problem::internal("a password could not be hashed", error)
 }

@@ -35,20 +35,15 @@ impl RefreshTokens {
             .chain_update("docket refresh token successor")
             .chain_update(secret.expose())
             .finalize();
-        let successors = Hmac::new_from_slice(&key).map_err(|error| {
-            tracing::error!(%error, "the key of the refresh tokens could not be made");
-            Problem::Internal
-        })?;
+        let successors = Hmac::new_from_slice(&key)
+            .map_err(|error| Problem::internal("the key of the refresh tokens could not be made", error))?;
         Ok(Self { successors })
     }
 
     /// 256 random bits for a new session.
     pub fn draw(&self) -> Result<[u8; 32], Problem> {
         let mut secret = [0; 32];
-        getrandom::fill(&mut secret).map_err(|error| {
-            tracing::error!(%error, "the system has no randomness");
-            Problem::Internal
-        })?;
+        getrandom::fill(&mut secret).map_err(|error| Problem::internal("the system has no randomness", error))?;
         Ok(secret)
     }
 

@@ -81,10 +81,8 @@ impl Tokens {
             aud: ISSUER,
             sid: session,
         };
-        encode(&Header::new(Algorithm::HS256), &claims, &self.signing).map_err(|error| {
-            tracing::error!(%error, "a token could not be signed");
-            Problem::Internal
-        })
+        encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
+            .map_err(|error| Problem::internal("a token could not be signed", error))
     }
 
     /// What the token says, if the signature and the times hold and it is either ours or of no session.

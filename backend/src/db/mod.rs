@@ -79,6 +79,7 @@ impl From<sqlx::Error> for DbError {
             sqlx::Error::RowNotFound => Self::NotFound,
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error.to_string()),
@@ -189,6 +190,15 @@ impl Db {
         match &self.0 {
             Backend::Sqlite { writer, .. } => writer.write(write).await,
             Backend::Postgres(pool) => write_postgres(pool, &write).await,
+        }
+    }
+
+    /// How many of the same small queries are worth having under way at once. SQLite answers from memory: one, and the rest
+    /// joins the next. PostgreSQL is a network away.
+    pub(crate) fn lanes(&self) -> usize {
+        match &self.0 {
+            Backend::Sqlite { .. } => 1,
+            Backend::Postgres(_) => 4,
         }
     }
 

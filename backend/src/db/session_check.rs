@@ -3,9 +3,10 @@
 //! refused at once, on every server.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, FromRow};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::{Db, DbError, now, on};
@@ -50,23 +51,33 @@ impl SessionCheck {
 }
 
 async fn answer_all(db: Db, mut waiting: mpsc::Receiver<Question>) {
-    let mut questions = Vec::new();
-    while waiting.recv_many(&mut questions, SIZES[2]).await > 0 {
-        match find_all(&db, &questions).await {
-            Ok(found) => {
-                for (session, reply) in questions.drain(..) {
-                    // A caller that went away does not need the answer.
-                    let _ = reply.send(Ok(found.get(&session).cloned()));
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "sessions could not be checked");
-                let reason = error.to_string();
-                for (_, reply) in questions.drain(..) {
-                    let _ = reply.send(Err(DbError::Unavailable(reason.clone())));
-                }
-            }
+    let lanes = Arc::new(Semaphore::new(db.lanes()));
+    loop {
+        // While every lane is busy the questions gather.
+        let Ok(lane) = Arc::clone(&lanes).acquire_owned().await else {
+            return;
+        };
+        let mut questions = Vec::new();
+        if waiting.recv_many(&mut questions, SIZES[2]).await == 0 {
+            return;
         }
+        let db = db.clone();
+        tokio::spawn(async move {
+            answer(&db, questions).await;
+            drop(lane);
+        });
+    }
+}
+
+async fn answer(db: &Db, questions: Vec<Question>) {
+    let found = find_all(db, &questions).await.map_err(|error| error.to_string());
+    for (session, reply) in questions {
+        let answer = match &found {
+            Ok(found) => Ok(found.get(&session).cloned()),
+            Err(reason) => Err(DbError::Unavailable(reason.clone())),
+        };
+        // A caller that went away does not need the answer.
+        let _ = reply.send(answer);
     }
 }
 

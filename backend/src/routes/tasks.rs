@@ -254,13 +254,7 @@ impl TaskApi {
         if_match: Header<Option<String>>,
         body: JsonBody<TaskChange>,
     ) -> Result<Changed, Problem> {
-        let change = match body.valid() {
-            Ok(change) => change,
-            Err(problem) => {
-                app.db.task(&caller.user, id.0).await?;
-                return Err(problem);
-            }
-        };
+        let change = judge(body.valid(), &app, &caller, id.0).await?;
         let expected = expected(if_match.0.as_deref())?;
         let task = app.db.change_task(&caller.user, id.0, expected, change).await?;
         Changed::of(&task)
@@ -288,13 +282,7 @@ impl TaskApi {
         if_match: Header<Option<String>>,
         body: OptionalJsonBody<Completion>,
     ) -> Result<Changed, Problem> {
-        let completion = match body.valid() {
-            Ok(completion) => completion,
-            Err(problem) => {
-                app.db.task(&caller.user, id.0).await?;
-                return Err(problem);
-            }
-        };
+        let completion = judge(body.valid(), &app, &caller, id.0).await?;
         let completed = completion.map(|completion| completion.completed);
         let expected = expected(if_match.0.as_deref())?;
         let task = app.db.complete_task(&caller.user, id.0, expected, completed).await?;
@@ -320,6 +308,14 @@ impl TaskApi {
         app.db.delete_task(&caller.user, id.0, expected).await?;
         Ok(Deleted::Gone)
     }
+}
+
+/// A broken rule counts only for a task that exists: 404 comes before 422.
+async fn judge<T>(body: Result<T, Problem>, app: &App, caller: &Caller, id: Uuid) -> Result<T, Problem> {
+    if body.is_err() {
+        app.db.task(&caller.user, id).await?;
+    }
+    body
 }
 
 fn default_limit() -> u16 {

@@ -46,6 +46,7 @@ on_both_databases! {
         assert_eq!(current.body["session"]["userId"], user["id"]);
         assert_eq!(current.body["session"]["ipAddress"], "127.0.0.1");
 
+        assert_eq!(answer.header("cache-control"), "no-store");
         let cookie = answer.header("set-cookie");
         for part in ["HttpOnly", "SameSite=Strict", "Path=/api/auth", "Max-Age=604800"] {
             assert!(cookie.contains(part), "{cookie}");
@@ -162,6 +163,9 @@ on_both_databases! {
         server.database.execute(&format!("UPDATE sessions SET expires_at = {old}")).await;
         refresh(&server, &owner.cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
         owner.get("").send().await.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+        // The next sign-in sweeps it away.
+        sign_in(&server, "owner@example.com", PASSWORD).await.expect(StatusCode::OK);
+        assert_eq!(server.database.count("sessions").await, 1);
     }
 
     async fn renewing_needs_a_cookie_json_and_an_allowed_page(server) {

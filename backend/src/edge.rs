@@ -1,0 +1,109 @@
+//! What holds for every answer, whatever made it: errors and panics become problems, the log can be searched for it, and the
+//! headers that browsers and caches need are there.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
+use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
+use uuid::Uuid;
+
+use crate::cors;
+use crate::openapi::Methods;
+use crate::problem::Problem;
+
+/// Names the answer, so that it can be found in the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The outermost layer.
+pub struct Edge {
+    /// The methods of each path, for `Allow`.
+    pub methods: Methods,
+    /// The origins whose pages may call.
+    pub origins: Arc<[String]>,
+}
+
+impl<E: Endpoint> Middleware<E> for Edge {
+    type Output = Edged<E>;
+
+    fn transform(&self, inner: E) -> Edged<E> {
+        Edged {
+            methods: self.methods.clone(),
+            origins: Arc::clone(&self.origins),
+            inner,
+        }
+    }
+}
+
+/// An endpoint behind the edge.
+pub struct Edged<E> {
+    methods: Methods,
+    origins: Arc<[String]>,
+    inner: E,
+}
+
+impl<E: Endpoint> Endpoint for Edged<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let id = Uuid::now_v7().to_string();
+        let uri = request.uri().clone();
+        let method = request.method().clone();
+        let origin = cors::allowed(&request, &self.origins);
+        let mut response = if cors::is_preflight(&request) {
+            cors::preflight()
+        } else {
+            self.answer(request).await.unwrap_or_else(|problem| {
+                if let Some(reason) = problem.reason() {
+                    tracing::error!(request_id = id, %method, path = uri.path(), reason, "not served");
+                }
+                refuse(problem, uri.path(), &self.methods)
+            })
+        };
+        let headers = response.headers_mut();
+        cors::mark(headers, origin);
+        forbid_caching(headers, uri.path());
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        if let Ok(id) = HeaderValue::try_from(id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        Ok(response)
+    }
+}
+
+impl<E: Endpoint> Edged<E> {
+    async fn answer(&self, request: Request) -> Result<Response, Problem> {
+        match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
+            Ok(Ok(output)) => Ok(output.into_response()),
+            Ok(Err(error)) => Err(Problem::from_error(error)),
+            Err(_) => Err(Problem::Internal("a handler panicked".to_owned())),
+        }
+    }
+}
+
+fn refuse(problem: Problem, path: &str, methods: &Methods) -> Response {
+    let allowed = match problem {
+        Problem::MethodNotAllowed => methods.allowed(path),
+        _ => None,
+    };
+    let allowed = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok());
+    let mut response = problem.into_response();
+    if let Some(allowed) = allowed {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
+}
+
+/// No answer of the API is kept by a cache without asking again, and none with a token at all.
+fn forbid_caching(headers: &mut HeaderMap, path: &str) {
+    let caching = if path.starts_with("/api/auth/") {
+        "no-store"
+    } else if path.starts_with("/api/") {
+        "private, no-cache"
+    } else {
+        return;
+    };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+}
