@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::FieldError;
-use crate::rules::{Check, Verdict, nfkc, text};
+use crate::rules::{Check, Verdict, text};
+use crate::unicode::{folded, nfkc};
 
 /// The longest name, in characters after trimming.
 pub const NAME_MAX: usize = 100;
@@ -163,7 +164,7 @@ pub fn name(value: &str) -> Result<String, String> {
 
 /// An e-mail address in normal form (trimmed, NFKC, lower case), or what is wrong with it.
 pub fn email(value: &str) -> Result<String, String> {
-    let value = nfkc(value.trim()).to_lowercase();
+    let value = folded(value.trim());
     text("An e-mail address", &value, 1, EMAIL_MAX)?;
     let unlike = || "This is not an e-mail address; one looks like name@example.com.".to_owned();
     let (local, domain) = value.rsplit_once('@').ok_or_else(unlike)?;
@@ -181,7 +182,7 @@ pub fn email(value: &str) -> Result<String, String> {
 pub fn new_password(value: &str, address: &str) -> Result<String, String> {
     let value = nfkc(value);
     text("A password", &value, PASSWORD_MIN, PASSWORD_MAX)?;
-    if value.to_lowercase() == nfkc(address.trim()).to_lowercase() {
+    if folded(&value) == folded(address.trim()) {
         return Err("A password must not be your e-mail address.".to_owned());
     }
     Ok(value)

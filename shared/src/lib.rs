@@ -6,3 +6,4 @@ pub mod account;
 pub mod problem;
 pub mod rules;
 pub mod task;
+mod unicode;

@@ -1,7 +1,5 @@
 //! Checks that several types need.
 
-use unicode_normalization::UnicodeNormalization;
-
 use crate::problem::FieldError;
 
 /// A request body that can be brought into its normal form (trimmed, normalised) or refused.
@@ -46,9 +44,4 @@ pub(crate) fn text(what: &str, value: &str, min: usize, max: usize) -> Result<()
         return Err(format!("{what} has {length} characters; at most {max} are allowed."));
     }
     Ok(())
-}
-
-/// Compatibility-composed Unicode (NFKC): what looks alike compares equal.
-pub(crate) fn nfkc(value: &str) -> String {
-    value.nfkc().collect()
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use crate::problem::FieldError;
-use crate::rules::{Check, Verdict, nfkc, text};
+use crate::rules::{Check, Verdict, text};
+use crate::unicode::folded;
 
 /// The longest title, in characters after trimming.
 pub const TITLE_MAX: usize = 200;
@@ -179,7 +180,7 @@ pub fn due_date(value: Option<NaiveDate>) -> Result<Option<NaiveDate>, String> {
 
 /// What a title is sorted by: letter case and compatibility forms do not count. At most `4 * TITLE_MAX` characters.
 pub fn title_key(title: &str) -> String {
-    nfkc(title).to_lowercase().chars().take(4 * TITLE_MAX).collect()
+    folded(title).chars().take(4 * TITLE_MAX).collect()
 }
 
 /// Why a word is not one of a query parameter's values.
