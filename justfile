@@ -97,13 +97,16 @@ browser *ARGS: (_setup "run" "test")
 [script]
 e2e *ARGS: (_setup "run" "test") ui
     source <(scripts/chromium.sh)
-    export CARGO_TARGET_DIR={{ quote(test_target) }}
-    source <(cargo llvm-cov show-env --sh --no-cfg-coverage 2>/dev/null)
-    cargo build --package docket --locked
+    (   # The server that `native` built. What measures coverage must not reach Trunk, so it ends with this subshell.
+        export CARGO_TARGET_DIR={{ quote(test_target) }}
+        source <(cargo llvm-cov show-env --sh --no-cfg-coverage 2>/dev/null)
+        cargo build --package docket --locked
+    )
+    export DOCKET_BIN={{ quote(test_target) }}/debug/docket LLVM_PROFILE_FILE={{ quote(test_target) }}/e2e-%2m.profraw
     cd frontend
     openapi-typescript ../specs/001-spec-meta/contracts/openapi.json --output e2e/support/api.d.ts
     tsc --project e2e
-    DOCKET_BIN=$CARGO_TARGET_DIR/debug/docket playwright test {{ ARGS }}
+    playwright test {{ ARGS }}
 
 # Test what `just dev` serves: the client from `trunk serve`, the API from another origin
 [group('test')]
