@@ -55,7 +55,7 @@ ui: (_setup "run")
 
 # Start a throw-away PostgreSQL, print its address, and keep it until Ctrl-C (or for the length of a command)
 [group('develop')]
-pg *COMMAND:
+pg *COMMAND: (_setup "pg")
     scripts/with-postgres.sh {{ COMMAND }}
 
 # Rewrite specs/001-spec-meta/contracts/openapi.json from the code
@@ -81,6 +81,8 @@ native: (_setup "test")
     export CARGO_TARGET_DIR={{ quote(test_target) }}
     source <(cargo llvm-cov show-env --sh --no-cfg-coverage 2>/dev/null)
     cargo llvm-cov clean --profraw-only
+    # Tests choose their own settings; those of .env are for running.
+    unset DATABASE_URL BIND BETTER_AUTH_SECRET TRUST_EXTERNAL_TOKENS CORS_ORIGINS ACCESS_TOKEN_TTL LOG
     scripts/with-postgres.sh cargo test --workspace --locked
     cargo llvm-cov report --ignore-filename-regex '/(frontend|shared)/' --fail-under-lines 80
 
@@ -122,7 +124,7 @@ coverage: native
 
 # Measure a release build under load, on SQLite and on PostgreSQL, and print a table
 [group('measure')]
-bench *ARGS: (_setup "bench")
+bench *ARGS: (_setup "run" "bench") ui
     cargo build --release --package docket --bin docket --example ceiling
     scripts/with-postgres.sh --durable node scripts/bench.mjs {{ ARGS }}
 

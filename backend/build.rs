@@ -30,7 +30,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let path = format!("/{}", file.strip_prefix(&dist)?.to_string_lossy());
         let mut content = fs::read(file)?;
         if path == "/index.html" {
-            let page = String::from_utf8(content)?.replace(DEVELOPMENT_API, SAME_ORIGIN_API);
+            let page = String::from_utf8(content)?;
+            if !page.contains(DEVELOPMENT_API) {
+                return Err(format!("{path} does not say {DEVELOPMENT_API}").into());
+            }
+            let page = page.replace(DEVELOPMENT_API, SAME_ORIGIN_API);
             policy = content_security_policy(&page);
             content = page.into_bytes();
         }
@@ -100,10 +104,10 @@ fn media_type(path: &str) -> &'static str {
     }
 }
 
-/// Trunk puts a dash and sixteen hexadecimal digits before the ending, or before `_bg`.
+/// Trunk puts a dash and up to sixteen hexadecimal digits before the ending, or before `_bg`.
 fn is_hashed(path: &str) -> bool {
     path.split(['-', '_', '.', '/'])
-        .any(|part| part.len() >= 15 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .any(|part| part.len() >= 12 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn content_security_policy(page: &str) -> String {

@@ -8,7 +8,7 @@ const chromium = {
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-quic'],
   },
 };
-const desktop = { ...chromium, viewport: { width: 1280, height: 800 } };
+const desktop = { ...chromium, viewport: { width: 1440, height: 900 } };
 const phone = { ...chromium, viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 const special = ['trunk-serve.spec.ts', 'screenshots.spec.ts'];
 
@@ -26,6 +26,6 @@ export default defineConfig({
     // What the size of the screen cannot change is tested once.
     { name: 'phone', use: phone, testIgnore: [...special, 'api.spec.ts', 'weight.spec.ts', 'keyboard.spec.ts'] },
     { name: 'trunk-serve', use: desktop, testMatch: 'trunk-serve.spec.ts' },
-    { name: 'screenshots', use: { ...desktop, deviceScaleFactor: 2 }, testMatch: 'screenshots.spec.ts' },
+    { name: 'screenshots', use: { ...chromium, viewport: { width: 1280, height: 800 }, deviceScaleFactor: 2 }, testMatch: 'screenshots.spec.ts' },
   ],
 });

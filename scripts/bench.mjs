@@ -12,9 +12,9 @@ const folder = mkdtempSync(join(tmpdir(), 'docket-bench-'));
 const targets = join(folder, 'targets');
 const servers = new Set();
 
-async function start(binary, environment) {
-  const server = spawn(binary, {
-    env: { BIND: '127.0.0.1:0', RATE_LIMIT: 'off', ACCESS_TOKEN_TTL: '86400', ...environment },
+async function start(binary, environment, ...args) {
+  const server = spawn(binary, args, {
+    env: { BIND: '127.0.0.1:0', ACCESS_TOKEN_TTL: '86400', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   servers.add(server);
@@ -94,9 +94,22 @@ function row(name, database, { perSecond, p50, p95, p99 }, megabytes) {
   console.log(`| ${cells.join(' | ')} |`);
 }
 
-async function measure(database, environment) {
+/** The list of one person, answered by the framework alone. */
+async function measureCeiling(url, [{ path, token }]) {
+  const answer = await fetch(`${url}${path}`, { headers: { Authorization: `Bearer ${token}` } });
+  const file = join(folder, 'list.json');
+  writeFileSync(file, await answer.text());
+  const ceiling = await start('target/release/examples/ceiling', {}, file);
+  const list = { method: 'GET', lines: ['/bench/ceiling'], connections: 64 };
+  row(`Ceiling: the bytes of a list of ${TASKS} from memory`, 'none', load(ceiling.url, list), ceiling.megabytes());
+  await ceiling.stop();
+}
+
+async function measure(database, environment, before = async () => {}) {
   const server = await start('target/release/docket', environment);
-  for (const operation of operations(await seed(server.url))) {
+  const people = await seed(server.url);
+  await before(server.url, people);
+  for (const operation of operations(people)) {
     row(operation.name, database, load(server.url, operation), server.megabytes());
   }
   await server.stop();
@@ -107,11 +120,7 @@ try {
   console.log(`${cpus().length} cores (${model.trim()}), shared by wrk, the server and the database; ${seconds} s a line.\n`);
   console.log('| Operation | Database | Requests/s | p50 | p95 | p99 | Memory |');
   console.log('|---|---|--:|--:|--:|--:|--:|');
-  const ceiling = await start('target/release/examples/ceiling', {});
-  const list = { method: 'GET', lines: ['/bench/ceiling'], connections: 64 };
-  row(`Ceiling: the bytes of a list of ${TASKS} from memory`, 'none', load(ceiling.url, list), ceiling.megabytes());
-  await ceiling.stop();
-  await measure('SQLite', { DATABASE_URL: `sqlite://${join(folder, 'docket.db')}` });
+  await measure('SQLite', { DATABASE_URL: `sqlite://${join(folder, 'docket.db')}` }, measureCeiling);
   await measure('PostgreSQL', {
     DATABASE_URL: process.env.DOCKET_TEST_POSTGRES,
     BETTER_AUTH_SECRET: Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64'),

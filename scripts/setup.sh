@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing for the named parts (run, test, bench) and says what it does. Quick when all is there.
+# Installs what is missing for the named parts (run, test, bench, pg) and says what it does. Quick when all is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$PWD/.tools/bin:$PATH
@@ -54,9 +54,13 @@ client_tools() {
     fi
 }
 
+postgres() {
+    PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' :) package initdb postgresql
+}
+
 test_tools() {
     install cargo-llvm-cov 0.9.1
-    PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' :) package initdb postgresql
+    postgres
     scripts/chromium.sh >/dev/null
 }
 
@@ -70,7 +74,8 @@ for part in "$@"; do
     case $part in
         run) client_tools ;;
         test) test_tools ;;
-        bench) package wrk wrk ;;
-        *) fail "setup.sh: run, test or bench, not $part" ;;
+        bench) package wrk wrk; postgres ;;
+        pg) postgres ;;
+        *) fail "setup.sh: run, test, bench or pg, not $part" ;;
     esac
 done

@@ -44,7 +44,7 @@ pub struct Config {
     #[arg(
         long,
         env,
-        value_delimiter = ',',
+        value_delimiter = ',', value_parser = origin,
         default_value = "http://localhost:8080,http://127.0.0.1:8080"
     )]
     pub cors_origins: Vec<String>,
@@ -56,6 +56,16 @@ pub struct Config {
     /// What to log: error, warn, info, debug, or a filter such as docket=debug,sqlx=warn
     #[arg(long, env, default_value = "info")]
     pub log: String,
+}
+
+/// An origin as browsers send it: scheme and host, perhaps a port, and nothing more.
+fn origin(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains('/') => Ok(text.to_owned()),
+        _ => Err("an origin looks like https://tasks.example, without a path".to_owned()),
+    }
 }
 
 /// Text that does not print.

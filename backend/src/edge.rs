@@ -85,7 +85,8 @@ impl<E: Endpoint> Edged<E> {
 
 fn refuse(problem: Problem, path: &str, methods: &Methods) -> Response {
     let allowed = match problem {
-        Problem::MethodNotAllowed => methods.allowed(path),
+        // What is not an operation is only read.
+        Problem::MethodNotAllowed => Some(methods.allowed(path).unwrap_or("GET, HEAD")),
         _ => None,
     };
     let allowed = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok());

@@ -95,8 +95,8 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
     let api = openapi::service().with(CookieJarManager::new());
     let routes = Route::new()
         .nest_no_strip("/api", api)
-        .at("/openapi.json", json_page(document.to_string()))
-        .at("/docs", docs(&document))
+        .at("/openapi.json", get(json_page(document.to_string())))
+        .at("/docs", get(docs(&document)))
         .at("/health/live", get(routes::health::live))
         .at("/health/ready", get(routes::health::ready))
         .nest_no_strip("/", routes::ui::ui)

@@ -67,7 +67,7 @@ pub enum Problem {
     #[error("The server is busy. Try again in a moment.")]
     Busy,
     /// The database cannot be reached, for this reason, which only the log tells.
-    #[error("The data cannot be reached at the moment. Nothing was changed; try again in a moment.")]
+    #[error("The data cannot be reached at the moment. Try again in a moment.")]
     Unavailable(String),
     /// A fault of ours, for this reason, which only the log tells.
     #[error("Something went wrong on our side. Try again; if it stays, report the X-Request-Id of this answer.")]
@@ -175,7 +175,7 @@ impl From<DbError> for Problem {
             DbError::EmailTaken => Self::EmailTaken,
             DbError::Exists => Self::Deleted,
             DbError::Changed => Self::ChangedMeanwhile,
-            DbError::Unavailable(reason) => Self::Unavailable(reason),
+            DbError::Unavailable(reason) | DbError::LostRace(reason) => Self::Unavailable(reason),
             DbError::Failed(error) => Self::internal("the database refused a statement", error),
         }
     }

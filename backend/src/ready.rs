@@ -11,8 +11,8 @@ use crate::db::tasks::Page;
 
 /// The most memory for answers, in bytes.
 const CAPACITY: u64 = 64 * 1024 * 1024;
-/// What an entry takes besides its body, about, in bytes.
-const OVERHEAD: u64 = 256;
+/// What an entry takes besides what is counted, at most about, in bytes: a position in a list by title is the longest.
+const OVERHEAD: u64 = 4096;
 
 /// What was asked of a user's tasks.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -41,8 +41,9 @@ pub struct ReadyCache(Cache<(UserId, Asked), Ready, Size>);
 struct Size;
 
 impl Weighter<(UserId, Asked), Ready> for Size {
-    fn weight(&self, _: &(UserId, Asked), ready: &Ready) -> u64 {
-        ready.body.len() as u64 + OVERHEAD
+    fn weight(&self, (user, _): &(UserId, Asked), ready: &Ready) -> u64 {
+        let note = ready.note.as_ref().map_or(0, String::len);
+        (user.as_str().len() + ready.body.len() + note) as u64 + OVERHEAD
     }
 }
 

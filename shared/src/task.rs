@@ -15,6 +15,8 @@ use crate::unicode::folded;
 pub const TITLE_MAX: usize = 200;
 /// The longest description, in characters.
 pub const DESCRIPTION_MAX: usize = 1000;
+/// The longest key of a title, in characters: normal forms can be longer than what they stand for.
+pub const TITLE_KEY_MAX: usize = 4 * TITLE_MAX;
 /// The tasks of a page when the request does not say.
 pub const LIMIT_DEFAULT: u16 = 100;
 /// The most tasks a page can have.
@@ -178,9 +180,9 @@ pub fn due_date(value: Option<NaiveDate>) -> Result<Option<NaiveDate>, String> {
     }
 }
 
-/// What a title is sorted by: letter case and compatibility forms do not count. At most `4 * TITLE_MAX` characters.
+/// What a title is sorted by: letter case and compatibility forms do not count. At most [`TITLE_KEY_MAX`] characters.
 pub fn title_key(title: &str) -> String {
-    folded(title).chars().take(4 * TITLE_MAX).collect()
+    folded(title).chars().take(TITLE_KEY_MAX).collect()
 }
 
 /// Why a word is not one of a query parameter's values.

@@ -29,7 +29,7 @@ impl UserId {
     }
 }
 
-/// A user with a valid token whose id is also the `{user_id}` of the path, where the path has one.
+/// A user with a valid token whose id is also the `{user_id}` of the path.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", bearer_format = "JWT", rename = "bearer", checker = "check")]
 pub struct Caller(Identity);
@@ -55,18 +55,18 @@ impl std::ops::Deref for Caller {
 
 async fn check(request: &Request, bearer: Bearer) -> Result<Identity> {
     let identity = identify(request, &bearer.token).await?;
-    let own = owner(request.uri().path()).is_none_or(|owner| owner == identity.user.as_str());
-    if own {
+    let owner = owner(request.uri().path());
+    if owner.is_some_and(|owner| owner == identity.user.as_str()) {
         Ok(identity)
     } else {
         Err(Problem::Forbidden.into())
     }
 }
 
-/// The `{user_id}` of a path. All that the API keeps of a user is below `/api/{user_id}/`; only `/api/auth/` is nobody's.
+/// The `{user_id}` of a path: all that the API keeps of a user is below `/api/{user_id}/`.
 fn owner(path: &str) -> Option<Cow<'_, str>> {
     let owner = path.strip_prefix("/api/")?.split('/').next()?;
-    (owner != "auth").then(|| percent_decode_str(owner).decode_utf8_lossy())
+    Some(percent_decode_str(owner).decode_utf8_lossy())
 }
 
 /// Who sent the request, where a missing or invalid token is no error.

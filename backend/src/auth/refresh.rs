@@ -40,11 +40,12 @@ impl RefreshTokens {
         Ok(Self { successors })
     }
 
-    /// 256 random bits for a new session.
-    pub fn draw(&self) -> Result<[u8; 32], Problem> {
+    /// The first token of a new session.
+    pub fn draw(&self) -> Result<RefreshToken, Problem> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| Problem::internal("the system has no randomness", error))?;
-        Ok(secret)
+        let session = Uuid::now_v7();
+        Ok(RefreshToken { session, secret })
     }
 
     /// The token that replaces `token`.
@@ -60,11 +61,6 @@ impl RefreshTokens {
 }
 
 impl RefreshToken {
-    /// The token of a session that has just begun.
-    pub fn new(session: Uuid, secret: [u8; 32]) -> Self {
-        Self { session, secret }
-    }
-
     /// The token in the request's cookie, if there is one of the right form.
     pub fn from_request(request: &Request) -> Option<Self> {
         let cookie = request.cookie().get(COOKIE)?;
@@ -83,13 +79,8 @@ impl RefreshToken {
 
     /// What the database keeps of it.
     pub fn hash(&self) -> RefreshHash {
-        hash(&self.secret)
+        Sha256::digest(self.secret).into()
     }
-}
-
-/// What the database keeps of a token.
-pub fn hash(secret: &[u8; 32]) -> RefreshHash {
-    Sha256::digest(secret).into()
 }
 
 /// The value of `Set-Cookie` that takes the token from the browser.

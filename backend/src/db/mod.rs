@@ -68,6 +68,9 @@ pub enum DbError {
     /// The database cannot be reached or is too busy; the same call may work later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// A serialization failure or a deadlock: nothing was done, and the same transaction may work now.
+    #[error("another transaction was first: {0}")]
+    LostRace(String),
     /// The database refused the statement: a fault of ours.
     #[error(transparent)]
     Failed(sqlx::Error),
@@ -83,6 +86,9 @@ impl From<sqlx::Error> for DbError {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error.to_string()),
+            sqlx::Error::Database(database) if matches!(database.code().as_deref(), Some("40001" | "40P01")) => {
+                Self::LostRace(error.to_string())
+            }
             sqlx::Error::Database(database) if is_trouble(database.code().unwrap_or_default().as_ref()) => {
                 Self::Unavailable(error.to_string())
             }
@@ -210,29 +216,22 @@ impl Db {
 }
 
 async fn write_postgres<W: Write>(pool: &PgPool, write: &W) -> Result<W::Out, DbError> {
-    let mut attempt = 1;
-    loop {
-        let result = async {
-            let mut tx = pool.begin().await?;
-            let out = write.apply(&mut Either::Postgres(&mut tx)).await?;
-            tx.commit().await?;
-            Ok(out)
-        }
-        .await;
-        match result {
-            Err(DbError::Failed(error)) if attempt < ATTEMPTS && lost_race(&error) => {
-                tokio::time::sleep(Duration::from_millis(5 << attempt)).await;
-                attempt += 1;
-            }
+    let mut pause = Duration::from_millis(5);
+    for _ in 1..ATTEMPTS {
+        match try_postgres(pool, write).await {
+            Err(DbError::LostRace(_)) => tokio::time::sleep(pause).await,
             done => return done,
         }
+        pause *= 2;
     }
+    try_postgres(pool, write).await
 }
 
-/// A serialization failure or a deadlock: nothing was done, and the same transaction may work now.
-fn lost_race(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    matches!(code.as_deref(), Some("40001" | "40P01"))
+async fn try_postgres<W: Write>(pool: &PgPool, write: &W) -> Result<W::Out, DbError> {
+    let mut tx = pool.begin().await?;
+    let out = write.apply(&mut Either::Postgres(&mut tx)).await?;
+    tx.commit().await?;
+    Ok(out)
 }
 
 /// Tries until it works, or fails in a way that is not worth another try, or was tried often enough.

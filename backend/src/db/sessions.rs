@@ -56,11 +56,19 @@ pub struct Device {
     pub user_agent: Option<String>,
 }
 
+/// A session that is to begin.
+pub struct NewSession {
+    /// The `sid` of its tokens.
+    pub id: Uuid,
+    /// Of its first refresh token.
+    pub refresh_hash: RefreshHash,
+    /// Where it begins.
+    pub device: Device,
+}
+
 struct Start {
-    id: Uuid,
     user_id: String,
-    refresh_hash: RefreshHash,
-    device: Device,
+    session: NewSession,
 }
 
 impl Write for Start {
@@ -68,24 +76,29 @@ impl Write for Start {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
         const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
-        const SQL: &str = "INSERT INTO sessions \
-             (id, user_id, refresh_hash, rotated_at, expires_at, created_at, updated_at, ip_address, user_agent) \
-             VALUES ($1, $2, $3, $4, $5, $4, $4, $6, $7)";
-        let now = now();
-        on!(tx, c => sqlx::query(SWEEP).bind(&self.user_id).bind(now).execute(&mut **c).await.map(drop))?;
-        on!(tx, c => sqlx::query(SQL)
-            .bind(self.id)
-            .bind(&self.user_id)
-            .bind(self.refresh_hash.as_slice())
-            .bind(now)
-            .bind(now + IDLE)
-            .bind(&self.device.ip_address)
-            .bind(&self.device.user_agent)
-            .execute(&mut **c)
-            .await
-            .map(drop))?;
-        Ok(())
+        on!(tx, c => sqlx::query(SWEEP).bind(&self.user_id).bind(now()).execute(&mut **c).await.map(drop))?;
+        insert(tx, &self.user_id, &self.session).await
     }
+}
+
+/// Begins a session as a part of a larger change.
+pub(super) async fn insert(tx: &mut Tx<'_>, user_id: &str, session: &NewSession) -> Result<(), DbError> {
+    const SQL: &str = "INSERT INTO sessions \
+         (id, user_id, refresh_hash, rotated_at, expires_at, created_at, updated_at, ip_address, user_agent) \
+         VALUES ($1, $2, $3, $4, $5, $4, $4, $6, $7)";
+    let now = now();
+    on!(tx, c => sqlx::query(SQL)
+        .bind(session.id)
+        .bind(user_id)
+        .bind(session.refresh_hash.as_slice())
+        .bind(now)
+        .bind(now + IDLE)
+        .bind(&session.device.ip_address)
+        .bind(&session.device.user_agent)
+        .execute(&mut **c)
+        .await
+        .map(drop))?;
+    Ok(())
 }
 
 struct Rotate {
@@ -146,22 +159,9 @@ impl Write for End {
 }
 
 impl Db {
-    /// Begins a session, and forgets those of the user that have expired; the answer is its id.
-    pub async fn start_session(
-        &self,
-        user_id: String,
-        refresh_hash: RefreshHash,
-        device: Device,
-    ) -> Result<Uuid, DbError> {
-        let id = Uuid::now_v7();
-        self.write(Start {
-            id,
-            user_id,
-            refresh_hash,
-            device,
-        })
-        .await?;
-        Ok(id)
+    /// Begins a session, and forgets those of the user that have expired.
+    pub async fn start_session(&self, user_id: String, session: NewSession) -> Result<(), DbError> {
+        self.write(Start { user_id, session }).await
     }
 
     /// Replaces the refresh token `presented` by its `successor`. Presenting the same one again within the grace changes

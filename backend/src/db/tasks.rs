@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use shared::task::{NewTask, Order, Sort, Status, Task, TaskChange, title_key};
+use shared::task::{NewTask, Order, Sort, Status, TITLE_KEY_MAX, Task, TaskChange, title_key};
 use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
@@ -73,7 +73,7 @@ impl Position {
         match (&self.key, sort) {
             (Key::Created(time), Sort::Created) => years.contains(&time.year()),
             (Key::Updated(_), Sort::Updated) => true,
-            (Key::Title(key), Sort::Title) => !key.contains('\0'),
+            (Key::Title(key), Sort::Title) => !key.contains('\0') && key.chars().count() <= TITLE_KEY_MAX,
             (Key::DueDate(day), Sort::DueDate) => years.contains(&day.year()),
             _ => false,
         }

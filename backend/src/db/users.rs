@@ -5,6 +5,7 @@ use shared::account::User;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::sessions::{self, NewSession};
 use super::{Db, DbError, Tx, Write, now, on};
 
 /// An account as it is stored, without what only the database needs.
@@ -39,6 +40,7 @@ struct Create {
     name: String,
     email: String,
     password_hash: String,
+    session: NewSession,
 }
 
 impl Write for Create {
@@ -55,7 +57,9 @@ impl Write for Create {
             .bind(now())
             .fetch_optional(&mut **c)
             .await)?;
-        created.ok_or(DbError::EmailTaken)
+        let user = created.ok_or(DbError::EmailTaken)?;
+        sessions::insert(tx, &user.id, &self.session).await?;
+        Ok(user)
     }
 }
 
@@ -75,12 +79,19 @@ impl Write for Admit {
 }
 
 impl Db {
-    /// Makes an account. `email` is in normal form. [`DbError::EmailTaken`] if it belongs to another.
-    pub async fn create_user(&self, name: String, email: String, password_hash: String) -> Result<UserRow, DbError> {
+    /// Makes an account and begins its first session. `email` is in normal form. [`DbError::EmailTaken`] if it belongs to another.
+    pub async fn create_user(
+        &self,
+        name: String,
+        email: String,
+        password_hash: String,
+        session: NewSession,
+    ) -> Result<UserRow, DbError> {
         self.write(Create {
             name,
             email,
             password_hash,
+            session,
         })
         .await
     }

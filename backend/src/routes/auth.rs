@@ -16,8 +16,7 @@ use crate::App;
 use crate::auth;
 use crate::auth::refresh::{self, RefreshToken};
 use crate::cors;
-use crate::db::sessions::Device;
-use crate::db::users::UserRow;
+use crate::db::sessions::{Device, NewSession};
 use crate::json::{JsonBody, RawJson};
 use crate::problem::Problem;
 
@@ -94,8 +93,13 @@ impl AuthApi {
     ) -> Result<WithToken, Problem> {
         let account = body.valid()?;
         let password_hash = app.passwords.hash(account.password).await?;
-        let user = app.db.create_user(account.name, account.email, password_hash).await?;
-        let (user, token, refresh) = begin(&app, request, user).await?;
+        let (session, refresh) = new_session(&app, request)?;
+        let user = app
+            .db
+            .create_user(account.name, account.email, password_hash, session)
+            .await?;
+        let user = User::from(user);
+        let token = app.tokens.sign(&user.id, refresh.session)?;
         Ok(WithToken::Ok(
             RawJson::of(&SignedUp { token, user })?,
             refresh.set_cookie(),
@@ -115,7 +119,10 @@ impl AuthApi {
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         let matches = app.passwords.matches(password, stored).await?;
         let user = user.filter(|_| matches).ok_or(Problem::InvalidCredentials)?;
-        let (user, token, refresh) = begin(&app, request, user).await?;
+        let user = User::from(user);
+        let (session, refresh) = new_session(&app, request)?;
+        app.db.start_session(user.id.clone(), session).await?;
+        let token = app.tokens.sign(&user.id, refresh.session)?;
         let redirect = false;
         let signed_in = RawJson::of(&SignedIn { redirect, token, user })?;
         Ok(Welcome::Ok(signed_in, refresh.set_cookie()))
@@ -194,10 +201,9 @@ fn no_session(error: crate::db::DbError) -> Problem {
     }
 }
 
-/// Begins a session on the device that asks.
-async fn begin(app: &App, request: &Request, user: UserRow) -> Result<(User, String, RefreshToken), Problem> {
-    let user = User::from(user);
-    let secret = app.refresh_tokens.draw()?;
+/// A session for the device that asks, and the refresh token that it will hold.
+fn new_session(app: &App, request: &Request) -> Result<(NewSession, RefreshToken), Problem> {
+    let refresh = app.refresh_tokens.draw()?;
     let device = Device {
         ip_address: request
             .remote_addr()
@@ -207,10 +213,10 @@ async fn begin(app: &App, request: &Request, user: UserRow) -> Result<(User, Str
             .header(header::USER_AGENT)
             .map(|agent| agent.chars().take(USER_AGENT_MAX).collect()),
     };
-    let session = app
-        .db
-        .start_session(user.id.clone(), refresh::hash(&secret), device)
-        .await?;
-    let token = app.tokens.sign(&user.id, session)?;
-    Ok((user, token, RefreshToken::new(session, secret)))
+    let session = NewSession {
+        id: refresh.session,
+        refresh_hash: refresh.hash(),
+        device,
+    };
+    Ok((session, refresh))
 }

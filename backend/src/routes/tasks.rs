@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use poem::Request;
+use poem::http::header;
 use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::{ApiResponse, OpenApi};
@@ -153,13 +154,10 @@ impl TaskApi {
             return Ok(Listed::Page(RawJson::ready(ready.body), tag, ready.note));
         }
         let (tasks, more) = app.db.tasks(&caller.user, &page).await?;
-        let next = tasks.last().filter(|_| more).map(|last| {
-            let cursor = cursor_of(&Position::of(page.sort, last));
-            let path = request.original_uri().path();
-            let (status, sort, order) = (page.status.as_str(), page.sort.as_str(), page.order.as_str());
-            let limit = page.limit;
-            format!("<{path}?status={status}&sort={sort}&order={order}&limit={limit}&cursor={cursor}>; rel=\"next\"")
-        });
+        let next = match tasks.last().filter(|_| more) {
+            Some(last) => Some(next_page(request, &page, last)?),
+            None => None,
+        };
         let body = RawJson::of(&tasks)?;
         let ready = Ready {
             revision: caller.revision,
@@ -243,6 +241,7 @@ impl TaskApi {
     async fn update(
         &self,
         app: Data<&Arc<App>>,
+        request: &Request,
         caller: Caller,
         /// The owner: the `sub` of the token.
         #[oai(name = "user_id")]
@@ -251,11 +250,11 @@ impl TaskApi {
         id: Path<Uuid>,
         /// The version that the change is meant for.
         #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
+        _if_match: Header<Option<String>>,
         body: JsonBody<TaskChange>,
     ) -> Result<Changed, Problem> {
         let change = judge(body.valid(), &app, &caller, id.0).await?;
-        let expected = expected(if_match.0.as_deref())?;
+        let expected = expected(request);
         let task = app.db.change_task(&caller.user, id.0, expected, change).await?;
         Changed::of(&task)
     }
@@ -271,6 +270,7 @@ impl TaskApi {
     async fn complete(
         &self,
         app: Data<&Arc<App>>,
+        request: &Request,
         caller: Caller,
         /// The owner: the `sub` of the token.
         #[oai(name = "user_id")]
@@ -279,12 +279,12 @@ impl TaskApi {
         id: Path<Uuid>,
         /// The version that the change is meant for.
         #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
+        _if_match: Header<Option<String>>,
         body: OptionalJsonBody<Completion>,
     ) -> Result<Changed, Problem> {
         let completion = judge(body.valid(), &app, &caller, id.0).await?;
         let completed = completion.map(|completion| completion.completed);
-        let expected = expected(if_match.0.as_deref())?;
+        let expected = expected(request);
         let task = app.db.complete_task(&caller.user, id.0, expected, completed).await?;
         Changed::of(&task)
     }
@@ -294,6 +294,7 @@ impl TaskApi {
     async fn delete(
         &self,
         app: Data<&Arc<App>>,
+        request: &Request,
         caller: Caller,
         /// The owner: the `sub` of the token.
         #[oai(name = "user_id")]
@@ -302,9 +303,9 @@ impl TaskApi {
         id: Path<Uuid>,
         /// The version that is meant.
         #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
+        _if_match: Header<Option<String>>,
     ) -> Result<Deleted, Problem> {
-        let expected = expected(if_match.0.as_deref())?;
+        let expected = expected(request);
         app.db.delete_task(&caller.user, id.0, expected).await?;
         Ok(Deleted::Gone)
     }
@@ -337,18 +338,31 @@ fn names(header: Option<&str>, tag: &str) -> bool {
 }
 
 /// The revision that `If-Match` asks for; none if any will do. A tag that we never gave out is none that a task can have.
-fn expected(header: Option<&str>) -> Result<Option<i64>, Problem> {
-    match header.map(str::trim) {
-        None | Some("*") => Ok(None),
-        Some(tag) => {
-            let revision = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-            Ok(Some(revision.and_then(|revision| revision.parse().ok()).unwrap_or(-1)))
-        }
+fn expected(request: &Request) -> Option<i64> {
+    let tag = request
+        .headers()
+        .get(header::IF_MATCH)?
+        .to_str()
+        .unwrap_or_default()
+        .trim();
+    if tag == "*" {
+        return None;
     }
+    let revision = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+    Some(revision.and_then(|revision| revision.parse().ok()).unwrap_or(-1))
 }
 
-fn cursor_of(position: &Position) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(position).unwrap_or_default())
+/// The `Link` to the page that begins after `last`.
+fn next_page(request: &Request, page: &Page, last: &Task) -> Result<String, Problem> {
+    let position = serde_json::to_vec(&Position::of(page.sort, last))
+        .map_err(|error| Problem::internal("a cursor could not be written", error))?;
+    let cursor = BASE64_URL_SAFE_NO_PAD.encode(position);
+    let path = request.original_uri().path();
+    let (status, sort, order) = (page.status.as_str(), page.sort.as_str(), page.order.as_str());
+    let limit = page.limit;
+    Ok(format!(
+        "<{path}?status={status}&sort={sort}&order={order}&limit={limit}&cursor={cursor}>; rel=\"next\""
+    ))
 }
 
 fn position(cursor: &str, sort: Sort) -> Result<Position, Problem> {

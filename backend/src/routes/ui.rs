@@ -1,7 +1,7 @@
 //! The web client, which `build.rs` put into this binary, compressed.
 
 use poem::http::{HeaderMap, Method, StatusCode, header};
-use poem::{IntoResponse, Request, Response, handler};
+use poem::{Request, Response, handler};
 
 use crate::problem::Problem;
 
@@ -26,23 +26,19 @@ const NOT_BUILT: &str = "The web client is not part of this binary. Build it wit
 
 /// A file of the client, or its page for any other address, which the client's own router understands.
 #[handler]
-pub fn ui(request: &Request) -> Response {
+pub fn ui(request: &Request) -> Result<Response, Problem> {
     let path = request.uri().path();
     if path == "/api" || path.starts_with("/api/") {
-        return Problem::NotFound.into_response();
+        return Err(Problem::NotFound);
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let mut response = Problem::MethodNotAllowed.into_response();
-        response
-            .headers_mut()
-            .insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
-        return response;
+        return Err(Problem::MethodNotAllowed);
     }
     let find = |path: &str| FILES.iter().find(|file| file.path == path);
-    match find(path).or_else(|| find(INDEX)) {
+    Ok(match find(path).or_else(|| find(INDEX)) {
         Some(file) => answer(file, request.headers()),
         None => Response::builder().status(StatusCode::NOT_FOUND).body(NOT_BUILT),
-    }
+    })
 }
 
 fn answer(file: &File, headers: &HeaderMap) -> Response {

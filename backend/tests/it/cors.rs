@@ -55,7 +55,7 @@ on_both_databases! {
         }
     }
 
-    async fn the_list_of_origins_is_configured(server, "--cors-origins", "https://tasks.example,https://other.example") {
+    async fn the_list_of_origins_is_configured(server, "--cors-origins", "https://tasks.example, https://other.example") {
         let answer = server.get("/health/live").header("origin", "https://other.example").send().await;
         assert_eq!(answer.header("access-control-allow-origin"), "https://other.example");
         let answer = server.get("/health/live").header("origin", "http://localhost:8080").send().await;

@@ -2,14 +2,13 @@
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use docket::config::Config;
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use crate::support::{Database, PASSWORD, SECRET, Server, on_both_databases, serve};
 
@@ -120,31 +119,25 @@ fn secrets_do_not_print() {
 /// A way to PostgreSQL that can be cut.
 struct Cable {
     address: SocketAddr,
-    cut: Arc<AtomicBool>,
+    cut: watch::Sender<bool>,
 }
 
 impl Cable {
     async fn to(host: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let cut = Arc::new(AtomicBool::new(false));
-        let is_cut = Arc::clone(&cut);
+        let (cut, is_cut) = watch::channel(false);
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
-                if is_cut.load(Ordering::SeqCst) {
+                if *is_cut.borrow() {
                     continue;
                 }
                 let mut far = TcpStream::connect(&host).await.unwrap();
-                let is_cut = Arc::clone(&is_cut);
+                let mut is_cut = is_cut.clone();
                 tokio::spawn(async move {
-                    let watch = async {
-                        while !is_cut.load(Ordering::SeqCst) {
-                            tokio::task::yield_now().await;
-                        }
-                    };
                     tokio::select! {
                         _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                        () = watch => {}
+                        _ = is_cut.wait_for(|cut| *cut) => {}
                     }
                 });
             }
@@ -167,7 +160,7 @@ async fn while_postgres_is_away_requests_are_told_so_and_afterwards_they_work() 
     let owner = server.owner().await;
     owner.task("before").await;
 
-    cable.cut.store(true, Ordering::SeqCst);
+    cable.cut.send_replace(true);
     for answer in [
         owner.get("").send().await,
         owner.post(json!({ "title": "lost" })).send().await,
@@ -189,7 +182,7 @@ async fn while_postgres_is_away_requests_are_told_so_and_afterwards_they_work() 
         .expect(StatusCode::SERVICE_UNAVAILABLE);
     server.get("/health/live").send().await.expect(StatusCode::OK);
 
-    cable.cut.store(false, Ordering::SeqCst);
+    cable.cut.send_replace(false);
     assert_eq!(owner.titles("").await, ["before"]);
     owner.task("after").await;
     assert_eq!(owner.titles("").await, ["after", "before"]);

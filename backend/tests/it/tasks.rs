@@ -225,6 +225,11 @@ on_both_databases! {
             let answer = server.get(&owner.path(&below)).bearer(&stranger.token).send().await;
             answer.expect_problem(StatusCode::FORBIDDEN, "forbidden");
         }
+        // A path that looks like another part of the API is no way around.
+        for path in ["/api/auth/tasks".to_owned(), format!("/api/auth/tasks/{}", id(&task))] {
+            let answer = server.get(&path).bearer(&owner.token).send().await;
+            answer.expect_problem(StatusCode::FORBIDDEN, "forbidden");
+        }
         // Under the stranger's own path it does not exist.
         let not_found = [
             stranger.get(&format!("/{}", id(&task))),
