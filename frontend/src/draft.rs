@@ -10,6 +10,9 @@ use uuid::Uuid;
 
 use crate::storage::Area;
 
+/// What is wrong with a due date that is no day. A browser's date input takes years of six digits.
+const NO_DAY: &str = "A due date is a day such as 2030-05-01, with a year from 0001 to 9999.";
+
 /// The fields of a task as text.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Draft {
@@ -42,12 +45,19 @@ impl Draft {
 
     /// The task to add, or every rule it breaks.
     pub fn check(&self) -> Result<NewTask, Vec<FieldError>> {
-        NewTask {
+        let due_date = self.due_date.parse().ok();
+        let checked = NewTask {
             title: self.title.clone(),
             description: Some(self.description.clone()),
-            due_date: self.due_date.parse().ok(),
+            due_date,
         }
-        .check()
+        .check();
+        if due_date.is_some() || self.due_date.is_empty() {
+            return checked;
+        }
+        let mut errors = checked.err().unwrap_or_default();
+        errors.push(FieldError::of("due_date", NO_DAY));
+        Err(errors)
     }
 
     /// What to change of `task` so that it says the same, or every rule it breaks.
@@ -139,5 +149,18 @@ mod tests {
             ..Draft::default()
         };
         assert_eq!(draft.check().unwrap_err()[0].pointer, "/title");
+    }
+
+    #[test]
+    fn a_due_date_that_is_no_day_is_refused_with_everything_else() {
+        for due_date in ["123456-01-31", "2030-02-30", "tomorrow"] {
+            let draft = Draft {
+                due_date: due_date.to_owned(),
+                ..Draft::default()
+            };
+            let errors = draft.check().unwrap_err();
+            let pointers: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
+            assert_eq!(pointers, ["/title", "/due_date"], "{due_date}");
+        }
     }
 }

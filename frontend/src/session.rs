@@ -69,11 +69,17 @@ pub fn use_current_user() -> CurrentUser {
         })
     };
     let end = {
-        let (user, expired) = (user.setter(), expired.setter());
-        use_callback((), move |end: End, ()| {
-            Area::Local.remove(KEY);
-            expired.set(end == End::Expired);
-            user.set(None);
+        let (ended, user, expired) = ((*user).clone(), user.setter(), expired.setter());
+        use_callback(ended, move |end: End, ended| {
+            let kept = load().map(|session| session.user);
+            // Another tab may have signed in as somebody else: that session has not expired.
+            let other =
+                kept.filter(|kept| end == End::Expired && ended.as_ref().is_some_and(|user| user.id != kept.id));
+            if other.is_none() {
+                Area::Local.remove(KEY);
+            }
+            expired.set(end == End::Expired && other.is_none());
+            user.set(other);
         })
     };
     {

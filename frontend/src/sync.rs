@@ -8,9 +8,10 @@ use std::rc::Rc;
 
 use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
+use js_sys::{Function, Promise};
 use uuid::Uuid;
-use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{StorageEvent, VisibilityState};
 use yew::Callback;
 
@@ -21,6 +22,9 @@ use crate::{dom, lock};
 
 /// The longest pause between two attempts, in seconds.
 const LONGEST_PAUSE: u32 = 60;
+
+/// How long somebody who leaves waits for the work to end, in milliseconds.
+const LONGEST_REST: i32 = 5_000;
 
 /// What the page has to know.
 #[derive(Clone, PartialEq)]
@@ -48,6 +52,8 @@ struct Inner {
     /// The list may have changed on the server.
     stale: Cell<bool>,
     running: Cell<bool>,
+    /// Called when the work has ended.
+    rested: RefCell<Option<Function>>,
     stopped: Cell<bool>,
     attempts: Cell<u32>,
     timer: RefCell<Option<Timeout>>,
@@ -75,6 +81,7 @@ impl TaskSync {
             unkept: RefCell::default(),
             stale: Cell::new(true),
             running: Cell::new(false),
+            rested: RefCell::default(),
             stopped: Cell::new(false),
             attempts: Cell::new(0),
             timer: RefCell::default(),
@@ -172,17 +179,37 @@ impl TaskSync {
             if let Err(failure) = result {
                 sync.give_up(failure);
             }
+            if let Some(rested) = sync.0.rested.take() {
+                // What settles a promise cannot fail.
+                let _ = rested.call0(&JsValue::UNDEFINED);
+            }
         });
     }
 
     /// Sends what waits now, as far as that is possible, because the person is leaving.
     pub async fn flush(&self) {
         self.release_all();
+        if self.0.running.get() {
+            self.rest().await;
+        }
         if !self.0.running.replace(true) {
             // What cannot be sent waits in the outbox for the next time.
             let _ = self.work().await;
             self.0.running.set(false);
         }
+    }
+
+    /// Waits until the work has ended, but not for ever.
+    async fn rest(&self) {
+        let rested = Promise::new(&mut |resolve, _| {
+            if let Some(window) = web_sys::window() {
+                // A promise that is settled already does not mind.
+                let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, LONGEST_REST);
+            }
+            *self.0.rested.borrow_mut() = Some(resolve);
+        });
+        // Either way it is time to go on.
+        let _ = JsFuture::from(rested).await;
     }
 
     /// Sends what waits and fetches what is stale, until nothing is left to do.
@@ -242,6 +269,9 @@ impl TaskSync {
 
     /// Tries again later, or ends.
     fn give_up(&self, failure: Failure) {
+        if self.0.stopped.get() {
+            return;
+        }
         let why = match &failure {
             Failure::SessionEnded => {
                 self.0.news.emit(News::SessionEnded);
@@ -260,11 +290,9 @@ impl TaskSync {
             self.0.news.emit(News::Lost(why.clone()));
         }
         self.dispatch(Action::Lose(why));
-        if !self.0.stopped.get() {
-            let sync = self.clone();
-            let timer = Timeout::new(pause.min(LONGEST_PAUSE) * 1000, move || sync.wake());
-            *self.0.timer.borrow_mut() = Some(timer);
-        }
+        let sync = self.clone();
+        let timer = Timeout::new(pause.min(LONGEST_PAUSE) * 1000, move || sync.wake());
+        *self.0.timer.borrow_mut() = Some(timer);
     }
 
     fn release_all(&self) {
@@ -283,20 +311,26 @@ impl TaskSync {
         let Some(id) = event.key().and_then(|key| key.strip_prefix(&prefix)?.parse().ok()) else {
             return;
         };
-        match event.new_value().map(|text| serde_json::from_str::<Entry>(&text)) {
-            Some(Ok(entry)) => self.dispatch(Action::Queue(entry)),
-            Some(Err(_)) => return,
+        // What the event tells may be over by now.
+        match Area::Local.get(&key(&self.0.user_id, id)) {
+            // Not kept again: that could bring back what the other tab is just removing.
+            Some(entry) => self.apply(Action::Queue(entry)),
             // Undone there; anything else was sent, and the list will tell.
             None => self.undo(id),
         }
         self.refresh();
     }
 
-    /// Changes the state, keeps the outbox, tells the page.
+    /// Changes the state, tells the page, keeps the outbox.
     fn dispatch(&self, action: Action) {
         let before = self.read(|state| state.outbox().to_vec());
-        self.0.state.borrow_mut().reduce(action);
+        self.apply(action);
         self.read(|state| self.keep(&before, state.outbox()));
+    }
+
+    /// Changes the state and tells the page.
+    fn apply(&self, action: Action) {
+        self.0.state.borrow_mut().reduce(action);
         if !self.0.stopped.get() {
             self.0.news.emit(News::Changed);
         }
@@ -312,7 +346,10 @@ impl TaskSync {
             unkept.retain(|id| *id != gone.id);
         }
         for entry in after.iter().filter(|entry| !before.contains(entry)) {
-            if !Area::Local.set(&key(&self.0.user_id, entry.id), entry) {
+            let key = key(&self.0.user_id, entry.id);
+            let is_new = before.iter().all(|known| known.id != entry.id);
+            // One that is not new and not there was sent or undone by another tab, which is not to be reversed.
+            if (is_new || Area::Local.has(&key)) && !Area::Local.set(&key, entry) {
                 unkept.push(entry.id);
             }
         }

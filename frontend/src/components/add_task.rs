@@ -3,7 +3,7 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::icon::Icon;
-use super::task_editor::{detail_fields, error_of};
+use super::task_editor::{detail_fields, detail_id, error_of};
 use crate::dom;
 use crate::draft::{self, Draft};
 use crate::flag::use_flag;
@@ -48,7 +48,11 @@ pub fn AddTask(props: &AddTaskProps) -> Html {
                     dom::focus_node(&input);
                 }
                 Err(errors) if error_of(&errors, "/title").is_some() => dom::focus_node(&input),
-                Err(_) => dom::focus("new-description"),
+                Err(errors) => {
+                    // What is wrong may be folded away.
+                    open.set(true);
+                    dom::focus_soon(detail_id("new", &errors));
+                }
             }
         }
     };
@@ -68,11 +72,9 @@ pub fn AddTask(props: &AddTaskProps) -> Html {
         let open = open.clone();
         move |_| open.set(!*open)
     };
+    let errors = checked.err().unwrap_or_default();
     // A title that is still blank is no mistake yet.
-    let error = checked
-        .err()
-        .filter(|_| *insist || !draft.title.trim().is_empty())
-        .and_then(|errors| error_of(&errors, "/title"));
+    let error = error_of(&errors, "/title").filter(|_| *insist || !draft.title.trim().is_empty());
 
     html! {
         <form class="add" novalidate=true {onsubmit}>
@@ -97,7 +99,7 @@ pub fn AddTask(props: &AddTaskProps) -> Html {
             </button>
             <div id="new-details" hidden={!*open}>
                 if *open {
-                    { detail_fields("new", &draft, &change) }
+                    { detail_fields("new", &draft, &errors, &change) }
                 }
             </div>
         </form>

@@ -1,5 +1,5 @@
 use shared::problem::FieldError;
-use shared::task::{self, DESCRIPTION_MAX, Task, TaskChange};
+use shared::task::{DESCRIPTION_MAX, Task, TaskChange};
 use yew::prelude::*;
 
 use super::field::Field;
@@ -46,7 +46,7 @@ pub fn TaskEditor(props: &TaskEditorProps) -> Html {
                 dom::focus(&if error_of(&errors, "/title").is_some() {
                     title_id(&task)
                 } else {
-                    format!("{}-description", task.id)
+                    detail_id(&task.id.to_string(), &errors)
                 });
             }
         })
@@ -96,7 +96,7 @@ pub fn TaskEditor(props: &TaskEditorProps) -> Html {
         <form class="editor" novalidate=true aria-label={format!("Edit {}", props.task.title)} {onsubmit} {onkeydown}>
             <Field id={title_id(&props.task)} label="Title" value={draft.title.clone()} {oninput}
                 error={error_of(&errors, "/title")} insist={*insist} autocomplete="off" />
-            { detail_fields(&props.task.id.to_string(), &draft, &change) }
+            { detail_fields(&props.task.id.to_string(), &draft, &errors, &change) }
             <div class="editor-actions">
                 <button type="submit" class="button button-main">{ "Save" }</button>
                 <button type="button" class="button button-quiet" onclick={move |_| cancel.emit(())}>
@@ -113,7 +113,7 @@ pub fn title_id(task: &Task) -> String {
 }
 
 /// What a task may have besides its title. The ids begin with `prefix`.
-pub fn detail_fields(prefix: &str, draft: &Draft, onchange: &Callback<Draft>) -> Html {
+pub fn detail_fields(prefix: &str, draft: &Draft, errors: &[FieldError], onchange: &Callback<Draft>) -> Html {
     let describe = {
         let (draft, onchange) = (draft.clone(), onchange.clone());
         move |description| {
@@ -133,7 +133,6 @@ pub fn detail_fields(prefix: &str, draft: &Draft, onchange: &Callback<Draft>) ->
         }
     };
     let description = &draft.description;
-    let error = task::description(Some(description.clone())).err().map(AttrValue::from);
     let length = description.trim_end().chars().count();
     let hint = (length > NEARLY_FULL)
         .then(|| DESCRIPTION_MAX.checked_sub(length))
@@ -142,11 +141,21 @@ pub fn detail_fields(prefix: &str, draft: &Draft, onchange: &Callback<Draft>) ->
     html! {
         <div class="details">
             <Field id={format!("{prefix}-description")} label="Description" multiline=true
-                value={description.clone()} oninput={describe} {error} insist=true {hint} />
+                value={description.clone()} oninput={describe}
+                error={error_of(errors, "/description")} insist=true {hint} />
             <Field id={format!("{prefix}-due")} label="Due date" kind="date"
-                value={draft.due_date.clone()} oninput={schedule} />
+                value={draft.due_date.clone()} oninput={schedule} error={error_of(errors, "/due_date")} insist=true />
         </div>
     }
+}
+
+/// The id of the first of the [`detail_fields`] with an error.
+pub fn detail_id(prefix: &str, errors: &[FieldError]) -> String {
+    let field = match error_of(errors, "/description") {
+        Some(_) => "description",
+        None => "due",
+    };
+    format!("{prefix}-{field}")
 }
 
 /// What is wrong with the member at `pointer`.

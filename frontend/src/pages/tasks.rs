@@ -18,10 +18,15 @@ use crate::components::task_row::{TaskAction, TaskRow, checkbox_id};
 use crate::components::toast::{Toast, Toasts};
 use crate::components::trouble_banner::trouble_banner;
 use crate::draft::{self, Draft};
+use crate::flag::use_flag;
 use crate::session::End;
 use crate::store::{Counts, Op, View};
 use crate::sync::{News, TaskSync};
 use crate::{api, dates, dom};
+
+/// What to tell a person whose sign-out did not reach the server.
+const NOT_TOLD: &str = "You are signed out on this device, but the server could not be told. \
+    Sign in and out again when you are online to end the session everywhere.";
 
 /// The filter and the order as they stand in the address.
 #[derive(Clone, Default, Deserialize, Serialize)]
@@ -68,6 +73,7 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
     let form = use_state(Uuid::nil);
     let sync = use_task_sync(props, form.setter());
     let (view, show) = use_view();
+    let leaving = use_flag();
 
     let shown = sync.read(|state| state.show(view));
     let counts = sync.read(|state| state.counts());
@@ -133,15 +139,20 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
     };
     let sign_out = {
         let (sync, toasts, end) = (sync.clone(), toasts.clone(), props.end.clone());
+        let leaving = leaving.setter();
         move |_| {
+            leaving.set(true);
             // The next person shall not read them.
             toasts.clear();
-            let (sync, end) = (sync.clone(), end.clone());
+            let (sync, toasts, end) = (sync.clone(), toasts.clone(), end.clone());
             spawn_local(async move {
                 sync.flush().await;
                 // Whether or not the server hears of it, this browser forgets the session.
-                let _ = api::sign_out().await;
+                let result = api::sign_out().await;
                 end.emit(End::SignedOut);
+                if result.is_err() {
+                    toasts.show(Toast::bad(NOT_TOLD));
+                }
             });
         }
     };
@@ -149,7 +160,9 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
     let actions = html! {
         <div class="bar-actions">
             <p class="bar-name"><span class="sr-only">{ "Signed in as " }</span>{ &user.name }</p>
-            <button type="button" class="button button-quiet" onclick={sign_out}>{ "Sign out" }</button>
+            <button type="button" class="button button-quiet" onclick={sign_out} disabled={*leaving}>
+                { "Sign out" }
+            </button>
         </div>
     };
     let known = loaded || counts != Counts::default();
