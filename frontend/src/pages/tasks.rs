@@ -26,7 +26,7 @@ use crate::{api, dates, dom};
 
 /// What to tell a person whose sign-out did not reach the server.
 const NOT_TOLD: &str = "You are signed out on this device, but the server could not be told. \
-    Sign in and out again when you are online to end the session everywhere.";
+    Your session stays open there until it expires.";
 
 /// The filter and the order as they stand in the address.
 #[derive(Clone, Default, Deserialize, Serialize)]
