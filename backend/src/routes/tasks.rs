@@ -104,6 +104,8 @@ impl Changed {
     }
 }
 
+// Each parameter of the document is an argument.
+#[allow(clippy::too_many_arguments)]
 #[OpenApi(tag = "Tag::Tasks")]
 impl TaskApi {
     /// List tasks
@@ -111,7 +113,6 @@ impl TaskApi {
     /// A bare array, newest first unless `sort` says otherwise. While there are more, the header `Link` has the address of
     /// the next page.
     #[oai(path = "/api/:user_id/tasks", method = "get", operation_id = "list_tasks")]
-    #[allow(clippy::too_many_arguments)]
     async fn list(
         &self,
         app: Data<&Arc<App>>,
