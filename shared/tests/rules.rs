@@ -1,4 +1,5 @@
 //! The rules that both sides obey.
+#![allow(clippy::unwrap_used)]
 
 use shared::account::{SignIn, SignUp, email, new_password};
 use shared::rules::Check;

@@ -1,5 +1,6 @@
 //! What serde writes is what the OpenAPI document promises: both derive from the same types, by different attributes.
 #![cfg(feature = "openapi")]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde::Serialize;
