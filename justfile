@@ -102,7 +102,8 @@ e2e *ARGS: (_setup "run" "test") ui
     (   # The server that `native` built. What measures coverage must not reach Trunk, so it ends with this subshell.
         export CARGO_TARGET_DIR={{ quote(test_target) }}
         source <(cargo llvm-cov show-env --sh --no-cfg-coverage 2>/dev/null)
-        cargo build --package docket --locked
+        # As `native` does, so that nothing is compiled with other features a second time.
+        cargo test --workspace --no-run --locked
     )
     export DOCKET_BIN={{ quote(test_target) }}/debug/docket LLVM_PROFILE_FILE={{ quote(test_target) }}/e2e-%2m.profraw
     cd frontend
