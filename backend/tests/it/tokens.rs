@@ -71,8 +71,9 @@ on_both_databases! {
 
         let unsigned = format!("{}.{}.", base64(&json!({ "alg": "none", "typ": "JWT" })), base64(&good));
         let mut tampered = owner.token.clone();
-        let last = if tampered.ends_with('A') { "B" } else { "A" };
-        tampered.replace_range(tampered.len() - 5..tampered.len() - 4, last);
+        let place = tampered.len() - 5..tampered.len() - 4;
+        let other = if &tampered[place.clone()] == "A" { "B" } else { "A" };
+        tampered.replace_range(place, other);
         let bad = [
             unsigned,
             tampered,
