@@ -3,9 +3,9 @@
 //! refused at once, on every server.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::FromRow;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
@@ -13,6 +13,8 @@ use super::{Db, DbError, now, on};
 
 /// How many sessions one query asks for: few sizes, so that few statements are prepared.
 const SIZES: [usize; 3] = [1, 8, 64];
+/// The statement of each size: every request comes by here, so they are written once.
+static STATEMENTS: LazyLock<[(usize, String); 3]> = LazyLock::new(|| SIZES.map(|size| (size, statement(size))));
 /// The most questions that may wait; more callers wait for a place.
 const QUEUE_MAX: usize = 4096;
 
@@ -81,22 +83,30 @@ async fn answer(db: &Db, questions: Vec<Question>) {
     }
 }
 
+/// `$1` is the time, what follows are `size` sessions.
+fn statement(size: usize) -> String {
+    let places: Vec<String> = (2..size + 2).map(|place| format!("${place}")).collect();
+    format!(
+        "SELECT s.id, s.user_id, u.revision FROM sessions s JOIN users u ON u.id = s.user_id \
+         WHERE s.expires_at > $1 AND s.id IN ({})",
+        places.join(", ")
+    )
+}
+
 async fn find_all(db: &Db, questions: &[Question]) -> Result<HashMap<Uuid, LiveSession>, DbError> {
     let mut ids: Vec<Uuid> = questions.iter().map(|(id, _)| *id).collect();
     ids.sort_unstable();
     ids.dedup();
-    let size = SIZES.into_iter().find(|size| ids.len() <= *size).unwrap_or(ids.len());
+    let [.., largest] = &*STATEMENTS;
+    let (size, sql) = STATEMENTS
+        .iter()
+        .find(|(size, _)| ids.len() <= *size)
+        .unwrap_or(largest);
     // Repeating one of them fills the statement up without changing the answer.
     let filler = ids.first().copied().unwrap_or_default();
-    ids.resize(size, filler);
-    let places: Vec<String> = (2..size + 2).map(|place| format!("${place}")).collect();
-    let sql = format!(
-        "SELECT s.id, s.user_id, u.revision FROM sessions s JOIN users u ON u.id = s.user_id \
-         WHERE s.expires_at > $1 AND s.id IN ({})",
-        places.join(", ")
-    );
+    ids.resize(*size, filler);
     let found: Vec<LiveSession> = on!(db.read(), pool => {
-        let mut query = sqlx::query_as(AssertSqlSafe(sql)).bind(now());
+        let mut query = sqlx::query_as(sql.as_str()).bind(now());
         for id in &ids {
             query = query.bind(*id);
         }
