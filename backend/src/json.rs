@@ -103,11 +103,15 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<Bytes, Proble
     body.into_bytes_limit(BODY_MAX).await.map_err(as_problem)
 }
 
-fn is_json(request: &Request) -> bool {
+fn require_json(request: &Request) -> Result<(), Problem> {
     let essence = request
         .content_type()
         .map(|kind| kind.split(';').next().unwrap_or(kind).trim());
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(CONTENT_TYPE))
+    if essence.is_some_and(|essence| essence.eq_ignore_ascii_case(CONTENT_TYPE)) {
+        Ok(())
+    } else {
+        Err(Problem::UnsupportedMediaType)
+    }
 }
 
 fn request_meta<T: Type>(required: bool) -> MetaRequest {
@@ -135,9 +139,7 @@ impl<'a, T: DeserializeOwned + Check + Type> ApiExtractor<'a> for JsonBody<T> {
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
-        if !is_json(request) {
-            return Err(Problem::UnsupportedMediaType.into());
-        }
+        require_json(request)?;
         Ok(Self::parse(&read(request, body).await?)?)
     }
 }
@@ -160,9 +162,7 @@ impl<'a, T: DeserializeOwned + Check + Type> ApiExtractor<'a> for OptionalJsonBo
         if bytes.is_empty() {
             return Ok(Self(None));
         }
-        if !is_json(request) {
-            return Err(Problem::UnsupportedMediaType.into());
-        }
+        require_json(request)?;
         Ok(Self(Some(JsonBody::parse(&bytes)?)))
     }
 }

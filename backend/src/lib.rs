@@ -15,10 +15,10 @@ mod routes;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use poem::endpoint::make_sync;
 use poem::http::header;
 use poem::middleware::{CookieJarManager, SetHeader};
-use poem::web::Html;
 use poem::{Endpoint, EndpointExt, Response, Route, get};
 
 use auth::password::Passwords;
@@ -92,11 +92,12 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
         methods: Methods::of(&document),
         origins: Arc::clone(&app.cors_origins),
     };
+    let document = document.to_string();
     let api = openapi::service().with(CookieJarManager::new());
     let routes = Route::new()
         .nest_no_strip("/api", api)
-        .at("/openapi.json", get(json_page(document.to_string())))
         .at("/docs", get(docs(&document)))
+        .at("/openapi.json", get(page("application/json", document)))
         .at("/health/live", get(routes::health::live))
         .at("/health/ready", get(routes::health::ready))
         .nest_no_strip("/", routes::ui::ui)
@@ -105,16 +106,16 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
     Ok(routes)
 }
 
-fn json_page(json: String) -> impl Endpoint {
-    make_sync(move |_| Response::builder().content_type("application/json").body(json.clone()))
+/// A page that is the same for everyone.
+fn page(media_type: &'static str, text: String) -> impl Endpoint + use<> {
+    let body = Bytes::from(text);
+    make_sync(move |_| Response::builder().content_type(media_type).body(body.clone()))
 }
 
 /// Swagger UI, which shows the document as it is served and not as the framework made it.
-fn docs(document: &serde_json::Value) -> impl Endpoint + use<> {
+fn docs(document: &str) -> impl Endpoint + use<> {
     let service = openapi::service();
-    let page = service
-        .swagger_ui_html()
-        .replacen(&service.spec(), &document.to_string(), 1);
-    make_sync(move |_| Html(page.clone()))
+    let html = service.swagger_ui_html().replacen(&service.spec(), document, 1);
+    page("text/html; charset=utf-8", html)
         .with(SetHeader::new().overriding(header::CONTENT_SECURITY_POLICY, DOCS_POLICY))
 }

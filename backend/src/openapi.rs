@@ -28,7 +28,6 @@ pub fn service() -> OpenApiService<(TaskApi, AuthApi), ()> {
 pub fn document() -> Result<Value, serde_json::Error> {
     let mut document: Value = serde_json::from_str(&service().spec())?;
     document["servers"] = json!([{ "url": "/" }]);
-    add_problem_schemas(&mut document);
     for (schema, members) in NULLABLE {
         for member in *members {
             document["components"]["schemas"][schema]["properties"][member]["nullable"] = true.into();
@@ -95,33 +94,6 @@ impl Methods {
 
 fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
-}
-
-fn add_problem_schemas(document: &mut Value) {
-    document["components"]["schemas"]["FieldError"] = json!({
-        "type": "object",
-        "description": "One broken rule, and where.",
-        "required": ["pointer", "detail"],
-        "properties": {
-            "pointer": { "type": "string", "description":
-                "An RFC 6901 JSON pointer into the body, `?name` for a query parameter, or the name of a header." },
-            "detail": { "type": "string", "description": "What is wrong and what would be right." },
-        },
-    });
-    document["components"]["schemas"]["Problem"] = json!({
-        "type": "object",
-        "description": "An error answer (RFC 9457).",
-        "required": ["type", "title", "status", "detail", "code"],
-        "properties": {
-            "type": { "type": "string", "description": "`urn:docket:problem:` and the code." },
-            "title": { "type": "string", "description": "The status in words." },
-            "status": { "type": "integer", "description": "The HTTP status." },
-            "detail": { "type": "string", "description": "What went wrong and what to do next." },
-            "code": { "type": "string", "description": "What went wrong, as a stable name for programs." },
-            "errors": { "type": "array", "items": { "$ref": "#/components/schemas/FieldError" },
-                "description": "Every broken rule; only with status 422." },
-        },
-    });
 }
 
 fn add_examples(document: &mut Value) {

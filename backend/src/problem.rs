@@ -7,7 +7,8 @@ use poem::http::{StatusCode, header};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
 use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
-use poem_openapi::registry::{MetaResponses, Registry};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::Type;
 use shared::problem::{CONTENT_TYPE, FieldError, Problem as Body};
 use shared::task::{LIMIT_MAX, Order, Sort, Status};
 
@@ -216,11 +217,25 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Operations do not list their errors one by one: `openapi` adds them by rule.
+/// Every operation can fail by a fault of ours, which also brings the schema of all errors into the document. `openapi` adds
+/// the other errors by rule.
 impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
-        MetaResponses { responses: Vec::new() }
+        let content = MetaMediaType {
+            content_type: CONTENT_TYPE,
+            schema: Body::schema_ref(),
+        };
+        let fault = MetaResponse {
+            description: "",
+            status: Some(StatusCode::INTERNAL_SERVER_ERROR.as_u16()),
+            status_range: None,
+            content: vec![content],
+            headers: Vec::new(),
+        };
+        MetaResponses { responses: vec![fault] }
     }
 
-    fn register(_registry: &mut Registry) {}
+    fn register(registry: &mut Registry) {
+        Body::register(registry);
+    }
 }
