@@ -80,7 +80,8 @@ test: (_setup "run" "test") check ui native browser (e2e "--project=desktop" "--
 native: (_setup "test")
     export CARGO_TARGET_DIR={{ quote(test_target) }}
     source <(cargo llvm-cov show-env --sh --no-cfg-coverage 2>/dev/null)
-    cargo llvm-cov clean --profraw-only
+    # Programs of an older build would count as code that no test reaches.
+    cargo llvm-cov clean --workspace
     # Tests choose their own settings; those of .env are for running.
     unset DATABASE_URL BIND BETTER_AUTH_SECRET TRUST_EXTERNAL_TOKENS CORS_ORIGINS ACCESS_TOKEN_TTL LOG
     scripts/with-postgres.sh cargo test --workspace --locked
