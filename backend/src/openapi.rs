@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::problem::Problem;
 use crate::routes::account::AccountApi;
 use crate::routes::auth::AuthApi;
+use crate::routes::recovery::RecoveryApi;
 use crate::routes::sessions::SessionApi;
 use crate::routes::tasks::TaskApi;
 
@@ -20,12 +21,12 @@ const NULLABLE: &[(&str, &[&str])] = &[
 /// The schemas of answers, in which every member is always there.
 const COMPLETE: &[&str] = &["Task", "User", "Session"];
 
-type Operations = (TaskApi, AuthApi, SessionApi, AccountApi);
+type Operations = (TaskApi, AuthApi, SessionApi, AccountApi, RecoveryApi);
 
 /// The operations as an endpoint.
 pub fn service() -> OpenApiService<Operations, ()> {
     OpenApiService::new(
-        (TaskApi, AuthApi, SessionApi, AccountApi),
+        (TaskApi, AuthApi, SessionApi, AccountApi, RecoveryApi),
         "Docket",
         env!("CARGO_PKG_VERSION"),
     )
@@ -150,6 +151,9 @@ fn add_errors(operation: &mut Value) {
     }
     if name == "sign_in" {
         problems.push(Problem::InvalidCredentials);
+    }
+    if ["reset_password", "verify_email"].contains(&name) {
+        problems.push(Problem::InvalidToken);
     }
     if name == "refresh_session" {
         problems.push(Problem::NoSession);
