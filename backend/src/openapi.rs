@@ -151,6 +151,7 @@ fn add_errors(operation: &mut Value) {
     }
     if name == "sign_in" {
         problems.push(Problem::InvalidCredentials);
+        problems.push(Problem::EmailNotVerified);
     }
     if ["reset_password", "verify_email"].contains(&name) {
         problems.push(Problem::InvalidToken);

@@ -171,7 +171,10 @@ impl RecoveryApi {
         }
         match &app.mailer {
             Some(mailer) => mailer.post(change_letter(Arc::clone(&app), user, new_email, client))?,
-            None => app.db.change_email(member.user.clone(), new_email, client).await?,
+            None => match app.db.change_email(member.user.clone(), new_email, client).await {
+                Err(DbError::EmailTaken) => return Err(Problem::EmailTaken("newEmail")),
+                changed => changed?,
+            },
         }
         Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
     }
