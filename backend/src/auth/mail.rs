@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lettre::message::Mailbox;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -186,6 +186,14 @@ impl Mailer {
             .to
             .parse()
             .map_err(|error: lettre::address::AddressError| error.to_string())?;
+        let text = format!("{}\n\n-- \n{SIGNATURE}\n", letter.text);
+        let body = if text.is_ascii() {
+            // As it is, so that a link stays whole wherever a mail is read.
+            let lines = text.replace('\n', "\r\n").into_bytes();
+            Body::dangerous_pre_encoded(lines, ContentTransferEncoding::SevenBit)
+        } else {
+            Body::new(text)
+        };
         Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
@@ -194,7 +202,7 @@ impl Mailer {
             // Keeps notes of absence from coming back.
             .raw_header(HeaderValue::new(name, "auto-generated".to_owned()))
             .header(ContentType::TEXT_PLAIN)
-            .body(format!("{}\n\n-- \n{SIGNATURE}\n", letter.text))
+            .body(body)
             .map_err(|error| error.to_string())
     }
 }

@@ -137,8 +137,8 @@ impl Write for Rename {
     }
 }
 
-/// A new password, as a part of a larger change: no access token and no link of before is valid any more, and every session
-/// but `keep` has ended.
+/// A new password, as a part of a larger change: no access token, link or half-done sign-in of before is valid any more, and
+/// every session but `keep` has ended.
 pub(super) async fn set_password(
     tx: &mut Tx<'_>,
     user_id: &str,

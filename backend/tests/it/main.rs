@@ -10,6 +10,7 @@ mod bad_input;
 mod concurrency;
 mod cors;
 mod recovery;
+mod self_service;
 mod spec;
 mod start;
 mod tasks;
