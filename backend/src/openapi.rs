@@ -155,14 +155,11 @@ fn add_errors(operation: &mut Value) {
         problems.push(Problem::InvalidCredentials);
         problems.push(Problem::EmailNotVerified);
     }
-    if ["reset_password", "verify_email"].contains(&name) {
-        problems.push(Problem::InvalidToken);
-    }
     if name == "refresh_session" {
         problems.push(Problem::NoSession);
         problems.push(Problem::ForbiddenOrigin);
     }
-    if name == "export_data" {
+    if ["export_data", "change_email"].contains(&name) {
         problems.push(Problem::SessionNotFresh);
     }
     if name == "revoke_session" {
@@ -188,6 +185,9 @@ fn add_errors(operation: &mut Value) {
         problems.push(Problem::TooLarge);
         problems.push(Problem::UnsupportedMediaType);
         problems.push(Problem::Invalid(Vec::new()));
+    }
+    if ["reset_password", "verify_email"].contains(&name) {
+        problems.push(Problem::InvalidToken);
     }
     let responses: Map<String, Value> = problems.iter().map(described).collect();
     if let Some(all) = operation["responses"].as_object_mut() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox};
+use lettre::message::{Body, Mailbox, SinglePart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -201,8 +201,7 @@ impl Mailer {
             .message_id(Some(format!("<{}@{}>", Uuid::now_v7(), self.from.email.domain())))
             // Keeps notes of absence from coming back.
             .raw_header(HeaderValue::new(name, "auto-generated".to_owned()))
-            .header(ContentType::TEXT_PLAIN)
-            .body(body)
+            .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body))
             .map_err(|error| error.to_string())
     }
 }

@@ -85,7 +85,7 @@ on_both_databases! {
         ask_reset(&server, " OWNER@example.com ").await.expect(StatusCode::OK);
         let mail = mails.next().await;
         mail.expect(OWNER, RESET);
-        assert!(mail.text.contains("1 hour") && mail.text.contains("\nFrom: Docket <docket@example.com>\n"), "{}", mail.text);
+        assert!(mail.text.contains("1 hour") && mail.text.contains("From: Docket <docket@example.com>\n"), "{}", mail.text);
 
         let token = mail.token("reset-password");
         let answer = reset(&server, &token).await;
