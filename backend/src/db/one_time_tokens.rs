@@ -76,6 +76,27 @@ pub(super) async fn forget_all(tx: &mut Tx<'_>, user_id: &str) -> Result<(), DbE
     Ok(())
 }
 
+/// Stores a token of a user in place of the last one of that purpose, as a part of a larger change.
+async fn insert(tx: &mut Tx<'_>, user_id: &str, token: &NewToken) -> Result<(), DbError> {
+    const REPLACE: &str = "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = $2";
+    const SQL: &str = "INSERT INTO one_time_tokens (hash, user_id, purpose, email, expires_at, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6)";
+    let purpose = token.purpose.word();
+    on!(tx, c => sqlx::query(REPLACE).bind(user_id).bind(purpose).execute(&mut **c).await.map(drop))?;
+    let now = now();
+    on!(tx, c => sqlx::query(SQL)
+        .bind(token.hash.as_slice())
+        .bind(user_id)
+        .bind(purpose)
+        .bind(&token.email)
+        .bind(now + token.purpose.lifetime())
+        .bind(now)
+        .execute(&mut **c)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
 struct Issue {
     user_id: String,
     token: NewToken,
@@ -87,22 +108,7 @@ impl Write for Issue {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
-        const REPLACE: &str = "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = $2";
-        const SQL: &str = "INSERT INTO one_time_tokens (hash, user_id, purpose, email, expires_at, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6)";
-        let purpose = self.token.purpose;
-        on!(tx, c => sqlx::query(REPLACE).bind(&self.user_id).bind(purpose.word()).execute(&mut **c).await.map(drop))?;
-        let now = now();
-        on!(tx, c => sqlx::query(SQL)
-            .bind(self.token.hash.as_slice())
-            .bind(&self.user_id)
-            .bind(purpose.word())
-            .bind(&self.token.email)
-            .bind(now + purpose.lifetime())
-            .bind(now)
-            .execute(&mut **c)
-            .await
-            .map(drop))?;
+        insert(tx, &self.user_id, &self.token).await?;
         match self.event {
             Some(event) => audit::record(tx, &self.user_id, event, &self.client).await,
             None => Ok(()),

@@ -1,7 +1,9 @@
 //! Getting back into an account, and proving an address, with mail and without.
 
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -377,12 +379,30 @@ on_both_databases! {
         }
     }
 
+    async fn a_mail_server_that_is_silent_slows_no_request(server) {
+        server.owner().await;
+        // Nobody accepts its connections.
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = sending_to(&server.database, &silent.local_addr().unwrap().to_string()).await;
+        let soon = Duration::from_secs(8);
+        let answer = tokio::time::timeout(soon, ask_reset(&server, OWNER)).await;
+        answer.expect("it should not wait for the mail server").expect(StatusCode::OK);
+    }
+
+    async fn the_server_proves_to_the_mail_server_who_it_is(server) {
+        server.owner().await;
+        let mut mails = Sink::start().await;
+        let server = sending_to(&server.database, &format!("docket:p%40ss@{}", mails.address)).await;
+        ask_reset(&server, OWNER).await.expect(StatusCode::OK);
+        assert_eq!(mails.next().await.credentials, BASE64_STANDARD.encode("\0docket\0p@ss"));
+    }
+
     async fn a_mail_server_that_is_away_fails_no_request(server) {
         server.owner().await;
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let server = sending_to(&server.database, address).await;
+        let server = sending_to(&server.database, &address.to_string()).await;
         ask_reset(&server, OWNER).await.expect(StatusCode::OK);
         let mut mails = Sink::at(address).await;
         ask_reset(&server, OWNER).await.expect(StatusCode::OK);

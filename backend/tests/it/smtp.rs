@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Mail {
     pub to: String,
+    /// What the sender proved to be with, in base64; empty when it was not asked to.
+    pub credentials: String,
     /// Header and text, lines ended by LF.
     pub text: String,
 }
@@ -80,12 +82,12 @@ impl Sink {
 /// A server that sends mail to a sink, on a database that may have other servers.
 pub async fn mailing(database: &Database) -> (Server, Sink) {
     let sink = Sink::start().await;
-    (sending_to(database, sink.address).await, sink)
+    (sending_to(database, &sink.address.to_string()).await, sink)
 }
 
-/// A server that sends mail to that address.
-pub async fn sending_to(database: &Database, address: SocketAddr) -> Server {
-    let url = format!("smtp://{address}");
+/// A server that sends mail to `server`, perhaps as somebody: `user:password@host:port`.
+pub async fn sending_to(database: &Database, server: &str) -> Server {
+    let url = format!("smtp://{server}");
     let flags = ["--smtp-url", &url, "--mail-from", "Docket <docket@example.com>"];
     Server::start(Database::at(database.url.clone()), &flags).await
 }
@@ -94,10 +96,15 @@ pub async fn sending_to(database: &Database, address: SocketAddr) -> Server {
 async fn receive(connection: TcpStream, mails: mpsc::UnboundedSender<Mail>) -> Option<()> {
     let (read, mut write) = connection.into_split();
     let mut lines = BufReader::new(read).lines();
-    let mut to = String::new();
+    let (mut to, mut credentials) = (String::new(), String::new());
     write.write_all(b"220 sink\r\n").await.ok()?;
     while let Some(line) = lines.next_line().await.ok()? {
         let answer = match line.get(..4).unwrap_or_default() {
+            "EHLO" => "250-sink\r\n250 AUTH PLAIN",
+            "AUTH" => {
+                credentials = line.rsplit(' ').next()?.to_owned();
+                "235 ok"
+            }
             "RCPT" => {
                 to = line.split(['<', '>']).nth(1)?.to_owned();
                 "250 ok"
@@ -109,8 +116,8 @@ async fn receive(connection: TcpStream, mails: mpsc::UnboundedSender<Mail>) -> O
                     text += line.strip_prefix('.').unwrap_or(&line);
                     text.push('\n');
                 }
-                let to = std::mem::take(&mut to);
-                mails.send(Mail { to, text }).ok()?;
+                let (to, credentials) = (to.clone(), credentials.clone());
+                mails.send(Mail { to, credentials, text }).ok()?;
                 "250 ok"
             }
             "QUIT" => "221 bye",
