@@ -265,3 +265,64 @@ impl Throttle {
         Ok(counters)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Tally = Tally {
+        hits: 0,
+        retry_at: DateTime::UNIX_EPOCH,
+        expires_at: DateTime::UNIX_EPOCH,
+    };
+
+    /// Attempts without a pause: how many seconds each has to wait, as the answer would say.
+    fn waits(policy: &'static Policy, attempts: usize) -> Vec<i64> {
+        let mut now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let mut tally = NONE;
+        let mut waits = Vec::new();
+        for _ in 0..attempts {
+            let wait = policy.count(tally, now).err().map_or(0, |refusal| refusal.seconds());
+            now += TimeDelta::seconds(wait);
+            tally = policy.count(tally, now).unwrap();
+            waits.push(wait);
+        }
+        waits
+    }
+
+    #[test]
+    fn after_the_free_ones_the_delay_doubles_up_to_the_longest() {
+        let expected = [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900];
+        assert_eq!(waits(&ACCOUNT_AT_ADDRESS, expected.len()), expected);
+    }
+
+    #[test]
+    fn a_delay_is_forgotten_after_a_quiet_day() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let tally = ACCOUNT_AT_ADDRESS
+            .count(
+                Tally {
+                    hits: 40,
+                    expires_at: now + TimeDelta::hours(1),
+                    ..NONE
+                },
+                now,
+            )
+            .unwrap();
+        assert_eq!((tally.hits, tally.expires_at), (41, now + TimeDelta::days(1)));
+        assert_eq!(ACCOUNT_AT_ADDRESS.count(tally, tally.expires_at).unwrap().hits, 1);
+    }
+
+    #[test]
+    fn a_window_begins_with_the_first_and_ends_for_all() {
+        assert_eq!(waits(&SIGN_UP, 31), [vec![0; 30], vec![3600]].concat());
+    }
+
+    #[test]
+    fn people_wait_for_whole_seconds() {
+        for (milliseconds, seconds) in [(1, 1), (1000, 1), (1001, 2), (899_999, 900)] {
+            let wait = TimeDelta::milliseconds(milliseconds);
+            assert_eq!(Refusal { policy: &ACCOUNT, wait }.seconds(), seconds);
+        }
+    }
+}
