@@ -21,7 +21,7 @@ static ADDRESS: Policy = Policy::window("address", 60, TimeDelta::minutes(10));
 /// For one account from one address.
 static ACCOUNT_AT_ADDRESS: Policy = Policy::delay("account-at-address", 5);
 /// For one account from everywhere, known devices aside.
-static ACCOUNT: Policy = Policy::window("account", 100, TimeDelta::hours(1));
+pub static ACCOUNT: Policy = Policy::window("account", 100, TimeDelta::hours(1));
 /// On a device that has signed in to the account before.
 static DEVICE: Policy = Policy::delay("device", 5);
 /// In a session that has to prove its password again.

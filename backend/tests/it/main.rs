@@ -9,6 +9,7 @@ mod bad_input;
 mod concurrency;
 mod cors;
 mod passwords;
+mod self_service;
 mod spec;
 mod start;
 mod tasks;

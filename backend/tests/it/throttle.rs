@@ -28,7 +28,7 @@ async fn guess(server: &Server, address: &str, email: &str) -> StatusCode {
 
 #[track_caller]
 fn expect_too_many(answer: &Answer) {
-    answer.expect(StatusCode::TOO_MANY_REQUESTS);
+    answer.expect_problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
     assert_eq!(answer.body["code"], "TOO_MANY_REQUESTS");
 }
 
@@ -101,9 +101,6 @@ on_both_databases! {
             assert!((delay / 2..=delay).contains(&seconds), "{seconds} after {hits}");
             assert_eq!(refused.header("ratelimit-policy"), "\"account-at-address\";q=5;w=86400");
             assert_eq!(refused.header("ratelimit"), format!("\"account-at-address\";r=0;t={seconds}"));
-            assert_eq!(refused.header("content-type"), "application/problem+json");
-            assert_eq!(refused.body["type"], "urn:docket:problem:too_many_requests");
-            assert_eq!(refused.body["message"], refused.body["detail"]);
         }
     }
 
