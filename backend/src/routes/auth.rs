@@ -16,10 +16,12 @@ use super::{Tag, recovery};
 use crate::App;
 use crate::auth;
 use crate::auth::session::{self, REFRESH_COOKIE, RefreshToken};
+use crate::auth::throttle::Attempt;
 use crate::client::Client;
 use crate::cors;
+use crate::db::audit::Event;
 use crate::db::sessions::{Renewal, Renewed};
-use crate::db::users::NewUser;
+use crate::db::users::{NewUser, UserRow};
 use crate::json::{JsonBody, RawJson};
 use crate::problem::Problem;
 
@@ -89,14 +91,20 @@ impl AuthApi {
     ) -> Result<Joined, Problem> {
         let account = body.valid()?;
         let remember = account.remember_me.unwrap_or(true);
-        let password_hash = app.passwords.hash(account.password).await?;
+        app.throttle.sign_up(&client).await?;
+        let SignUp {
+            name, email, password, ..
+        } = account;
+        let password = app.passwords.admit(&password, "password", &name, &email).await?;
+        let password_hash = app.passwords.hash(password).await?;
         let user = NewUser {
             id: Uuid::now_v7().to_string(),
-            name: account.name,
-            email: account.email,
+            name,
+            email,
             password_hash,
         };
         if let Some(mailer) = &app.mailer {
+            app.throttle.mail(&client, &user.email).await?;
             let unconfirmed = SignedUp {
                 token: None,
                 user: User::from(&user),
@@ -129,10 +137,25 @@ impl AuthApi {
             ..
         } = body.valid()?;
         let user = app.db.user_by_email(&email).await?;
-        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
-        let matches = app.passwords.matches(password, stored).await?;
-        let user = user.filter(|_| matches).ok_or(Problem::InvalidCredentials)?;
+        let device = user
+            .as_ref()
+            .and_then(|user| app.devices.known(&app.cookies, jar, &user.id));
+        let attempt = Attempt::SignIn {
+            client: &client,
+            email: &email,
+            device,
+        };
+        let permit = app.throttle.attempt(attempt).await?;
+        let is_right = auth::is_password(&app, permit, password, user.as_ref()).await?;
+        let user = match user {
+            Some(user) if is_right => user,
+            user => {
+                note_failure(&app, user, client);
+                return Err(Problem::InvalidCredentials);
+            }
+        };
         if let Some(mailer) = app.mailer.as_ref().filter(|_| !user.email_verified) {
+            app.throttle.mail(&client, &email).await?;
             mailer.post(recovery::verification_letter(Arc::clone(&app), email, client))?;
             return Err(Problem::EmailNotVerified);
         }
@@ -219,4 +242,16 @@ impl AuthApi {
         let (token, user) = session::hand_over(&app, jar, &successor, user, session.remember)?;
         Ok(WithToken::Ok(RawJson::of(&RenewedSession { token, user })?))
     }
+}
+
+/// Notes in the account's history that somebody could not sign in. Nobody waits for it, or the answer would take longer where
+/// there is an account.
+fn note_failure(app: &App, user: Option<UserRow>, client: Client) {
+    let Some(user) = user else { return };
+    let db = app.db.clone();
+    tokio::spawn(async move {
+        if let Err(error) = db.record(user.id, Event::SignInFailed, client).await {
+            tracing::warn!(%error, "a failed sign-in is missing in the history of an account");
+        }
+    });
 }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use poem::web::Data;
+use poem::web::cookie::CookieJar;
 use poem_openapi::param::Query;
 use poem_openapi::{ApiResponse, OpenApi};
-use shared::account::{PASSWORD_MIN, new_password};
 use shared::problem::FieldError;
 use shared::profile::{Capabilities, Done, EmailChange};
 use shared::recovery::{EmailVerified, LinkRequest, LinkRequested, PasswordReset};
@@ -64,7 +64,7 @@ impl RecoveryApi {
     async fn capabilities(&self, app: Data<&Arc<App>>) -> Result<Able, Problem> {
         Ok(Able::Ok(RawJson::of(&Capabilities {
             mail: app.mailer.is_some(),
-            password_min_length: PASSWORD_MIN as u32,
+            password_min_length: app.passwords.min_length(),
         })?))
     }
 
@@ -84,6 +84,7 @@ impl RecoveryApi {
     ) -> Result<Requested, Problem> {
         let LinkRequest { email, .. } = body.valid()?;
         if let Some(mailer) = &app.mailer {
+            app.throttle.mail(&client, &email).await?;
             mailer.post(reset_letter(Arc::clone(&app), email, client))?;
         }
         Ok(Requested::Ok(RawJson::of(&LinkRequested {
@@ -100,15 +101,22 @@ impl RecoveryApi {
         &self,
         app: Data<&Arc<App>>,
         client: Client,
+        jar: &CookieJar,
         body: JsonBody<PasswordReset>,
     ) -> Result<Changed, Problem> {
         let PasswordReset { token, new_password } = body.valid()?;
         let hash = link::hash(&token);
         let owner = app.db.token_owner(&hash, Purpose::ResetPassword).await?;
-        let password = password_of(&owner.ok_or(Problem::InvalidToken)?, &new_password)?;
+        let owner = owner.ok_or(Problem::InvalidToken)?;
+        let email = owner.email.as_deref().unwrap_or_default();
+        let password = app
+            .passwords
+            .admit(&new_password, "newPassword", &owner.name, email)
+            .await?;
         let password_hash = app.passwords.hash(password).await?;
         let user = app.db.reset_password(hash, password_hash, client).await?;
         let user = user.ok_or(Problem::InvalidToken)?;
+        app.devices.remember(&app.cookies, jar, &user.id);
         if let Some((mailer, email)) = app.mailer.as_ref().zip(user.email) {
             mailer.notify(Letter::password_was_reset(email, &app.public_url));
         }
@@ -129,6 +137,7 @@ impl RecoveryApi {
     ) -> Result<Changed, Problem> {
         let LinkRequest { email, .. } = body.valid()?;
         if let Some(mailer) = &app.mailer {
+            app.throttle.mail(&client, &email).await?;
             mailer.post(verification_letter(Arc::clone(&app), email, client))?;
         }
         Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
@@ -170,7 +179,10 @@ impl RecoveryApi {
             return Err(Problem::Invalid(vec![FieldError::of("newEmail", detail)]));
         }
         match &app.mailer {
-            Some(mailer) => mailer.post(change_letter(Arc::clone(&app), user, new_email, client))?,
+            Some(mailer) => {
+                app.throttle.mail(&client, &new_email).await?;
+                mailer.post(change_letter(Arc::clone(&app), user, new_email, client))?;
+            }
             None => match app.db.change_email(member.user.clone(), new_email, client).await {
                 Err(DbError::EmailTaken) => return Err(Problem::EmailTaken("newEmail")),
                 changed => changed?,
@@ -178,13 +190,6 @@ impl RecoveryApi {
         }
         Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
     }
-}
-
-/// The new password in normal form, if the rules allow it to this user.
-fn password_of(user: &UserRow, password: &str) -> Result<String, Problem> {
-    let email = user.email.as_deref().unwrap_or_default();
-    new_password(password, &user.name, email)
-        .map_err(|detail| Problem::Invalid(vec![FieldError::of("newPassword", detail)]))
 }
 
 /// A mail with a new link, which replaces the one of before.

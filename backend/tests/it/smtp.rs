@@ -81,15 +81,20 @@ impl Sink {
 
 /// A server that sends mail to a sink, on a database that may have other servers.
 pub async fn mailing(database: &Database) -> (Server, Sink) {
+    mailing_with(database, &[]).await
+}
+
+/// The same with flags of the server.
+pub async fn mailing_with(database: &Database, flags: &[&str]) -> (Server, Sink) {
     let sink = Sink::start().await;
-    (sending_to(database, &sink.address.to_string()).await, sink)
+    (sending_to(database, &sink.address.to_string(), flags).await, sink)
 }
 
 /// A server that sends mail to `server`, perhaps as somebody: `user:password@host:port`.
-pub async fn sending_to(database: &Database, server: &str) -> Server {
+pub async fn sending_to(database: &Database, server: &str, flags: &[&str]) -> Server {
     let url = format!("smtp://{server}");
-    let flags = ["--smtp-url", &url, "--mail-from", "Docket <docket@example.com>"];
-    Server::start(Database::at(database.url.clone()), &flags).await
+    let mail = ["--smtp-url", &url, "--mail-from", "Docket <docket@example.com>"];
+    Server::start(Database::at(database.url.clone()), &[&mail, flags].concat()).await
 }
 
 /// Speaks the server's side of RFC 5321, as far as a client that sends needs it.
