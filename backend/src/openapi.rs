@@ -8,6 +8,7 @@ use crate::routes::account::AccountApi;
 use crate::routes::auth::AuthApi;
 use crate::routes::sessions::SessionApi;
 use crate::routes::tasks::TaskApi;
+use crate::routes::two_factor::TwoFactorApi;
 
 /// What can be null in an answer or in a request. The framework only knows what can be absent.
 const NULLABLE: &[(&str, &[&str])] = &[
@@ -20,12 +21,12 @@ const NULLABLE: &[(&str, &[&str])] = &[
 /// The schemas of answers, in which every member is always there.
 const COMPLETE: &[&str] = &["Task", "User", "Session"];
 
-type Operations = (TaskApi, AuthApi, SessionApi, AccountApi);
+type Operations = (TaskApi, AuthApi, SessionApi, AccountApi, TwoFactorApi);
 
 /// The operations as an endpoint.
 pub fn service() -> OpenApiService<Operations, ()> {
     OpenApiService::new(
-        (TaskApi, AuthApi, SessionApi, AccountApi),
+        (TaskApi, AuthApi, SessionApi, AccountApi, TwoFactorApi),
         "Docket",
         env!("CARGO_PKG_VERSION"),
     )

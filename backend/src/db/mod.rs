@@ -7,6 +7,7 @@ mod group_commit;
 pub mod session_check;
 pub mod sessions;
 pub mod tasks;
+pub mod two_factor;
 pub mod users;
 
 use std::future::Future;

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod health;
 pub mod sessions;
 pub mod tasks;
+pub mod two_factor;
 pub mod ui;
 
 use poem_openapi::Tags;

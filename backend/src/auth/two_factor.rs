@@ -1,0 +1,266 @@
+//! The second factor: the codes of an authenticator app (TOTP, RFC 6238), recovery codes for when the app is gone, and the
+//! cookie of a sign-in that still wants one of them.
+
+use base32::Alphabet;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
+use chrono::{DateTime, Utc};
+use poem::Request;
+use poem::web::cookie::CookieJar;
+use qrcode::QrCode;
+use qrcode::render::svg;
+use sha2::{Digest, Sha256};
+use shared::account::Renewed;
+use totp_rs::{Builder, Totp, TotpError};
+
+use super::{UserId, session};
+use crate::App;
+use crate::client::Client;
+use crate::cors;
+use crate::db::DbError;
+use crate::db::audit::Event;
+use crate::db::two_factor::{AppCode, PENDING, TwoFactor};
+use crate::db::users::UserRow;
+use crate::problem::Problem;
+
+/// The cookie of a sign-in that wants a code.
+pub const COOKIE: &str = "docket_two_factor";
+/// What the app shows above the code.
+const ISSUER: &str = "Docket";
+/// How many recovery codes there are at a time.
+const RECOVERY_CODES: usize = 10;
+/// The sides of a module of the QR code, in pixels: the picture is about 300 wide.
+const MODULE: u32 = 6;
+
+/// What the app and the server both know: 160 bits, as many as the hash of a code has.
+pub fn draw_secret() -> Result<[u8; 20], Problem> {
+    draw()
+}
+
+/// What sets an app up: the `otpauth` address, and the same as a picture in a `data:` address.
+pub fn setup(secret: &[u8], email: &str) -> Result<(String, String), Problem> {
+    let impossible =
+        |error: &dyn std::fmt::Display| Problem::internal("an authenticator app could not be set up", error);
+    // The colon ends the issuer in such an address; here the name is only shown.
+    let account = email.replace(':', " ");
+    let uri = app(secret, &account)
+        .and_then(|app| app.to_url())
+        .map_err(|error| impossible(&error))?;
+    let code = QrCode::new(&uri).map_err(|error| impossible(&error))?;
+    let picture = code.render::<svg::Color>().module_dimensions(MODULE, MODULE).build();
+    let picture = format!("data:image/svg+xml;base64,{}", BASE64_STANDARD.encode(picture));
+    Ok((uri, picture))
+}
+
+/// The 30-second step of `code`, if that is the one of `time`, the one before or the one after. Whether it was used before
+/// is for the database to say.
+fn step_of(code: &str, secret: &[u8], time: DateTime<Utc>) -> Result<Option<i64>, Problem> {
+    let app = app(secret, "").map_err(|error| Problem::internal("a code could not be computed", error))?;
+    let time = u64::try_from(time.timestamp()).unwrap_or_default();
+    Ok(app.check(code, time).and_then(|step| i64::try_from(step).ok()))
+}
+
+/// SHA-1, six digits, 30 seconds, one step either side: what every app can do, and the defaults of the library.
+fn app(secret: &[u8], account: &str) -> Result<Totp, TotpError> {
+    Builder::new()
+        .with_secret(secret)
+        .with_issuer(Some(ISSUER))
+        .with_account_name(account)
+        .build()
+}
+
+/// New recovery codes.
+pub struct RecoveryCodes {
+    /// As they are shown, once.
+    pub shown: Vec<String>,
+    /// As they are stored.
+    pub hashes: Vec<[u8; 32]>,
+}
+
+impl RecoveryCodes {
+    /// Ten codes of 80 random bits.
+    pub fn draw() -> Result<Self, Problem> {
+        let codes =
+            (0..RECOVERY_CODES).map(|_| Ok(base32::encode(Alphabet::Rfc4648 { padding: false }, &draw::<10>()?)));
+        let codes: Vec<String> = codes.collect::<Result<_, Problem>>()?;
+        Ok(Self {
+            hashes: codes.iter().map(|code| recovery_code_hash(code)).collect(),
+            shown: codes.iter().map(|code| grouped(code)).collect(),
+        })
+    }
+}
+
+/// What is stored of a recovery code in normal form: upper case, without dashes.
+fn recovery_code_hash(code: &str) -> [u8; 32] {
+    Sha256::digest(code).into()
+}
+
+/// Groups of four are easy to copy by hand.
+fn grouped(code: &str) -> String {
+    let letters: Vec<char> = code.chars().collect();
+    let groups: Vec<String> = letters.chunks(4).map(String::from_iter).collect();
+    groups.join("-")
+}
+
+/// Turns two-factor on for `user`, whose app has proved by `code` that it was set up.
+pub async fn turn_on(app: &App, user: UserId, code: &str, client: Client) -> Result<UserRow, Problem> {
+    let TwoFactor { enabled, secret } = app.db.two_factor(user.as_str()).await?;
+    if enabled {
+        return Err(Problem::TwoFactorOn);
+    }
+    let secret = secret.ok_or(Problem::TwoFactorOff)?;
+    let step = step_of(code, &secret, Utc::now())?.ok_or(Problem::InvalidCode)?;
+    let user = app.db.turn_two_factor_on(user, AppCode { secret, step }, client).await;
+    user.map_err(|error| match error {
+        DbError::Changed => Problem::InvalidCode,
+        other => other.into(),
+    })
+}
+
+/// A sign-in whose password was right and that wants a code. The browser holds a cookie with 256 random bits.
+pub struct PendingSignIn {
+    user_id: String,
+    hash: [u8; 32],
+    /// Whether the session is to outlive the browser's window. Only the browser cares, so its cookie keeps it.
+    remember: bool,
+}
+
+impl PendingSignIn {
+    /// Gives the browser a cookie that a code completes within 10 minutes.
+    pub async fn begin(app: &App, jar: &CookieJar, user_id: String, remember: bool) -> Result<(), Problem> {
+        let token = draw::<32>()?;
+        app.db.await_code(user_id, Sha256::digest(token).into()).await?;
+        let value = format!("{}.{remember}", BASE64_URL_SAFE_NO_PAD.encode(token));
+        app.cookies.set(jar, COOKIE, &value, PENDING.to_std().ok());
+        Ok(())
+    }
+
+    /// The one of the request's cookie. [`Problem::NoSession`] if there is none (any more).
+    pub async fn find(app: &App, request: &Request, jar: &CookieJar) -> Result<Self, Problem> {
+        if !cors::may_use_cookies(request, &app.cors_origins) {
+            return Err(Problem::ForbiddenOrigin);
+        }
+        let cookie = app.cookies.get(jar, COOKIE).ok_or(Problem::NoSession)?;
+        let (token, remember) = cookie.split_once('.').ok_or(Problem::NoSession)?;
+        let token = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| Problem::NoSession)?;
+        let hash = Sha256::digest(token).into();
+        let user_id = app.db.user_awaiting_code(&hash).await?.ok_or(Problem::NoSession)?;
+        let remember = remember != "false";
+        Ok(Self {
+            user_id,
+            hash,
+            remember,
+        })
+    }
+
+    /// Completes it with a code of the app. [`Problem::InvalidCode`] leaves it as it was.
+    pub async fn finish_by_app(
+        self,
+        app: &App,
+        jar: &CookieJar,
+        code: &str,
+        client: Client,
+    ) -> Result<Renewed, Problem> {
+        let TwoFactor { secret, .. } = app.db.two_factor(&self.user_id).await?;
+        let secret = secret.ok_or(Problem::NoSession)?;
+        let done = match step_of(code, &secret, Utc::now())? {
+            Some(step) => {
+                app.db
+                    .finish_by_app(self.user_id.clone(), self.hash, AppCode { secret, step })
+                    .await
+            }
+            None => Err(DbError::Changed),
+        };
+        self.finish(app, jar, done, client).await
+    }
+
+    /// Completes it with a recovery code. [`Problem::InvalidCode`] leaves it as it was.
+    pub async fn finish_by_recovery_code(
+        self,
+        app: &App,
+        jar: &CookieJar,
+        code: &str,
+        client: Client,
+    ) -> Result<Renewed, Problem> {
+        let code = recovery_code_hash(code);
+        let done = app
+            .db
+            .finish_by_recovery_code(self.user_id.clone(), self.hash, code, client.clone())
+            .await;
+        self.finish(app, jar, done, client).await
+    }
+
+    async fn finish(
+        self,
+        app: &App,
+        jar: &CookieJar,
+        done: Result<UserRow, DbError>,
+        client: Client,
+    ) -> Result<Renewed, Problem> {
+        match done {
+            Ok(user) => {
+                app.cookies.clear(jar, COOKIE);
+                let (token, user) = session::open(app, jar, client, user, self.remember).await?;
+                Ok(Renewed { token, user })
+            }
+            Err(DbError::NotFound) => Err(Problem::NoSession),
+            Err(DbError::Changed) => {
+                app.db.record(self.user_id, Event::SignInFailed, client).await?;
+                Err(Problem::InvalidCode)
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+}
+
+fn draw<const BYTES: usize>() -> Result<[u8; BYTES], Problem> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| Problem::internal("the system has no randomness", error))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// The secret of the examples in RFC 6238, appendix B.
+    const SECRET: &[u8] = b"12345678901234567890";
+
+    fn step(code: &str, seconds: i64) -> Option<i64> {
+        step_of(code, SECRET, DateTime::from_timestamp(seconds, 0).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn codes_are_those_of_the_rfc() {
+        // The last six digits of the examples for SHA-1.
+        for (seconds, code) in [
+            (59, "287082"),
+            (1_111_111_109, "081804"),
+            (1_234_567_890, "005924"),
+            (20_000_000_000, "353130"),
+        ] {
+            assert_eq!(step(code, seconds), Some(seconds / 30));
+        }
+    }
+
+    #[test]
+    fn a_code_holds_one_step_either_side() {
+        let counts: Vec<bool> = [0, 30, 59, 60, 89, 90]
+            .map(|seconds| step("287082", seconds).is_some())
+            .into();
+        assert_eq!(counts, [true, true, true, true, true, false]);
+        assert_eq!(step("287082", 89), Some(1));
+    }
+
+    #[test]
+    fn an_address_with_a_colon_sets_an_app_up() {
+        let (uri, picture) = setup(SECRET, "a:b@example.com").unwrap();
+        assert!(
+            uri.starts_with(
+                "otpauth://totp/Docket:a%20b%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Docket"
+            ),
+            "{uri}"
+        );
+        assert!(picture.starts_with("data:image/svg+xml;base64,"));
+    }
+}
