@@ -13,4 +13,5 @@ mod spec;
 mod start;
 mod tasks;
 mod tokens;
+mod two_factor;
 mod ui;
