@@ -3,11 +3,14 @@
 use std::fmt;
 use std::fs;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use clap::Parser;
+use ipnet::IpNet;
+
+use crate::auth::password::Cost;
 
 /// The shortest signing secret, in bytes.
 const SECRET_MIN: usize = 32;
@@ -57,6 +60,30 @@ pub struct Config {
     #[arg(long, env, default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub access_token_ttl: u32,
 
+    /// The shortest new password, in characters; 15 is recommended
+    #[arg(long, env, default_value_t = 8, value_parser = clap::value_parser!(u32).range(8..=128))]
+    pub password_min_length: u32,
+
+    /// The memory that hashing a password takes (argon2id), in KiB
+    #[arg(long, env, default_value_t = 19_456, value_parser = clap::value_parser!(u32).range(7_168..=1_048_576))]
+    pub argon2_memory_kib: u32,
+
+    /// How often hashing a password passes over the memory
+    #[arg(long, env, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub argon2_passes: u32,
+
+    /// The lanes of hashing a password; more make it no faster here
+    #[arg(long, env, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub argon2_lanes: u32,
+
+    /// Whether passwords and codes may be guessed only so often: on, or off for load tests
+    #[arg(long, env, default_value = "on", value_parser = switch, action = clap::ArgAction::Set)]
+    pub rate_limit: bool,
+
+    /// The proxies whose X-Forwarded-For counts, as addresses or networks (10.0.0.0/8), separated by commas
+    #[arg(long, env, value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
+
     /// What to log: error, warn, info, debug, or a filter such as docket=debug,sqlx=warn
     #[arg(long, env, default_value = "info")]
     pub log: String,
@@ -70,6 +97,23 @@ fn origin(text: &str) -> Result<String, String> {
         Some(host) if !host.is_empty() && !host.contains('/') => Ok(text.to_owned()),
         _ => Err("an origin looks like https://tasks.example, without a path".to_owned()),
     }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("it is on or off".to_owned()),
+    }
+}
+
+/// An address alone is a network of one.
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let network = text
+        .parse()
+        .or_else(|_| text.parse().map(|address: IpAddr| address.into()));
+    network.map_err(|_| "a proxy is an address such as 10.0.0.1, or a network such as 10.0.0.0/8".to_owned())
 }
 
 /// Text that does not print.
@@ -132,6 +176,15 @@ impl Config {
         self.better_auth_url
             .clone()
             .unwrap_or_else(|| format!("http://localhost:{}", self.bind.port()))
+    }
+
+    /// What hashing a password costs.
+    pub fn password_cost(&self) -> Cost {
+        Cost {
+            memory_kib: self.argon2_memory_kib,
+            passes: self.argon2_passes,
+            lanes: self.argon2_lanes,
+        }
     }
 
     /// Whether people come by https.

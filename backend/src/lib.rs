@@ -17,13 +17,16 @@ mod routes;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ipnet::IpNet;
 use poem::endpoint::make_sync;
 use poem::http::header;
 use poem::middleware::{CookieJarManager, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route, get};
 
+use auth::device::Devices;
 use auth::password::Passwords;
 use auth::session::Cookies;
+use auth::throttle::Throttle;
 use auth::token::Tokens;
 use config::Config;
 use db::session_check::SessionCheck;
@@ -43,10 +46,13 @@ pub struct App {
     sessions: SessionCheck,
     tokens: Tokens,
     cookies: Cookies,
+    devices: Devices,
     passwords: Passwords,
+    throttle: Throttle,
     ready: ReadyCache,
     trust_external_tokens: bool,
     cors_origins: Arc<[String]>,
+    trusted_proxies: Vec<IpNet>,
 }
 
 /// Why the server cannot start.
@@ -79,15 +85,18 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
     let db = Db::connect(database).await?;
     let app = Arc::new(App {
         sessions: SessionCheck::start(db.clone()),
+        throttle: Throttle::new(db.clone(), config.rate_limit),
         db,
         tokens: Tokens::new(&secret, config.access_token_ttl),
         cookies: Cookies {
             secure: config.is_https(),
         },
-        passwords: Passwords::new()?,
+        devices: Devices::new(std::slice::from_ref(&secret))?,
+        passwords: Passwords::new(config.password_cost(), config.password_min_length)?,
         ready: ReadyCache::default(),
         trust_external_tokens: config.trust_external_tokens,
         cors_origins: config.cors_origins.clone().into(),
+        trusted_proxies: config.trusted_proxies.clone(),
     });
 
     let document = openapi::document()?;

@@ -3,6 +3,7 @@
 use poem_openapi::OpenApiService;
 use serde_json::{Map, Value, json};
 
+use crate::auth::throttle::{ACCOUNT, Refusal};
 use crate::problem::Problem;
 use crate::routes::account::AccountApi;
 use crate::routes::auth::AuthApi;
@@ -22,6 +23,17 @@ const NULLABLE: &[(&str, &[&str])] = &[
 ];
 /// The schemas of answers, in which every member is always there.
 const COMPLETE: &[&str] = &["Task", "User", "Session", "SignedUp", "Activity"];
+
+/// The bodies with something that can be guessed, or that asks for a mail or an account: there is a limit on how often.
+const THROTTLED: &[&str] = &[
+    "SignUp",
+    "SignIn",
+    "PasswordProof",
+    "PasswordChange",
+    "CodeProof",
+    "LinkRequest",
+    "EmailChange",
+];
 
 type Operations = (TaskApi, AuthApi, SessionApi, AccountApi, TwoFactorApi);
 
@@ -200,6 +212,14 @@ fn add_errors(operation: &mut Value) {
         problems.push(Problem::UnsupportedMediaType);
         problems.push(Problem::Invalid(Vec::new()));
     }
+    let body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
+    let body = body.and_then(|body| body.strip_prefix("#/components/schemas/"));
+    if body.is_some_and(|body| THROTTLED.contains(&body)) {
+        problems.push(Problem::TooMany(Refusal {
+            policy: &ACCOUNT,
+            wait: ACCOUNT.window,
+        }));
+    }
     let responses: Map<String, Value> = problems.iter().map(described).collect();
     if let Some(all) = operation["responses"].as_object_mut() {
         all.extend(responses);
@@ -210,6 +230,7 @@ fn described(problem: &Problem) -> (String, Value) {
     let status = poem::error::ResponseError::status(problem);
     let description = match problem {
         Problem::Invalid(_) => "A rule is broken: `errors` says which.".to_owned(),
+        Problem::TooMany(_) => "Too many attempts: `Retry-After` says when to try again, in seconds.".to_owned(),
         problem => problem.to_string(),
     };
     let content = json!({ shared::problem::CONTENT_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } });

@@ -4,7 +4,7 @@ use poem::error::{
     MethodNotAllowedError, NotFoundError, ParsePathError as PoemParsePathError, ReadBodyError, ResponseError,
 };
 use poem::http::{StatusCode, header};
-use poem::{IntoResponse, Response};
+use poem::{IntoResponse, Response, ResponseBuilder};
 use poem_openapi::ApiResponse;
 use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
@@ -12,6 +12,7 @@ use poem_openapi::types::Type;
 use shared::problem::{CONTENT_TYPE, FieldError, Problem as Body};
 use shared::task::{LIMIT_MAX, Order, Sort, Status};
 
+use crate::auth::throttle::{Policy, Refusal};
 use crate::db::DbError;
 
 /// How long to wait before the next try when we are too busy, in seconds.
@@ -87,6 +88,9 @@ pub enum Problem {
     /// `If-Match` names another version.
     #[error("The task has changed since you read it. Read it again and repeat your change.")]
     ChangedMeanwhile,
+    /// It was tried too often.
+    #[error("Too many attempts. Try again in {}.", duration(.0.seconds()))]
+    TooMany(Refusal),
     /// Too much is waiting.
     #[error("The server is busy. Try again in a moment.")]
     Busy,
@@ -96,6 +100,15 @@ pub enum Problem {
     /// A fault of ours, for this reason, which only the log tells.
     #[error("Something went wrong on our side. Try again; if it stays, report the X-Request-Id of this answer.")]
     Internal(String),
+}
+
+/// So many seconds, in words.
+fn duration(seconds: i64) -> String {
+    match seconds {
+        1 => "a second".to_owned(),
+        2..=119 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", (seconds + 59) / 60),
+    }
 }
 
 fn summary(errors: &[FieldError]) -> String {
@@ -143,6 +156,7 @@ impl Problem {
             Self::EmailTaken => (StatusCode::UNPROCESSABLE_ENTITY, "email_taken"),
             Self::Deleted => (StatusCode::CONFLICT, "deleted"),
             Self::ChangedMeanwhile => (StatusCode::PRECONDITION_FAILED, "changed_meanwhile"),
+            Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -221,6 +235,7 @@ impl From<DbError> for Problem {
             DbError::EmailTaken => Self::EmailTaken,
             DbError::Exists => Self::Deleted,
             DbError::Changed => Self::ChangedMeanwhile,
+            DbError::Throttled(refusal) => Self::TooMany(refusal),
             DbError::Unavailable(reason) | DbError::LostRace(reason) => Self::Unavailable(reason),
             DbError::Failed(error) => Self::internal("the database refused a statement", error),
         }
@@ -246,13 +261,26 @@ impl Problem {
             },
         };
         let response = Response::builder().status(status).content_type(CONTENT_TYPE);
-        let response = match status {
-            StatusCode::UNAUTHORIZED => response.header(header::WWW_AUTHENTICATE, "Bearer"),
-            StatusCode::SERVICE_UNAVAILABLE => response.header(header::RETRY_AFTER, RETRY_AFTER),
+        let response = match (self, status) {
+            (Self::TooMany(refusal), _) => told_to_wait(response, refusal),
+            (_, StatusCode::UNAUTHORIZED) => response.header(header::WWW_AUTHENTICATE, "Bearer"),
+            (_, StatusCode::SERVICE_UNAVAILABLE) => response.header(header::RETRY_AFTER, RETRY_AFTER),
             _ => response,
         };
         response.body(serde_json::to_vec(&body).unwrap_or_default())
     }
+}
+
+/// The fields of draft-ietf-httpapi-ratelimit-headers: what the policy is, and what is left of it.
+fn told_to_wait(response: ResponseBuilder, refusal: &Refusal) -> ResponseBuilder {
+    let Policy {
+        name, quota, window, ..
+    } = refusal.policy;
+    let (seconds, window) = (refusal.seconds(), window.num_seconds());
+    response
+        .header(header::RETRY_AFTER, seconds)
+        .header("RateLimit-Policy", format!("\"{name}\";q={quota};w={window}"))
+        .header("RateLimit", format!("\"{name}\";r=0;t={seconds}"))
 }
 
 impl ResponseError for Problem {

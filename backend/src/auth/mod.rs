@@ -2,8 +2,10 @@
 //! [`Member`] (who is signed in here) or a [`Fresh`] one (who proved the password lately), and only they have the
 //! [`UserId`] that the functions of `db` want.
 
+pub mod device;
 pub mod password;
 pub mod session;
+pub mod throttle;
 pub mod token;
 pub mod two_factor;
 
@@ -19,6 +21,8 @@ use poem_openapi::auth::Bearer;
 use uuid::Uuid;
 
 use crate::App;
+use crate::auth::password::Comparison;
+use crate::auth::throttle::{Attempt, Permit};
 use crate::db::users::UserRow;
 use crate::problem::Problem;
 
@@ -100,12 +104,27 @@ impl Membership {
     /// The account, if `password` is its password. `field` is the member of the body that it came in.
     pub async fn prove(&self, app: &App, password: String, field: &'static str) -> Result<UserRow, Problem> {
         let user = app.db.user(self.user.as_str()).await?.ok_or(Problem::Unauthenticated)?;
-        if app.passwords.matches(password, user.password_hash.clone()).await? {
+        let session = self.session.id;
+        let permit = app.throttle.attempt(Attempt::Password { session }).await?;
+        if is_password(app, permit, password, Some(&user)).await? {
             Ok(user)
         } else {
             Err(Problem::WrongPassword(field))
         }
     }
+}
+
+/// Whether `password` is the one of `user`; without a user it is not, after the same time. A hash that was made at another
+/// cost is replaced.
+pub async fn is_password(app: &App, permit: Permit, password: String, user: Option<&UserRow>) -> Result<bool, Problem> {
+    let stored = user.and_then(|user| user.password_hash.clone());
+    let Comparison::Right { rehashed } = app.passwords.matches(permit, password, stored).await? else {
+        return Ok(false);
+    };
+    if let Some((user, rehashed)) = user.zip(rehashed) {
+        app.db.rehash_password(user, rehashed).await?;
+    }
+    Ok(true)
 }
 
 impl std::ops::Deref for Caller {

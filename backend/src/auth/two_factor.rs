@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use shared::account::Renewed;
 use totp_rs::{Builder, Totp, TotpError};
 
+use super::throttle::{Attempt, Permit};
 use super::{UserId, session};
 use crate::App;
 use crate::client::Client;
@@ -49,12 +50,13 @@ pub fn setup(secret: &[u8], email: &str) -> Result<(String, String), Problem> {
     Ok((uri, picture))
 }
 
-/// The 30-second step of `code`, if that is the one of `time`, the one before or the one after. Whether it was used before
-/// is for the database to say.
-fn step_of(code: &str, secret: &[u8], time: DateTime<Utc>) -> Result<Option<i64>, Problem> {
+/// The 30-second step of `code`. [`Problem::InvalidCode`] unless it is the one of `time`, the one before or the one after.
+/// Whether the code was used before is for the database to say.
+fn step_of(code: &str, secret: &[u8], time: DateTime<Utc>) -> Result<i64, Problem> {
     let app = app(secret, "").map_err(impossible)?;
     let time = u64::try_from(time.timestamp()).unwrap_or_default();
-    Ok(app.check(code, time).and_then(|step| i64::try_from(step).ok()))
+    let step = app.check(code, time).ok_or(Problem::InvalidCode)?;
+    i64::try_from(step).map_err(impossible)
 }
 
 /// SHA-1, six digits, 30 seconds, one step either side: what every app can do, and the defaults of the library.
@@ -107,19 +109,46 @@ fn grouped(code: &str) -> String {
     groups.join("-")
 }
 
+/// Leave to try one code for that user.
+async fn permit(app: &App, jar: &CookieJar, user_id: &str, client: &Client) -> Result<Permit, Problem> {
+    let device = app.devices.known(&app.cookies, jar, user_id);
+    let attempt = Attempt::Code {
+        client,
+        user_id,
+        device,
+    };
+    app.throttle.attempt(attempt).await
+}
+
 /// Turns two-factor on for `user`, whose app has proved by `code` that it was set up.
-pub async fn turn_on(app: &App, user: UserId, code: &str, client: Client) -> Result<UserRow, Problem> {
+pub async fn turn_on(app: &App, jar: &CookieJar, user: UserId, code: &str, client: Client) -> Result<UserRow, Problem> {
     let TwoFactor { enabled, secret } = app.db.two_factor(user.as_str()).await?;
     if enabled {
         return Err(Problem::TwoFactorOn);
     }
     let secret = secret.ok_or(Problem::TwoFactorOff)?;
-    let step = step_of(code, &secret, Utc::now())?.ok_or(Problem::InvalidCode)?;
-    let user = app.db.turn_two_factor_on(user, AppCode { secret, step }, client).await;
-    user.map_err(|error| match error {
+    let permit = permit(app, jar, user.as_str(), &client).await?;
+    let step = step_of(code, &secret, Utc::now())?;
+    let code = AppCode { secret, step };
+    let user = app.db.turn_two_factor_on(user, code, client).await.map_err(refused)?;
+    permit.give_back().await?;
+    Ok(user)
+}
+
+fn refused(error: DbError) -> Problem {
+    match error {
         DbError::Changed => Problem::InvalidCode,
+        DbError::NotFound => Problem::NoSession,
         other => other.into(),
-    })
+    }
+}
+
+/// What completes a sign-in: a code in normal form.
+pub enum Proof<'a> {
+    /// Of the app.
+    App(&'a str),
+    /// Of the ten.
+    RecoveryCode(&'a str),
 }
 
 /// A sign-in whose password was right and that wants a code. The browser holds a cookie with 256 random bits.
@@ -158,63 +187,46 @@ impl PendingSignIn {
         })
     }
 
-    /// Completes it with a code of the app. [`Problem::InvalidCode`] leaves it as it was.
-    pub async fn finish_by_app(
+    /// Completes it: the session begins, and the cookie is used up as the code is. [`Problem::InvalidCode`] leaves it as it was.
+    pub async fn finish(
         self,
         app: &App,
         jar: &CookieJar,
-        code: &str,
+        proof: Proof<'_>,
         client: Client,
     ) -> Result<Renewed, Problem> {
-        let TwoFactor { secret, .. } = app.db.two_factor(&self.user_id).await?;
-        let secret = secret.ok_or(Problem::NoSession)?;
-        let done = match step_of(code, &secret, Utc::now())? {
-            Some(step) => {
-                app.db
-                    .finish_by_app(self.user_id.clone(), self.hash, AppCode { secret, step })
-                    .await
-            }
-            None => Err(DbError::Changed),
-        };
-        self.finish(app, jar, done, client).await
-    }
-
-    /// Completes it with a recovery code. [`Problem::InvalidCode`] leaves it as it was.
-    pub async fn finish_by_recovery_code(
-        self,
-        app: &App,
-        jar: &CookieJar,
-        code: &str,
-        client: Client,
-    ) -> Result<Renewed, Problem> {
-        let code = recovery_code_hash(code);
-        let done = app
-            .db
-            .finish_by_recovery_code(self.user_id.clone(), self.hash, code, client.clone())
-            .await;
-        self.finish(app, jar, done, client).await
-    }
-
-    async fn finish(
-        self,
-        app: &App,
-        jar: &CookieJar,
-        done: Result<UserRow, DbError>,
-        client: Client,
-    ) -> Result<Renewed, Problem> {
-        match done {
+        let permit = permit(app, jar, &self.user_id, &client).await?;
+        match self.use_up(app, proof, &client).await {
             Ok(user) => {
+                permit.give_back().await?;
                 app.cookies.clear(jar, COOKIE);
                 let (token, user) = session::open(app, jar, client, user, self.remember).await?;
                 Ok(Renewed { token, user })
             }
-            Err(DbError::NotFound) => Err(Problem::NoSession),
-            Err(DbError::Changed) => {
+            Err(Problem::InvalidCode) => {
                 app.db.record(self.user_id, Event::SignInFailed, client).await?;
                 Err(Problem::InvalidCode)
             }
-            Err(other) => Err(other.into()),
+            Err(other) => Err(other),
         }
+    }
+
+    async fn use_up(&self, app: &App, proof: Proof<'_>, client: &Client) -> Result<UserRow, Problem> {
+        let user_id = self.user_id.clone();
+        let used = match proof {
+            Proof::App(code) => {
+                let secret = app.db.two_factor(&user_id).await?.secret.ok_or(Problem::NoSession)?;
+                let step = step_of(code, &secret, Utc::now())?;
+                app.db.finish_by_app(user_id, self.hash, AppCode { secret, step }).await
+            }
+            Proof::RecoveryCode(code) => {
+                let code = recovery_code_hash(code);
+                app.db
+                    .finish_by_recovery_code(user_id, self.hash, code, client.clone())
+                    .await
+            }
+        };
+        used.map_err(refused)
     }
 }
 
@@ -233,7 +245,7 @@ mod tests {
     const SECRET: &[u8] = b"12345678901234567890";
 
     fn step(code: &str, seconds: i64) -> Option<i64> {
-        step_of(code, SECRET, DateTime::from_timestamp(seconds, 0).unwrap()).unwrap()
+        step_of(code, SECRET, DateTime::from_timestamp(seconds, 0).unwrap()).ok()
     }
 
     #[test]

@@ -145,6 +145,29 @@ impl Write for ChangePassword {
     }
 }
 
+struct Rehash {
+    user_id: String,
+    before: Option<String>,
+    password_hash: String,
+}
+
+impl Write for Rehash {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        // The password may have been changed meanwhile.
+        const SQL: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+        on!(tx, c => sqlx::query(SQL)
+            .bind(&self.user_id)
+            .bind(&self.before)
+            .bind(&self.password_hash)
+            .execute(&mut **c)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+}
+
 struct Delete {
     user: UserId,
 }
@@ -179,6 +202,16 @@ impl Db {
             password_hash,
             session,
             client,
+        })
+        .await
+    }
+
+    /// Stores another hash of the same password, unless that is no longer the password.
+    pub async fn rehash_password(&self, user: &UserRow, password_hash: String) -> Result<(), DbError> {
+        self.write(Rehash {
+            user_id: user.id.clone(),
+            before: user.password_hash.clone(),
+            password_hash,
         })
         .await
     }

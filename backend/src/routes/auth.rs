@@ -16,10 +16,13 @@ use super::Tag;
 use crate::App;
 use crate::auth;
 use crate::auth::session::{self, REFRESH_COOKIE, RefreshToken};
+use crate::auth::throttle::Attempt;
 use crate::auth::two_factor::PendingSignIn;
 use crate::client::Client;
 use crate::cors;
+use crate::db::audit::Event;
 use crate::db::sessions::{Renewal, Renewed};
+use crate::db::users::UserRow;
 use crate::json::{JsonBody, RawJson};
 use crate::problem::Problem;
 
@@ -94,12 +97,14 @@ impl AuthApi {
     ) -> Result<Joined, Problem> {
         let account = body.valid()?;
         let remember = account.remember_me.unwrap_or(true);
-        let password_hash = app.passwords.hash(account.password).await?;
+        app.throttle.sign_up(&client).await?;
+        let SignUp {
+            name, email, password, ..
+        } = account;
+        let password = app.passwords.admit(&password, "password", &name, &email).await?;
+        let password_hash = app.passwords.hash(password).await?;
         let (session, refresh) = session::draw(client, remember)?;
-        let user = app
-            .db
-            .create_user(account.name, account.email, password_hash, session)
-            .await?;
+        let user = app.db.create_user(name, email, password_hash, session).await?;
         let (token, user) = session::hand_over(&app, jar, &refresh, user, remember)?;
         let token = Some(token);
         Ok(Joined::Ok(RawJson::of(&SignedUp { token, user })?))
@@ -123,9 +128,23 @@ impl AuthApi {
             ..
         } = body.valid()?;
         let user = app.db.user_by_email(&email).await?;
-        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
-        let matches = app.passwords.matches(password, stored).await?;
-        let user = user.filter(|_| matches).ok_or(Problem::InvalidCredentials)?;
+        let device = user
+            .as_ref()
+            .and_then(|user| app.devices.known(&app.cookies, jar, &user.id));
+        let attempt = Attempt::SignIn {
+            client: &client,
+            email: &email,
+            device,
+        };
+        let permit = app.throttle.attempt(attempt).await?;
+        let is_right = auth::is_password(&app, permit, password, user.as_ref()).await?;
+        let user = match user {
+            Some(user) if is_right => user,
+            user => {
+                note_failure(&app, user, client);
+                return Err(Problem::InvalidCredentials);
+            }
+        };
         let remember = remember_me.unwrap_or(true);
         let answer = if user.two_factor_enabled {
             PendingSignIn::begin(&app, jar, user.id, remember).await?;
@@ -219,4 +238,16 @@ impl AuthApi {
         let (token, user) = session::hand_over(&app, jar, &successor, user, session.remember)?;
         Ok(WithToken::Ok(RawJson::of(&RenewedSession { token, user })?))
     }
+}
+
+/// Notes in the account's history that somebody could not sign in. Nobody waits for it, or the answer would take longer where
+/// there is an account.
+fn note_failure(app: &App, user: Option<UserRow>, client: Client) {
+    let Some(user) = user else { return };
+    let db = app.db.clone();
+    tokio::spawn(async move {
+        if let Err(error) = db.record(user.id, Event::SignInFailed, client).await {
+            tracing::warn!(%error, "a failed sign-in is missing in the history of an account");
+        }
+    });
 }

@@ -12,7 +12,7 @@ use shared::two_factor::{CodeProof, RecoveryCodes as NewCodes, TwoFactorSetup};
 
 use super::Tag;
 use crate::App;
-use crate::auth::two_factor::{self, PendingSignIn, RecoveryCodes};
+use crate::auth::two_factor::{self, PendingSignIn, Proof, RecoveryCodes};
 use crate::auth::{self, Member};
 use crate::client::Client;
 use crate::db::DbError;
@@ -99,7 +99,7 @@ impl TwoFactorApi {
         let renewed = match identity.zip(session) {
             Some((identity, session)) => {
                 let CodeProof { code, .. } = body.valid()?;
-                let user = two_factor::turn_on(&app, identity.user, &code, client).await?;
+                let user = two_factor::turn_on(&app, jar, identity.user, &code, client).await?;
                 let token = app.tokens.sign(&user.id, session.id, user.token_version)?;
                 let user = user.into();
                 Renewed { token, user }
@@ -107,7 +107,7 @@ impl TwoFactorApi {
             None => {
                 let pending = PendingSignIn::find(&app, request, jar).await?;
                 let CodeProof { code, .. } = body.valid()?;
-                pending.finish_by_app(&app, jar, &code, client).await?
+                pending.finish(&app, jar, Proof::App(&code), client).await?
             }
         };
         Ok(WithToken::Ok(RawJson::of(&renewed)?))
@@ -127,7 +127,7 @@ impl TwoFactorApi {
     ) -> Result<WithToken, Problem> {
         let pending = PendingSignIn::find(&app, request, jar).await?;
         let CodeProof { code, .. } = body.valid()?;
-        let renewed = pending.finish_by_recovery_code(&app, jar, &code, client).await?;
+        let renewed = pending.finish(&app, jar, Proof::RecoveryCode(&code), client).await?;
         Ok(WithToken::Ok(RawJson::of(&renewed)?))
     }
 

@@ -137,6 +137,9 @@ pub async fn serve(url: &str, flags: &[&str]) -> String {
         "127.0.0.1:0",
         "--better-auth-secret",
         SECRET,
+        // All tests come from one address.
+        "--rate-limit",
+        "off",
     ];
     let config = Config::parse_from(fixed.iter().chain(flags));
     let app = docket::app(&config).await.unwrap();
@@ -351,8 +354,20 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// `name=value` of the cookie that it sets.
+    /// The line that sets the cookie of that name; empty when none does.
+    pub fn set_cookie(&self, name: &str) -> &str {
+        let lines = self.headers.get_all("set-cookie").iter();
+        let mut lines = lines.map(|line| line.to_str().unwrap());
+        lines.find(|line| line.split('=').next() == Some(name)).unwrap_or("")
+    }
+
+    /// `name=value` of the cookie of that name.
+    pub fn cookie_of(&self, name: &str) -> String {
+        self.set_cookie(name).split(';').next().unwrap().to_owned()
+    }
+
+    /// `name=value` of the refresh token.
     pub fn cookie(&self) -> String {
-        self.header("set-cookie").split(';').next().unwrap().to_owned()
+        self.cookie_of("docket_refresh")
     }
 }
