@@ -63,7 +63,7 @@ async fn sign_in(server: &Server) -> Answer {
 async fn pending(server: &Server) -> String {
     let answer = sign_in(server).await;
     answer.expect(StatusCode::OK);
-    pair(set_cookie(&answer, "docket_two_factor"))
+    answer.cookie_of("docket_two_factor")
 }
 
 async fn finish(server: &Server, by: &str, cookie: &str, code: &str) -> Answer {
@@ -93,18 +93,6 @@ fn wrong_code(app: &Totp) -> String {
     let shown: HashSet<String> = (-3..=30).map(|steps| code(app, steps)).collect();
     let mut codes = (0..).map(|number| format!("{number:06}"));
     codes.find(|code| !shown.contains(code)).unwrap()
-}
-
-/// Empty when the answer does not set it.
-fn set_cookie<'a>(answer: &'a Answer, name: &str) -> &'a str {
-    let all = answer.headers.get_all("set-cookie").iter();
-    let mut all = all.map(|value| value.to_str().unwrap());
-    all.find(|value| value.starts_with(&format!("{name}=")))
-        .unwrap_or_default()
-}
-
-fn pair(set_cookie: &str) -> String {
-    set_cookie.split(';').next().unwrap().to_owned()
 }
 
 fn texts(list: &Value) -> Vec<String> {
@@ -143,7 +131,7 @@ on_both_databases! {
         let on = turn_on(&server, &owner.token, &code(&second, 0)).await;
         on.expect(StatusCode::OK);
         assert_eq!(on.body["user"]["twoFactorEnabled"], true);
-        assert_eq!(set_cookie(&on, "docket_refresh"), "");
+        assert_eq!(on.set_cookie("docket_refresh"), "");
         let token = on.body["token"].as_str().unwrap();
         let current = server.get("/api/auth/get-session").bearer(token).send().await;
         assert_eq!(current.body["user"]["twoFactorEnabled"], true);
@@ -185,20 +173,20 @@ on_both_databases! {
         let answer = sign_in(&server).await;
         answer.expect(StatusCode::OK);
         assert_eq!(answer.body, json!({ "twoFactorRedirect": true, "twoFactorMethods": ["totp"] }));
-        assert_eq!(set_cookie(&answer, "docket_refresh"), "");
-        let cookie = set_cookie(&answer, "docket_two_factor");
+        assert_eq!(answer.set_cookie("docket_refresh"), "");
+        let cookie = answer.set_cookie("docket_two_factor");
         for part in ["HttpOnly", "SameSite=Strict", "Max-Age=600", "Path=/api/auth"] {
             assert!(cookie.contains(part), "{cookie}");
         }
 
-        let cookie = pair(cookie);
+        let cookie = answer.cookie_of("docket_two_factor");
         let done = by_app(&server, &cookie, &code(&owner.app, 0)).await;
         done.expect(StatusCode::OK);
         assert_eq!(done.body["user"]["id"], owner.user.id);
-        assert!(set_cookie(&done, "docket_two_factor").contains("Max-Age=0"));
+        assert!(done.set_cookie("docket_two_factor").contains("Max-Age=0"));
         let token = done.body["token"].as_str().unwrap();
         server.get(&owner.user.path("")).bearer(token).send().await.expect(StatusCode::OK);
-        let refresh = pair(set_cookie(&done, "docket_refresh"));
+        let refresh = done.cookie_of("docket_refresh");
         let renewed = server.post("/api/auth/refresh", json!({})).header("cookie", &refresh).send().await;
         renewed.expect(StatusCode::OK);
 
@@ -366,10 +354,10 @@ on_both_databases! {
         for (remember, step) in [(false, 0), (true, 1)] {
             let credentials = json!({ "email": "owner@example.com", "password": PASSWORD, "rememberMe": remember });
             let answer = server.post("/api/auth/sign-in/email", credentials).send().await;
-            let cookie = pair(set_cookie(&answer, "docket_two_factor"));
+            let cookie = answer.cookie_of("docket_two_factor");
             let done = by_app(&server, &cookie, &code(&owner.app, step)).await;
             done.expect(StatusCode::OK);
-            assert_eq!(set_cookie(&done, "docket_refresh").contains("Max-Age"), remember);
+            assert_eq!(done.set_cookie("docket_refresh").contains("Max-Age"), remember);
         }
     }
 
@@ -402,6 +390,31 @@ on_both_databases! {
             "signed_up",
         ];
         assert_eq!(told, expected);
+    }
+
+    async fn codes_cannot_be_guessed_one_after_the_other(server, "--rate-limit", "on") {
+        let owner = guarded(&server).await;
+        let first = by_recovery_code(&server, &pending(&server).await, &owner.recovery_codes[9]).await;
+        let device = first.cookie_of("docket_device");
+        let cookie = pending(&server).await;
+        let wrong = wrong_code(&owner.app);
+        for _ in 0..4 {
+            by_app(&server, &cookie, &wrong).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        }
+        by_recovery_code(&server, &cookie, "wrong").await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        // As if no time passed.
+        let late = "'2999-01-01T00:00:00+00:00'";
+        server.database.execute(&format!("UPDATE throttles SET retry_at = {late} WHERE retry_at > {LONG_AGO}")).await;
+        // The right password earns no new guesses, and the right code no other answer.
+        for cookie in [cookie, pending(&server).await] {
+            let refused = by_app(&server, &cookie, &code(&owner.app, 0)).await;
+            refused.expect_problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+            let refused = by_recovery_code(&server, &cookie, &owner.recovery_codes[0]).await;
+            refused.expect_problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+        }
+        // Who guesses elsewhere does not keep the owner from signing in on a known device.
+        let known = format!("{}; {device}", pending(&server).await);
+        by_app(&server, &known, &code(&owner.app, 0)).await.expect(StatusCode::OK);
     }
 
     async fn recovery_codes_and_what_waits_for_a_code_are_kept_as_hashes(server) {
