@@ -354,11 +354,13 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The line that sets the cookie of that name; empty when none does.
+    /// The line that sets the cookie of that name, with or without `__Host-`; empty when none does.
     pub fn set_cookie(&self, name: &str) -> &str {
         let lines = self.headers.get_all("set-cookie").iter();
         let mut lines = lines.map(|line| line.to_str().unwrap());
-        lines.find(|line| line.split('=').next() == Some(name)).unwrap_or("")
+        let plain = |line: &str| line.strip_prefix("__Host-").unwrap_or(line).to_owned();
+        let begin = format!("{name}=");
+        lines.find(|line| plain(line).starts_with(&begin)).unwrap_or("")
     }
 
     /// `name=value` of the cookie of that name.
