@@ -10,6 +10,7 @@ use crate::routes::auth::AuthApi;
 use crate::routes::recovery::RecoveryApi;
 use crate::routes::sessions::SessionApi;
 use crate::routes::tasks::TaskApi;
+use crate::routes::two_factor::TwoFactorApi;
 
 /// What can be null in an answer or in a request. The framework only knows what can be absent.
 const NULLABLE: &[(&str, &[&str])] = &[
@@ -35,12 +36,12 @@ const THROTTLED: &[&str] = &[
     "EmailChange",
 ];
 
-type Operations = (TaskApi, AuthApi, SessionApi, AccountApi, RecoveryApi);
+type Operations = (TaskApi, AuthApi, SessionApi, AccountApi, RecoveryApi, TwoFactorApi);
 
 /// The operations as an endpoint.
 pub fn service() -> OpenApiService<Operations, ()> {
     OpenApiService::new(
-        (TaskApi, AuthApi, SessionApi, AccountApi, RecoveryApi),
+        (TaskApi, AuthApi, SessionApi, AccountApi, RecoveryApi, TwoFactorApi),
         "Docket",
         env!("CARGO_PKG_VERSION"),
     )
@@ -74,7 +75,18 @@ pub fn document() -> Result<Value, serde_json::Error> {
     document["components"]["schemas"]["CurrentSession"]["nullable"] = true.into();
     document["components"]["securitySchemes"]["cookie"] =
         json!({ "type": "apiKey", "in": "cookie", "name": crate::auth::session::REFRESH_COOKIE });
-    document["paths"]["/api/auth/refresh"]["post"]["security"] = json!([{ "cookie": [] }]);
+    document["components"]["securitySchemes"]["two_factor"] =
+        json!({ "type": "apiKey", "in": "cookie", "name": crate::auth::two_factor::COOKIE });
+    for (path, security) in [
+        ("/api/auth/refresh", json!([{ "cookie": [] }])),
+        (
+            "/api/auth/two-factor/verify-totp",
+            json!([{ "bearer": [] }, { "two_factor": [] }]),
+        ),
+        ("/api/auth/two-factor/verify-backup-code", json!([{ "two_factor": [] }])),
+    ] {
+        document["paths"][path]["post"]["security"] = security;
+    }
     add_examples(&mut document);
     if let Some(paths) = document["paths"].as_object_mut() {
         for (_, operations) in paths {
@@ -176,6 +188,10 @@ fn add_errors(operation: &mut Value) {
     }
     if name == "revoke_session" {
         problems.push(Problem::NotFound);
+    }
+    if name == "verify_totp" || name == "verify_backup_code" {
+        problems.push(Problem::InvalidCode);
+        problems.push(Problem::ForbiddenOrigin);
     }
     if takes("path", Some("user_id")) {
         problems.push(Problem::Forbidden);

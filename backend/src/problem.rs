@@ -52,6 +52,9 @@ pub enum Problem {
     /// The account has no second factor.
     #[error("Two-factor is off for this account. Set it up first.")]
     TwoFactorOff,
+    /// The account has a second factor already.
+    #[error("Two-factor is on already. To use another app, turn it off first.")]
+    TwoFactorOn,
     /// The path names another user than the token.
     #[error("The access token belongs to another user than the path.")]
     Forbidden,
@@ -141,6 +144,7 @@ impl Problem {
             Self::InvalidToken => (StatusCode::BAD_REQUEST, "invalid_token"),
             Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid_code"),
             Self::TwoFactorOff => (StatusCode::BAD_REQUEST, "two_factor_off"),
+            Self::TwoFactorOn => (StatusCode::BAD_REQUEST, "two_factor_on"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::ForbiddenOrigin => (StatusCode::FORBIDDEN, "forbidden_origin"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),

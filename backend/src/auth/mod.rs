@@ -9,6 +9,7 @@ pub mod password;
 pub mod session;
 pub mod throttle;
 pub mod token;
+pub mod two_factor;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ pub mod sessions;
 pub mod sweep;
 pub mod tasks;
 mod throttles;
+pub mod two_factor;
 pub mod users;
 
 use std::future::Future;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use poem::Request;
 use poem::web::Data;
 use poem::web::cookie::CookieJar;
-use poem_openapi::{ApiResponse, Object, OpenApi};
+use poem_openapi::{ApiResponse, Object, OpenApi, Union};
 use serde::{Deserialize, Serialize};
 use shared::account::{CurrentSession, Renewed as RenewedSession, SignIn, SignUp, SignedIn, SignedOut, SignedUp, User};
 use shared::problem::FieldError;
 use shared::rules::Check;
+use shared::two_factor::CodeWanted;
 use uuid::Uuid;
 
 use super::{Tag, recovery};
@@ -17,6 +18,7 @@ use crate::App;
 use crate::auth;
 use crate::auth::session::{self, REFRESH_COOKIE, RefreshToken};
 use crate::auth::throttle::Attempt;
+use crate::auth::two_factor::PendingSignIn;
 use crate::client::Client;
 use crate::cors;
 use crate::db::audit::Event;
@@ -47,11 +49,19 @@ enum Joined {
     Ok(RawJson<SignedUp>),
 }
 
+#[derive(Serialize, Union)]
+#[oai(one_of)]
+#[serde(untagged)]
+enum SignInAnswer {
+    SignedIn(SignedIn),
+    CodeWanted(CodeWanted),
+}
+
 #[derive(ApiResponse)]
 enum Welcome {
-    /// The account and a token; a cookie renews it.
+    /// The account and a token, which a cookie renews; or, when two-factor is on, a cookie that a code completes.
     #[oai(status = 200)]
-    Ok(RawJson<SignedIn>),
+    Ok(RawJson<SignInAnswer>),
 }
 
 #[derive(ApiResponse)]
@@ -122,6 +132,7 @@ impl AuthApi {
     /// Sign in with an e-mail address
     ///
     /// When the server sends mail, the address must be confirmed; if it is not, the link is sent again.
+    /// With two-factor on there is no token yet: `verify_totp` or `verify_backup_code` answers it.
     #[oai(path = "/sign-in/email", method = "post", operation_id = "sign_in")]
     async fn sign_in(
         &self,
@@ -159,9 +170,19 @@ impl AuthApi {
             mailer.post(recovery::verification_letter(Arc::clone(&app), email, client))?;
             return Err(Problem::EmailNotVerified);
         }
-        let (token, user) = session::open(&app, jar, client, user, remember_me.unwrap_or(true)).await?;
-        let redirect = false;
-        Ok(Welcome::Ok(RawJson::of(&SignedIn { redirect, token, user })?))
+        let remember = remember_me.unwrap_or(true);
+        let answer = if user.two_factor_enabled {
+            PendingSignIn::begin(&app, jar, user.id, remember).await?;
+            SignInAnswer::CodeWanted(CodeWanted {
+                two_factor_redirect: true,
+                two_factor_methods: vec!["totp".to_owned()],
+            })
+        } else {
+            let (token, user) = session::open(&app, jar, client, user, remember).await?;
+            let redirect = false;
+            SignInAnswer::SignedIn(SignedIn { redirect, token, user })
+        };
+        Ok(Welcome::Ok(RawJson::of(&answer)?))
     }
 
     /// Sign out

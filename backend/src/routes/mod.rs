@@ -6,6 +6,7 @@ pub mod health;
 pub mod recovery;
 pub mod sessions;
 pub mod tasks;
+pub mod two_factor;
 pub mod ui;
 
 use poem_openapi::Tags;

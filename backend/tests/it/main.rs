@@ -17,4 +17,5 @@ mod start;
 mod tasks;
 mod throttle;
 mod tokens;
+mod two_factor;
 mod ui;
