@@ -8,6 +8,7 @@ pub mod config;
 mod cors;
 mod db;
 mod edge;
+mod issuer;
 mod json;
 pub mod openapi;
 mod problem;
@@ -29,6 +30,7 @@ use config::Config;
 use db::session_check::SessionCheck;
 pub use db::{Db, DbError};
 use edge::Edge;
+use issuer::Issuer;
 use openapi::Methods;
 use problem::Problem;
 use ready::ReadyCache;
@@ -45,7 +47,7 @@ pub struct App {
     cookies: Cookies,
     passwords: Passwords,
     ready: ReadyCache,
-    trust_external_tokens: bool,
+    issuer: Option<Issuer>,
     cors_origins: Arc<[String]>,
 }
 
@@ -75,18 +77,21 @@ impl From<Problem> for StartError {
 /// Everything that the server serves.
 pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + use<>, StartError> {
     let database = config.database()?;
-    let secret = config.signing_secret()?;
+    let secrets = config.secrets()?;
+    let tokens = Tokens::new(config, &secrets)?;
+    let external = config.external()?;
+    let issuer = external.map(|external| Issuer::new(external, &secrets)).transpose()?;
     let db = Db::connect(database).await?;
     let app = Arc::new(App {
         sessions: SessionCheck::start(db.clone()),
         db,
-        tokens: Tokens::new(&secret, config.access_token_ttl),
+        tokens,
         cookies: Cookies {
             secure: config.is_https(),
         },
         passwords: Passwords::new()?,
         ready: ReadyCache::default(),
-        trust_external_tokens: config.trust_external_tokens,
+        issuer,
         cors_origins: config.cors_origins.clone().into(),
     });
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::problem::Problem;
 use crate::routes::account::AccountApi;
 use crate::routes::auth::AuthApi;
+use crate::routes::keys::KeyApi;
 use crate::routes::sessions::SessionApi;
 use crate::routes::tasks::TaskApi;
 
@@ -20,12 +21,12 @@ const NULLABLE: &[(&str, &[&str])] = &[
 /// The schemas of answers, in which every member is always there.
 const COMPLETE: &[&str] = &["Task", "User", "Session"];
 
-type Operations = (TaskApi, AuthApi, SessionApi, AccountApi);
+type Operations = (TaskApi, AuthApi, SessionApi, AccountApi, KeyApi);
 
 /// The operations as an endpoint.
 pub fn service() -> OpenApiService<Operations, ()> {
     OpenApiService::new(
-        (TaskApi, AuthApi, SessionApi, AccountApi),
+        (TaskApi, AuthApi, SessionApi, AccountApi, KeyApi),
         "Docket",
         env!("CARGO_PKG_VERSION"),
     )

@@ -4,6 +4,7 @@
 
 pub mod audit;
 mod group_commit;
+pub mod identities;
 pub mod session_check;
 pub mod sessions;
 pub mod tasks;

@@ -80,10 +80,10 @@ async fn a_missing_secret_is_drawn_once_and_kept_for_the_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("docket.db");
     let url = format!("sqlite://{}", file.display());
-    let drawn = config(&["--database-url", &url]).signing_secret().unwrap();
+    let drawn = config(&["--database-url", &url]).secrets().unwrap().newest.secret;
     let kept = folder.path().join("docket.db.secret");
     assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
-    let again = config(&["--database-url", &url]).signing_secret().unwrap();
+    let again = config(&["--database-url", &url]).secrets().unwrap().newest.secret;
     assert_eq!(drawn.expose(), again.expose());
     assert!(drawn.expose().len() >= 32);
 
