@@ -1,15 +1,13 @@
 //! Access tokens: JWTs of 15 minutes, signed with the newest secret (HS256) or, if there are key files, with the first of
-//! them (EdDSA). And proofs for other purposes, which are no tokens.
+//! them (EdDSA).
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use chrono::Utc;
-use hmac::{Hmac, Mac};
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, OctetKeyPairParameters, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::config::{Config, ConfigError, Secret, Secrets, Version};
@@ -63,8 +61,6 @@ pub struct Tokens {
     validation: Validation,
     seconds: i64,
     public_keys: Vec<PublicKey>,
-    newest: Hmac<Sha256>,
-    older: Vec<Hmac<Sha256>>,
 }
 
 impl Tokens {
@@ -101,8 +97,6 @@ impl Tokens {
             validation: validation(algorithm),
             seconds: i64::from(config.access_token_ttl),
             public_keys,
-            newest: mac(newest)?,
-            older: secrets.older.iter().map(mac).collect::<Result<_, _>>()?,
         })
     }
 
@@ -142,20 +136,6 @@ impl Tokens {
     /// The public halves of the keys that sign; none when secrets do.
     pub fn public_keys(&self) -> &[PublicKey] {
         &self.public_keys
-    }
-
-    /// Proves that this server said `message`, for one `purpose` (a word without NUL): HMAC-SHA-256 by the newest secret.
-    pub fn purpose_mac(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
-        of_purpose(&self.newest, purpose, message)
-            .finalize()
-            .into_bytes()
-            .into()
-    }
-
-    /// Whether `mac` is what [`Tokens::purpose_mac`] says, or said when an older secret was the newest.
-    pub fn is_purpose_mac(&self, purpose: &str, message: &[u8], mac: &[u8]) -> bool {
-        let holds = |secret| of_purpose(secret, purpose, message).verify_slice(mac).is_ok();
-        std::iter::once(&self.newest).chain(&self.older).any(holds)
     }
 }
 
@@ -204,19 +184,4 @@ impl KeyPair {
 
 fn verifying_by_secret(Version { number, secret }: &Version) -> (String, DecodingKey) {
     (number.to_string(), DecodingKey::from_secret(secret.expose().as_bytes()))
-}
-
-fn mac(version: &Version) -> Result<Hmac<Sha256>, ConfigError> {
-    Hmac::new_from_slice(version.secret.expose().as_bytes())
-        .map_err(|error| ConfigError(format!("A secret cannot sign: {error}.")))
-}
-
-/// NUL ends the purpose, so no two pairs of purpose and message are the same bytes, and none is what a JWT signs.
-fn of_purpose(secret: &Hmac<Sha256>, purpose: &str, message: &[u8]) -> Hmac<Sha256> {
-    secret
-        .clone()
-        .chain_update("docket ")
-        .chain_update(purpose)
-        .chain_update([0])
-        .chain_update(message)
 }
