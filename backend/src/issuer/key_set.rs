@@ -168,3 +168,149 @@ fn usable(key: Value) -> Option<(String, Arc<Key>)> {
     let verifying = DecodingKey::from_jwk(&jwk).ok()?;
     (signs && named).then(|| (id, Arc::new(Key { algorithm, verifying })))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use poem::endpoint::make_sync;
+    use poem::listener::{Acceptor, Listener, TcpListener};
+    use poem::{Response, Server};
+    use serde_json::json;
+
+    use super::*;
+
+    const NEVER: Duration = Duration::MAX;
+
+    fn ed25519(kid: &str) -> Value {
+        // The public key of the first example of RFC 8037.
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": kid })
+    }
+
+    fn set(keys: &[Value]) -> (StatusCode, String) {
+        (StatusCode::OK, json!({ "keys": keys }).to_string())
+    }
+
+    fn outage() -> (StatusCode, String) {
+        (StatusCode::BAD_GATEWAY, String::new())
+    }
+
+    /// The keys of a service that gives these answers, one after the other; and how often it was asked.
+    async fn service(
+        answers: Vec<(StatusCode, String)>,
+        pause: Duration,
+        lifetime: Duration,
+    ) -> (KeySet, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let endpoint = make_sync(move |_| {
+            let (status, body) = answers[count.fetch_add(1, Ordering::SeqCst)].clone();
+            Response::builder()
+                .status(status)
+                .header("location", "/elsewhere")
+                .body(body)
+        });
+        let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
+        let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
+        tokio::spawn(Server::new_with_acceptor(acceptor).run(endpoint));
+        let url = Url::parse(&format!("http://{address}/jwks")).unwrap();
+        let keys = KeySet {
+            pause,
+            lifetime,
+            ..KeySet::new(url).unwrap()
+        };
+        (keys, asked)
+    }
+
+    async fn knows(keys: &KeySet, id: &str) -> bool {
+        keys.find(id).await.unwrap().is_some()
+    }
+
+    #[tokio::test]
+    async fn after_the_pause_an_unknown_key_is_asked_for_again() {
+        let answers = vec![set(&[ed25519("a")]), set(&[ed25519("a"), ed25519("b")])];
+        let (keys, asked) = service(answers, Duration::ZERO, NEVER).await;
+        assert!(knows(&keys, "a").await && knows(&keys, "a").await);
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        assert!(knows(&keys, "b").await && knows(&keys, "a").await);
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_was_withdrawn_is_forgotten_in_time() {
+        let answers = vec![
+            set(&[ed25519("a"), ed25519("b")]),
+            outage(),
+            set(&[ed25519("b")]),
+            set(&[ed25519("b")]),
+        ];
+        let (keys, asked) = service(answers, Duration::ZERO, Duration::ZERO).await;
+        assert!(knows(&keys, "a").await);
+        // While the service does not answer, what it said last holds.
+        assert!(knows(&keys, "a").await);
+        assert!(knows(&keys, "b").await);
+        assert!(!knows(&keys, "a").await);
+        assert_eq!(asked.load(Ordering::SeqCst), 4);
+    }
+
+    #[tokio::test]
+    async fn an_outage_is_not_asked_about_again_within_the_pause() {
+        let (keys, asked) = service(vec![outage()], NEVER, NEVER).await;
+        for _ in 0..2 {
+            assert!(matches!(keys.find("a").await, Err(Problem::Unavailable(_))));
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_no_set_of_keys_is_an_outage() {
+        let padded = format!("{}{}", " ".repeat(SIZE_MAX), set(&[ed25519("a")]).1);
+        let bad = [
+            (StatusCode::OK, String::new()),
+            (StatusCode::OK, "<html>".to_owned()),
+            (StatusCode::OK, json!({ "keys": 1 }).to_string()),
+            (StatusCode::OK, padded),
+            (StatusCode::FOUND, set(&[ed25519("a")]).1),
+            (StatusCode::NOT_FOUND, set(&[ed25519("a")]).1),
+        ];
+        for answer in bad {
+            let (keys, _) = service(vec![answer.clone()], NEVER, NEVER).await;
+            assert!(
+                matches!(keys.find("a").await, Err(Problem::Unavailable(_))),
+                "{}",
+                answer.0
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_of_other_kinds_are_passed_over() {
+        let with = |name: &str, value: Value| {
+            let mut key = ed25519("a");
+            key[name] = value;
+            key
+        };
+        let others = [
+            json!(1),
+            json!({ "kid": "a" }),
+            json!({ "kty": "oct", "kid": "a", "k": "c2VjcmV0" }),
+            json!({ "kty": "oct", "kid": "a", "k": "c2VjcmV0", "alg": "HS256" }),
+            json!({ "kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB" }),
+            with("use", json!("enc")),
+            with("alg", json!("HS256")),
+            with("alg", json!("ES256")),
+            with("crv", json!("X25519")),
+            with("kid", Value::Null),
+        ];
+        for other in others {
+            let (keys, _) = service(vec![set(&[other.clone(), ed25519("b")])], NEVER, NEVER).await;
+            assert!(!knows(&keys, "a").await, "{other}");
+            assert!(knows(&keys, "b").await, "{other}");
+        }
+        for same in [with("use", json!("sig")), with("alg", json!("EdDSA"))] {
+            let (keys, _) = service(vec![set(&[same])], NEVER, NEVER).await;
+            assert!(knows(&keys, "a").await);
+        }
+    }
+}
