@@ -83,7 +83,8 @@ native: (_setup "test")
     # Programs of an older build would count as code that no test reaches.
     cargo llvm-cov clean --workspace
     # Tests choose their own settings; those of .env are for running.
-    unset DATABASE_URL BIND BETTER_AUTH_SECRET TRUST_EXTERNAL_TOKENS CORS_ORIGINS ACCESS_TOKEN_TTL LOG
+    unset DATABASE_URL BIND BETTER_AUTH_SECRET BETTER_AUTH_SECRETS SIGNING_KEY_FILES TRUST_EXTERNAL_TOKENS \
+        EXTERNAL_ISSUER EXTERNAL_AUDIENCE EXTERNAL_JWKS_URL CORS_ORIGINS ACCESS_TOKEN_TTL LOG
     scripts/with-postgres.sh cargo test --workspace --locked
     cargo llvm-cov report --ignore-filename-regex '/(frontend|shared)/' --fail-under-lines 80
 
