@@ -1,25 +1,24 @@
 //! The configuration: flags and environment, one struct. What is secret does not print.
 
-use std::fmt;
-use std::fs;
-use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+mod secrets;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
 use clap::Parser;
+use clap::builder::NonEmptyStringValueParser;
 use ipnet::IpNet;
 use poem::http::Uri;
+use reqwest::Url;
+
+use secrets::MAKE_SECRET;
+pub use secrets::{Secret, Secrets, Version};
 
 use crate::auth::mail::Mailer;
 use crate::auth::password::Cost;
+use crate::auth::token::ISSUER;
 use crate::command::Command;
-
-/// The shortest signing secret, in bytes.
-const SECRET_MIN: usize = 32;
-/// A secret with fewer different bytes was typed, not drawn.
-const SECRET_VARIETY: usize = 10;
-const MAKE_SECRET: &str = "Make one with `openssl rand -base64 32` and set BETTER_AUTH_SECRET to it.";
 
 /// How the server runs. Each flag can also be given by the environment variable beside it.
 #[derive(Clone, Debug, Parser)]
@@ -46,9 +45,29 @@ pub struct Config {
     #[arg(long, env, hide_env_values = true)]
     pub better_auth_secret: Option<Secret>,
 
-    /// Accept tokens without a session that were signed elsewhere with the same secret
+    /// The secrets when they change, as 2:NEW,1:OLD: the highest number signs, all verify; instead of BETTER_AUTH_SECRET
+    #[arg(long, env, hide_env_values = true)]
+    pub better_auth_secrets: Option<Secret>,
+
+    /// Files with Ed25519 private keys (PEM), separated by commas; the first signs tokens, all verify and are published
+    #[arg(long, env, value_delimiter = ',')]
+    pub signing_key_files: Vec<PathBuf>,
+
+    /// Accept tokens that another service signed
     #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set)]
     pub trust_external_tokens: bool,
+
+    /// The `iss` that tokens from outside must have
+    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
+    pub external_issuer: Option<String>,
+
+    /// The `aud` that tokens from outside must have
+    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
+    pub external_audience: Option<String>,
+
+    /// Where the issuer publishes the keys of its tokens; without it they are signed with BETTER_AUTH_SECRET
+    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
+    pub external_jwks_url: Option<String>,
 
     /// The web origins, besides the server's own, that may call the API, separated by commas
     #[arg(
@@ -131,41 +150,10 @@ fn network(text: &str) -> Result<IpNet, String> {
     network.map_err(|_| "a proxy is an address such as 10.0.0.1, or a network such as 10.0.0.0/8".to_owned())
 }
 
-/// Text that does not print.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text itself.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl std::str::FromStr for Secret {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
 /// A configuration that the server must not start with; the text says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct ConfigError(String);
+pub struct ConfigError(pub(crate) String);
 
 impl Config {
     /// Checks that the database's address is one of the two kinds.
@@ -224,17 +212,63 @@ impl Config {
         Mailer::new(url.expose(), from).map(Some).map_err(ConfigError)
     }
 
-    /// The signing secret. For SQLite on loopback a missing one is drawn and kept beside the database.
-    pub fn signing_secret(&self) -> Result<Secret, ConfigError> {
-        if let Some(secret) = &self.better_auth_secret {
-            check_secret(secret.expose())?;
-            return Ok(secret.clone());
+    /// The secrets that sign. For SQLite on loopback a missing one is drawn and kept beside the database.
+    pub fn secrets(&self) -> Result<Secrets, ConfigError> {
+        match (&self.better_auth_secrets, &self.better_auth_secret) {
+            (Some(list), lone) => {
+                let secrets = Secrets::versioned(list)?;
+                let listed = |lone: &Secret| secrets.all().any(|version| version.secret.expose() == lone.expose());
+                if lone.as_ref().is_none_or(listed) {
+                    Ok(secrets)
+                } else {
+                    Err(ConfigError(
+                        "BETTER_AUTH_SECRET is not among BETTER_AUTH_SECRETS. Add it there with a number of its own, \
+                         or unset it."
+                            .to_owned(),
+                    ))
+                }
+            }
+            (None, Some(lone)) => Secrets::lone(lone),
+            (None, None) => match self.sqlite_file() {
+                Some(file) if self.bind.ip().is_loopback() => Secrets::kept(&file.with_added_extension("secret")),
+                _ => Err(ConfigError(format!(
+                    "BETTER_AUTH_SECRET is required for PostgreSQL and for an address that others can reach. {MAKE_SECRET}"
+                ))),
+            },
         }
-        match self.sqlite_file() {
-            Some(file) if self.bind.ip().is_loopback() => kept_secret(&file.with_added_extension("secret")),
-            _ => Err(ConfigError(format!(
-                "BETTER_AUTH_SECRET is required for PostgreSQL and for an address that others can reach. {MAKE_SECRET}"
+    }
+
+    /// The files with private keys, and what they hold.
+    pub fn signing_keys(&self) -> Result<Vec<(PathBuf, Secret)>, ConfigError> {
+        let read = |file: &PathBuf| match fs::read_to_string(file) {
+            Ok(pem) => Ok((file.clone(), Secret::from(pem))),
+            Err(error) => Err(ConfigError(format!(
+                "SIGNING_KEY_FILES names {}, which cannot be read: {error}. Mend that, or leave it out.",
+                file.display()
             ))),
+        };
+        self.signing_key_files.iter().map(read).collect()
+    }
+
+    /// Whose tokens are accepted besides our own; none unless `TRUST_EXTERNAL_TOKENS`.
+    pub fn external(&self) -> Result<Option<External>, ConfigError> {
+        let jwks_url = self.external_jwks_url.as_deref().map(jwks_url).transpose()?;
+        let external = External {
+            issuer: self.external_issuer.clone(),
+            audience: self.external_audience.clone(),
+            jwks_url,
+        };
+        if self.trust_external_tokens {
+            external.check()?;
+            Ok(Some(external))
+        } else if external.is_empty() {
+            Ok(None)
+        } else {
+            Err(ConfigError(
+                "EXTERNAL_ISSUER, EXTERNAL_AUDIENCE and EXTERNAL_JWKS_URL do nothing while TRUST_EXTERNAL_TOKENS is false. \
+                 Set it to true, or unset them."
+                    .to_owned(),
+            ))
         }
     }
 
@@ -259,56 +293,48 @@ fn shows_password(smtp_url: &str) -> bool {
     })
 }
 
-fn check_secret(secret: &str) -> Result<(), ConfigError> {
-    let mut bytes: Vec<u8> = secret.bytes().collect();
-    let length = bytes.len();
-    bytes.sort_unstable();
-    bytes.dedup();
-    if length < SECRET_MIN {
-        return Err(ConfigError(format!(
-            "BETTER_AUTH_SECRET has {length} bytes; at least {SECRET_MIN} are needed. {MAKE_SECRET}"
-        )));
-    }
-    if bytes.len() < SECRET_VARIETY {
-        return Err(ConfigError(format!(
-            "BETTER_AUTH_SECRET is too regular to be a secret. {MAKE_SECRET}"
-        )));
-    }
-    Ok(())
+/// Another service whose tokens are accepted.
+#[derive(Clone, Debug)]
+pub struct External {
+    /// The `iss` that they must have, if one is demanded.
+    pub issuer: Option<String>,
+    /// The `aud` that they must have, if one is demanded.
+    pub audience: Option<String>,
+    /// Where their keys are published; if nowhere, they are signed with our secret.
+    pub jwks_url: Option<Url>,
 }
 
-fn kept_secret(file: &Path) -> Result<Secret, ConfigError> {
-    let trouble = |error: &dyn fmt::Display| {
-        ConfigError(format!(
-            "The signing secret {} can neither be read nor made: {error}. Mend that, or set BETTER_AUTH_SECRET.",
-            file.display()
-        ))
-    };
-    let mut random = [0; SECRET_MIN];
-    getrandom::fill(&mut random).map_err(|error| trouble(&error))?;
-    let drawn = BASE64_STANDARD.encode(random);
-    if !file.exists() {
-        keep(file, &drawn).map_err(|error| trouble(&error))?;
+impl External {
+    fn is_empty(&self) -> bool {
+        self.issuer.is_none() && self.audience.is_none() && self.jwks_url.is_none()
     }
-    let kept = fs::read_to_string(file).map_err(|error| trouble(&error))?;
-    check_secret(kept.trim()).map_err(|error| trouble(&error))?;
-    Ok(Secret(kept.trim().to_owned()))
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.jwks_url.is_some() && self.issuer.is_none() {
+            return Err(ConfigError(
+                "EXTERNAL_JWKS_URL needs EXTERNAL_ISSUER: the `iss` of the tokens that those keys sign.".to_owned(),
+            ));
+        }
+        if self.issuer.as_deref() == Some(ISSUER) {
+            return Err(ConfigError(format!(
+                "EXTERNAL_ISSUER cannot be {ISSUER}: that is the `iss` of Docket's own tokens."
+            )));
+        }
+        Ok(())
+    }
 }
 
-/// Writes the file whole or not at all; of two servers that start at once, the first one's stays.
-fn keep(file: &Path, drawn: &str) -> std::io::Result<()> {
-    let draft = file.with_added_extension(std::process::id().to_string());
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut content = options.open(&draft)?;
-    content.write_all(drawn.as_bytes())?;
-    content.sync_all()?;
-    let linked = fs::hard_link(&draft, file);
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
+/// An address whose answers nobody on the way can change.
+fn jwks_url(text: &str) -> Result<Url, ConfigError> {
+    let url = Url::parse(text).ok().filter(|url| {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        url.scheme() == "https" || url.scheme() == "http" && loopback
+    });
+    url.ok_or_else(|| {
+        ConfigError(
+            "EXTERNAL_JWKS_URL must begin with https://, or with http:// for a service on this machine (localhost)."
+                .to_owned(),
+        )
+    })
 }

@@ -9,6 +9,7 @@ pub mod config;
 mod cors;
 mod db;
 mod edge;
+mod issuer;
 mod json;
 pub mod openapi;
 mod problem;
@@ -34,6 +35,7 @@ use config::Config;
 use db::session_check::SessionCheck;
 pub use db::{Db, DbError};
 use edge::Edge;
+use issuer::Issuer;
 use openapi::Methods;
 use problem::Problem;
 use ready::ReadyCache;
@@ -56,7 +58,7 @@ pub struct App {
     public_url: String,
     throttle: Throttle,
     ready: ReadyCache,
-    trust_external_tokens: bool,
+    issuer: Option<Issuer>,
     cors_origins: Arc<[String]>,
     trusted_proxies: Vec<IpNet>,
 }
@@ -87,23 +89,26 @@ impl From<Problem> for StartError {
 /// Everything that the server serves.
 pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + use<>, StartError> {
     let database = config.database()?;
-    let secret = config.signing_secret()?;
+    let secrets = config.secrets()?;
+    let tokens = Tokens::new(config, &secrets)?;
+    let external = config.external()?;
+    let issuer = external.map(|external| Issuer::new(external, &secrets)).transpose()?;
     let mailer = config.mailer()?;
     let db = Db::connect(database).await?;
     let app = Arc::new(App {
         sessions: SessionCheck::start(db.clone()),
         throttle: Throttle::new(db.clone(), config.rate_limit),
         db,
-        tokens: Tokens::new(&secret, config.access_token_ttl),
+        tokens,
         cookies: Cookies {
             secure: config.is_https(),
         },
         mailer,
         public_url: config.public_url(),
-        devices: Devices::new(std::slice::from_ref(&secret))?,
+        devices: Devices::new(&secrets)?,
         passwords: Passwords::new(config.password_cost(), config.password_min_length)?,
         ready: ReadyCache::default(),
-        trust_external_tokens: config.trust_external_tokens,
+        issuer,
         cors_origins: config.cors_origins.clone().into(),
         trusted_proxies: config.trusted_proxies.clone(),
     });

@@ -7,6 +7,7 @@ use crate::auth::throttle::{ACCOUNT, Refusal};
 use crate::problem::Problem;
 use crate::routes::account::AccountApi;
 use crate::routes::auth::AuthApi;
+use crate::routes::keys::KeyApi;
 use crate::routes::recovery::RecoveryApi;
 use crate::routes::sessions::SessionApi;
 use crate::routes::tasks::TaskApi;
@@ -36,12 +37,28 @@ const THROTTLED: &[&str] = &[
     "EmailChange",
 ];
 
-type Operations = (TaskApi, AuthApi, SessionApi, AccountApi, RecoveryApi, TwoFactorApi);
+type Operations = (
+    TaskApi,
+    AuthApi,
+    SessionApi,
+    AccountApi,
+    RecoveryApi,
+    TwoFactorApi,
+    KeyApi,
+);
 
 /// The operations as an endpoint.
 pub fn service() -> OpenApiService<Operations, ()> {
     OpenApiService::new(
-        (TaskApi, AuthApi, SessionApi, AccountApi, RecoveryApi, TwoFactorApi),
+        (
+            TaskApi,
+            AuthApi,
+            SessionApi,
+            AccountApi,
+            RecoveryApi,
+            TwoFactorApi,
+            KeyApi,
+        ),
         "Docket",
         env!("CARGO_PKG_VERSION"),
     )

@@ -10,7 +10,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use super::session::Cookies;
-use crate::config::Secret;
+use crate::config::Secrets;
 use crate::problem::Problem;
 
 /// The cookie: the device's id and the seal of the id and the account, with a dot between.
@@ -24,10 +24,10 @@ pub struct KnownDevice(pub(super) Uuid);
 pub struct Devices(Vec<Hmac<Sha256>>);
 
 impl Devices {
-    /// The first secret seals, all of them are recognised.
-    pub fn new(secrets: &[Secret]) -> Result<Self, Problem> {
-        let seals = secrets.iter().map(|secret| {
-            let mut seal = Hmac::new_from_slice(secret.expose().as_bytes())
+    /// The newest secret seals, all of them are recognised.
+    pub fn new(secrets: &Secrets) -> Result<Self, Problem> {
+        let seals = secrets.all().map(|version| {
+            let mut seal = Hmac::new_from_slice(version.secret.expose().as_bytes())
                 .map_err(|error| Problem::internal("a secret cannot be used", error))?;
             // Nothing else that the secret signs begins like this.
             seal.update(b"docket known device\0");

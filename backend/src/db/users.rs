@@ -105,19 +105,29 @@ impl Write for Create {
     }
 }
 
-struct Admit {
-    id: String,
+/// Makes an account without name, e-mail and password. False if the id is taken.
+pub(super) async fn insert_bare(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
+    const SQL: &str = "INSERT INTO users (id, name, created_at, updated_at) VALUES ($1, '', $2, $2) \
+         ON CONFLICT (id) DO NOTHING";
+    let inserted = on!(tx, c => sqlx::query(SQL)
+        .bind(id)
+        .bind(now())
+        .execute(&mut **c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(inserted > 0)
 }
 
-impl Write for Admit {
-    type Out = ();
-
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
-        const SQL: &str = "INSERT INTO users (id, name, created_at, updated_at) VALUES ($1, '', $2, $2) \
-             ON CONFLICT (id) DO NOTHING";
-        on!(tx, c => sqlx::query(SQL).bind(&self.id).bind(now()).execute(&mut **c).await.map(drop))?;
-        Ok(())
-    }
+/// Holds an account without e-mail and password until the transaction ends. False if there is none of that id.
+pub(super) async fn hold_bare(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
+    const SQL: &str = "UPDATE users SET updated_at = updated_at \
+         WHERE id = $1 AND email IS NULL AND password_hash IS NULL";
+    let held = on!(tx, c => sqlx::query(SQL)
+        .bind(id)
+        .execute(&mut **c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(held > 0)
 }
 
 struct Rename {
@@ -307,11 +317,6 @@ impl Db {
         self.write(ChangeEmail { user, email, client }).await
     }
 
-    /// Makes sure that there is an account for the subject of a trusted outside token.
-    pub async fn admit_user(&self, id: String) -> Result<(), DbError> {
-        self.write(Admit { id }).await
-    }
-
     /// The account of an address in normal form.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<UserRow>, DbError> {
         const SQL: &str = "SELECT * FROM users WHERE email = $1";
@@ -322,11 +327,5 @@ impl Db {
     pub async fn user(&self, id: &str) -> Result<Option<UserRow>, DbError> {
         const SQL: &str = "SELECT * FROM users WHERE id = $1";
         Ok(on!(self.read(), pool => sqlx::query_as(SQL).bind(id).fetch_optional(pool).await)?)
-    }
-
-    /// The revision of an account: bumped by every write of one of its tasks.
-    pub async fn user_revision(&self, id: &str) -> Result<Option<i64>, DbError> {
-        const SQL: &str = "SELECT revision FROM users WHERE id = $1";
-        Ok(on!(self.read(), pool => sqlx::query_scalar(SQL).bind(id).fetch_optional(pool).await)?)
     }
 }

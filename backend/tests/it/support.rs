@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// Signs the tokens of every test's server.
-pub const SECRET: &str = "a test secret of forty-two characters, 0123";
+pub const SECRET: &str = "a test secret of forty-two characters: 0123";
 /// A password that the rules allow.
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -157,6 +157,11 @@ impl Server {
             database,
             http: client(),
         }
+    }
+
+    /// Another server on the same database, with these flags.
+    pub async fn restarted(&self, flags: &[&str]) -> Self {
+        Self::start(Database::at(self.database.url.clone()), flags).await
     }
 
     /// A request without a user.
