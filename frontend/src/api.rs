@@ -9,7 +9,7 @@ use uuid::Uuid;
 use web_sys::{AbortSignal, RequestCredentials};
 
 use crate::store::{Entry, Op};
-use crate::{dom, lock, session, session::Session};
+use crate::{dom, json, lock, session, session::Session};
 
 /// How long to wait for an answer, in milliseconds.
 const PATIENCE: u32 = 20_000;
@@ -143,7 +143,7 @@ impl Call {
     }
 
     fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = serde_json::to_string(body).ok();
+        self.body = json::write(body);
         self
     }
 
@@ -232,7 +232,7 @@ fn base() -> String {
 /// The body of a good answer. One that makes no sense came from something else on the way, such as a captive portal.
 async fn decode<T: DeserializeOwned>(answer: &Response) -> Result<T, Failure> {
     let text = answer.text().await.map_err(|_| Failure::Unreachable)?;
-    serde_json::from_str(&text).map_err(|_| Failure::Unreachable)
+    json::read(&text).ok_or(Failure::Unreachable)
 }
 
 async fn failure(answer: &Response) -> Failure {
@@ -241,7 +241,7 @@ async fn failure(answer: &Response) -> Failure {
         .text()
         .await
         .ok()
-        .and_then(|text| serde_json::from_str(&text).ok())
+        .and_then(|text| json::read(&text))
         .unwrap_or_else(|| Problem {
             kind: "about:blank".to_owned(),
             title: answer.status_text(),

@@ -8,6 +8,7 @@ mod dates;
 mod dom;
 mod draft;
 mod flag;
+mod json;
 mod lock;
 mod pages;
 pub mod session;
