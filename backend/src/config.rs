@@ -49,6 +49,10 @@ pub struct Config {
     )]
     pub cors_origins: Vec<String>,
 
+    /// The address that people open, for links in mails and for the form of cookies [default: http://localhost and the port of BIND]
+    #[arg(long, env, value_parser = origin)]
+    pub better_auth_url: Option<String>,
+
     /// How long an access token lasts, in seconds
     #[arg(long, env, default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub access_token_ttl: u32,
@@ -121,6 +125,18 @@ impl Config {
             ));
         }
         Ok(url)
+    }
+
+    /// The address that people open, without a slash at the end.
+    pub fn public_url(&self) -> String {
+        self.better_auth_url
+            .clone()
+            .unwrap_or_else(|| format!("http://localhost:{}", self.bind.port()))
+    }
+
+    /// Whether people come by https.
+    pub fn is_https(&self) -> bool {
+        self.public_url().starts_with("https://")
     }
 
     /// The signing secret. For SQLite on loopback a missing one is drawn and kept beside the database.

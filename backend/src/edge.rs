@@ -9,10 +9,13 @@ use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use uuid::Uuid;
 
+use crate::client::RequestId;
 use crate::cors;
 use crate::openapi::Methods;
 use crate::problem::Problem;
 
+/// Below here the wire is Better Auth's.
+const AUTH: &str = "/api/auth/";
 /// Names the answer, so that it can be found in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -46,8 +49,9 @@ pub struct Edged<E> {
 impl<E: Endpoint> Endpoint for Edged<E> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> Result<Response> {
+    async fn call(&self, mut request: Request) -> Result<Response> {
         let id = Uuid::now_v7().to_string();
+        request.extensions_mut().insert(RequestId(id.clone()));
         let uri = request.uri().clone();
         let method = request.method().clone();
         let origin = cors::allowed(&request, &self.origins);
@@ -90,7 +94,7 @@ fn refuse(problem: Problem, path: &str, methods: &Methods) -> Response {
         _ => None,
     };
     let allowed = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok());
-    let mut response = problem.into_response();
+    let mut response = problem.response(path.starts_with(AUTH));
     if let Some(allowed) = allowed {
         response.headers_mut().insert(header::ALLOW, allowed);
     }
@@ -99,7 +103,7 @@ fn refuse(problem: Problem, path: &str, methods: &Methods) -> Response {
 
 /// No answer of the API is kept by a cache without asking again, and none with a token at all.
 fn forbid_caching(headers: &mut HeaderMap, path: &str) {
-    let caching = if path.starts_with("/api/auth/") {
+    let caching = if path.starts_with(AUTH) {
         "no-store"
     } else if path.starts_with("/api/") {
         "private, no-cache"

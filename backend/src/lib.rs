@@ -3,6 +3,7 @@
 //! A request's way: `app` -> `auth` turns the bearer token into a `Caller` -> `routes` -> `db` -> a type of `shared` -> JSON.
 
 mod auth;
+mod client;
 pub mod config;
 mod cors;
 mod db;
@@ -22,7 +23,7 @@ use poem::middleware::{CookieJarManager, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route, get};
 
 use auth::password::Passwords;
-use auth::refresh::RefreshTokens;
+use auth::session::Cookies;
 use auth::token::Tokens;
 use config::Config;
 use db::session_check::SessionCheck;
@@ -41,7 +42,7 @@ pub struct App {
     db: Db,
     sessions: SessionCheck,
     tokens: Tokens,
-    refresh_tokens: RefreshTokens,
+    cookies: Cookies,
     passwords: Passwords,
     ready: ReadyCache,
     trust_external_tokens: bool,
@@ -80,7 +81,9 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
         sessions: SessionCheck::start(db.clone()),
         db,
         tokens: Tokens::new(&secret, config.access_token_ttl),
-        refresh_tokens: RefreshTokens::new(&secret)?,
+        cookies: Cookies {
+            secure: config.is_https(),
+        },
         passwords: Passwords::new()?,
         ready: ReadyCache::default(),
         trust_external_tokens: config.trust_external_tokens,

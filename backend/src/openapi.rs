@@ -4,7 +4,9 @@ use poem_openapi::OpenApiService;
 use serde_json::{Map, Value, json};
 
 use crate::problem::Problem;
+use crate::routes::account::AccountApi;
 use crate::routes::auth::AuthApi;
+use crate::routes::sessions::SessionApi;
 use crate::routes::tasks::TaskApi;
 
 /// What can be null in an answer or in a request. The framework only knows what can be absent.
@@ -18,10 +20,16 @@ const NULLABLE: &[(&str, &[&str])] = &[
 /// The schemas of answers, in which every member is always there.
 const COMPLETE: &[&str] = &["Task", "User", "Session"];
 
+type Operations = (TaskApi, AuthApi, SessionApi, AccountApi);
+
 /// The operations as an endpoint.
-pub fn service() -> OpenApiService<(TaskApi, AuthApi), ()> {
-    OpenApiService::new((TaskApi, AuthApi), "Docket", env!("CARGO_PKG_VERSION"))
-        .description("Tasks for many people. Sign up or sign in, then send the token as a bearer.")
+pub fn service() -> OpenApiService<Operations, ()> {
+    OpenApiService::new(
+        (TaskApi, AuthApi, SessionApi, AccountApi),
+        "Docket",
+        env!("CARGO_PKG_VERSION"),
+    )
+    .description("Tasks for many people. Sign up or sign in, then send the token as a bearer.")
 }
 
 /// The document.
@@ -50,7 +58,7 @@ pub fn document() -> Result<Value, serde_json::Error> {
     }
     document["components"]["schemas"]["CurrentSession"]["nullable"] = true.into();
     document["components"]["securitySchemes"]["cookie"] =
-        json!({ "type": "apiKey", "in": "cookie", "name": crate::auth::refresh::COOKIE });
+        json!({ "type": "apiKey", "in": "cookie", "name": crate::auth::session::REFRESH_COOKIE });
     document["paths"]["/api/auth/refresh"]["post"]["security"] = json!([{ "cookie": [] }]);
     add_examples(&mut document);
     if let Some(paths) = document["paths"].as_object_mut() {

@@ -31,6 +31,26 @@ pub enum Problem {
     /// The refresh cookie is missing, old, or of a session that has ended.
     #[error("This session has ended. Sign in again.")]
     NoSession,
+    /// Somebody who is signed in was asked for the password again and gave another; the name of the body's member.
+    #[error("This is not your password. Try again, or sign out and choose \"Forgot your password?\".")]
+    WrongPassword(&'static str),
+    /// The session has not proved its password for a while.
+    #[error(
+        "Enter your password again first: it was a while ago. Send it to /api/auth/verify-password, then repeat this."
+    )]
+    SessionNotFresh,
+    /// The password is right, the address is not confirmed.
+    #[error("Confirm your e-mail address first: open the link in the mail that we have just sent again.")]
+    EmailNotVerified,
+    /// The token of a link was used before, is too old, or was never one.
+    #[error("This link does not work any more: it was used before or is too old. Ask for a new one.")]
+    InvalidToken,
+    /// The code of the second factor is wrong.
+    #[error("This code is not right, or was used before. Wait for the next one, or use a recovery code.")]
+    InvalidCode,
+    /// The account has no second factor.
+    #[error("Two-factor is off for this account. Set it up first.")]
+    TwoFactorOff,
     /// The path names another user than the token.
     #[error("The access token belongs to another user than the path.")]
     Forbidden,
@@ -81,12 +101,33 @@ fn summary(errors: &[FieldError]) -> String {
 }
 
 impl Problem {
+    /// What Better Auth calls the case, where it has a name of its own; the others are ours in upper case.
+    fn better_auth_code(&self) -> String {
+        let code = match self {
+            Self::Unauthenticated => "UNAUTHORIZED",
+            Self::InvalidCredentials => "INVALID_EMAIL_OR_PASSWORD",
+            Self::NoSession => "SESSION_EXPIRED",
+            Self::WrongPassword(_) => "INVALID_PASSWORD",
+            Self::TwoFactorOff => "TWO_FACTOR_NOT_ENABLED",
+            Self::EmailTaken => "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
+            Self::Invalid(_) => "VALIDATION_ERROR",
+            other => return other.case().1.to_uppercase(),
+        };
+        code.to_owned()
+    }
+
     /// The status and the stable name of the case.
     fn case(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
             Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "invalid_credentials"),
             Self::NoSession => (StatusCode::UNAUTHORIZED, "no_session"),
+            Self::WrongPassword(_) => (StatusCode::BAD_REQUEST, "wrong_password"),
+            Self::SessionNotFresh => (StatusCode::FORBIDDEN, "session_not_fresh"),
+            Self::EmailNotVerified => (StatusCode::FORBIDDEN, "email_not_verified"),
+            Self::InvalidToken => (StatusCode::BAD_REQUEST, "invalid_token"),
+            Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid_code"),
+            Self::TwoFactorOff => (StatusCode::BAD_REQUEST, "two_factor_off"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::ForbiddenOrigin => (StatusCode::FORBIDDEN, "forbidden_origin"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
@@ -182,21 +223,20 @@ impl From<DbError> for Problem {
     }
 }
 
-impl ResponseError for Problem {
-    fn status(&self) -> StatusCode {
-        self.case().0
-    }
-
-    fn as_response(&self) -> Response {
+impl Problem {
+    /// The answer. On the wire of Better Auth (`auth`) it also has that one's `message`, and its `code`.
+    pub fn response(&self, auth: bool) -> Response {
         let (status, code) = self.case();
         let body = Body {
             kind: format!("urn:docket:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
             detail: self.to_string(),
-            code: code.to_owned(),
+            code: if auth { self.better_auth_code() } else { code.to_owned() },
+            message: auth.then(|| self.to_string()),
             errors: match self {
                 Self::Invalid(errors) => errors.clone(),
+                Self::WrongPassword(field) => vec![FieldError::of(field, self.to_string())],
                 Self::EmailTaken => vec![FieldError::of("email", self.to_string())],
                 _ => Vec::new(),
             },
@@ -211,9 +251,15 @@ impl ResponseError for Problem {
     }
 }
 
+impl ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        self.case().0
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        self.as_response()
+        self.response(false)
     }
 }
 

@@ -19,8 +19,8 @@ pub const PASSWORD_MAX: usize = 128;
 /// The body of a sign-up.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
-#[cfg_attr(feature = "openapi", oai(deny_unknown_fields))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", oai(deny_unknown_fields, rename_all = "camelCase"))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SignUp {
     /// What to call the person: 1 to 100 characters after trimming.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 1, max_length = 100)))]
@@ -28,9 +28,16 @@ pub struct SignUp {
     /// Trimmed, normalised (NFKC) and lower-cased before it is compared.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 3, max_length = 254)))]
     pub email: String,
-    /// 8 to 128 characters, not the e-mail address.
+    /// 8 to 128 characters, not the name, not the e-mail address and not a common password.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 8, max_length = 128)))]
     pub password: String,
+    /// Whether the browser stays signed in after it is closed; true when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remember_me: Option<bool>,
+    /// Ignored: links in mails lead to this server's own pages.
+    #[serde(default, rename = "callbackURL", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(rename = "callbackURL"))]
+    pub callback_url: Option<String>,
 }
 
 impl Check for SignUp {
@@ -38,11 +45,14 @@ impl Check for SignUp {
         let mut verdict = Verdict::default();
         let name = verdict.field("name", name(&self.name));
         let email = verdict.field("email", email(&self.email));
-        let password = verdict.field("password", new_password(&self.password, &self.email));
-        let account = name
-            .zip(email)
-            .zip(password)
-            .map(|((name, email), password)| Self { name, email, password });
+        let password = verdict.field("password", new_password(&self.password, &self.name, &self.email));
+        let account = name.zip(email).zip(password).map(|((name, email), password)| Self {
+            name,
+            email,
+            password,
+            remember_me: self.remember_me,
+            callback_url: None,
+        });
         verdict.finish(account)
     }
 }
@@ -50,8 +60,8 @@ impl Check for SignUp {
 /// The body of a sign-in.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
-#[cfg_attr(feature = "openapi", oai(deny_unknown_fields))]
-#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", oai(deny_unknown_fields, rename_all = "camelCase"))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SignIn {
     /// The address of the account, in any letter case.
     #[cfg_attr(feature = "openapi", oai(validator(max_length = 254)))]
@@ -59,6 +69,13 @@ pub struct SignIn {
     /// The password of the account.
     #[cfg_attr(feature = "openapi", oai(validator(max_length = 128)))]
     pub password: String,
+    /// Whether the browser stays signed in after it is closed; true when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remember_me: Option<bool>,
+    /// Ignored: links in mails lead to this server's own pages.
+    #[serde(default, rename = "callbackURL", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(rename = "callbackURL"))]
+    pub callback_url: Option<String>,
 }
 
 impl Check for SignIn {
@@ -66,7 +83,12 @@ impl Check for SignIn {
         let mut verdict = Verdict::default();
         let email = verdict.field("email", email(&self.email));
         let password = verdict.field("password", known_password(&self.password));
-        let credentials = email.zip(password).map(|(email, password)| Self { email, password });
+        let credentials = email.zip(password).map(|(email, password)| Self {
+            email,
+            password,
+            remember_me: self.remember_me,
+            callback_url: None,
+        });
         verdict.finish(credentials)
     }
 }
@@ -91,6 +113,9 @@ pub struct User {
     pub created_at: DateTime<Utc>,
     /// When the account last changed.
     pub updated_at: DateTime<Utc>,
+    /// Whether a sign-in also needs a code of an authenticator app.
+    #[serde(default)]
+    pub two_factor_enabled: bool,
 }
 
 /// A device that is signed in.
@@ -101,13 +126,15 @@ pub struct User {
 pub struct Session {
     /// The `sid` of its tokens.
     pub id: String,
+    /// Names the session when it is to be revoked. It is the `id` again and opens nothing.
+    pub token: String,
     /// Whose it is.
     pub user_id: String,
     /// When it ends unless it is renewed.
     pub expires_at: DateTime<Utc>,
     /// When it began.
     pub created_at: DateTime<Utc>,
-    /// When it was last renewed.
+    /// When it was last seen: at its last renewal.
     pub updated_at: DateTime<Utc>,
     /// The network address it began at; null when unknown.
     pub ip_address: Option<String>,
@@ -115,10 +142,20 @@ pub struct Session {
     pub user_agent: Option<String>,
 }
 
-/// The answer to a sign-up and to a renewal.
+/// The answer to a sign-up.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct SignedUp {
+    /// A short-lived bearer token (JWT); null when the address has to be confirmed first.
+    pub token: Option<String>,
+    /// The account.
+    pub user: User,
+}
+
+/// The answer to what leaves a session with a new token.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
+pub struct Renewed {
     /// A short-lived bearer token (JWT).
     pub token: String,
     /// Whose it is.
@@ -178,12 +215,14 @@ pub fn email(value: &str) -> Result<String, String> {
     if plain { Ok(value) } else { Err(unlike()) }
 }
 
-/// A new password in normal form (NFKC), or what is wrong with it. `address` is the e-mail of the account.
-pub fn new_password(value: &str, address: &str) -> Result<String, String> {
+/// A new password in normal form (NFKC), or what is wrong with it. `own_name` and `address` are those of the account, or empty.
+pub fn new_password(value: &str, own_name: &str, address: &str) -> Result<String, String> {
     let value = nfkc(value);
     text("A password", &value, PASSWORD_MIN, PASSWORD_MAX)?;
-    if folded(&value) == folded(address.trim()) {
-        return Err("A password must not be your e-mail address.".to_owned());
+    let (password, address) = (folded(&value), folded(address.trim()));
+    let local = address.split('@').next().unwrap_or_default();
+    if password == folded(own_name.trim()) || password == address || password == local {
+        return Err("A password must not be your name or your e-mail address. Several words that do not belong together are easy to keep in mind.".to_owned());
     }
     Ok(value)
 }

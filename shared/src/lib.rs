@@ -4,6 +4,9 @@
 
 pub mod account;
 pub mod problem;
+pub mod profile;
+pub mod recovery;
 pub mod rules;
 pub mod task;
+pub mod two_factor;
 mod unicode;

@@ -40,8 +40,12 @@ pub struct Problem {
     pub status: u16,
     /// What went wrong this time and what to do next, as a sentence for people.
     pub detail: String,
-    /// What went wrong, as a stable name for programs.
+    /// What went wrong, as a stable name for programs; under `/api/auth` in the spelling of Better Auth.
     pub code: String,
+    /// The `detail` again, under the name that Better Auth has for it; only under `/api/auth`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(skip_serializing_if_is_none))]
+    pub message: Option<String>,
     /// Every broken rule of the request; only with status 422.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", oai(default, skip_serializing_if_is_empty))]

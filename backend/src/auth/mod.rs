@@ -1,13 +1,15 @@
-//! Who is asking. Possession of a [`Caller`] is permission: only the token check makes one, and only a caller has the
-//! [`UserId`] that every function of `db::tasks` wants.
+//! Who is asking. Possession is permission: only the token check makes a [`Caller`] (who may touch the tasks of the path), a
+//! [`Member`] (who is signed in here) or a [`Fresh`] one (who proved the password lately), and only they have the
+//! [`UserId`] that the functions of `db` want.
 
 pub mod password;
-pub mod refresh;
+pub mod session;
 pub mod token;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::percent_decode_str;
 use poem::http::header;
 use poem::{Request, Result};
@@ -16,7 +18,11 @@ use poem_openapi::auth::Bearer;
 use uuid::Uuid;
 
 use crate::App;
+use crate::db::users::UserRow;
 use crate::problem::Problem;
+
+/// For so long after the password was proved a dangerous step does not ask for it again.
+const FRESH: TimeDelta = TimeDelta::minutes(15);
 
 /// The id of a user who has proved to be that user. Only this module makes one.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -42,7 +48,63 @@ pub struct Identity {
     /// The user's revision at the moment of the check.
     pub revision: i64,
     /// The session; none for a token that was signed elsewhere.
-    pub session: Option<Uuid>,
+    pub session: Option<OwnSession>,
+}
+
+/// A session of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnSession {
+    /// The `sid` of its tokens.
+    pub id: Uuid,
+    /// When the password was last proved in it.
+    pub authenticated_at: DateTime<Utc>,
+}
+
+/// A user who is signed in here, not by a token from elsewhere.
+#[derive(SecurityScheme)]
+#[oai(ty = "bearer", bearer_format = "JWT", rename = "bearer", checker = "check_member")]
+pub struct Member(Membership);
+
+/// A member who proved the password in the last 15 minutes, as dangerous steps want it.
+#[derive(SecurityScheme)]
+#[oai(ty = "bearer", bearer_format = "JWT", rename = "bearer", checker = "check_fresh")]
+pub struct Fresh(Membership);
+
+/// Who is signed in, and in which session.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// The user.
+    pub user: UserId,
+    /// The session.
+    pub session: OwnSession,
+}
+
+impl std::ops::Deref for Member {
+    type Target = Membership;
+
+    fn deref(&self) -> &Membership {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for Fresh {
+    type Target = Membership;
+
+    fn deref(&self) -> &Membership {
+        &self.0
+    }
+}
+
+impl Membership {
+    /// The account, if `password` is its password. `field` is the member of the body that it came in.
+    pub async fn prove(&self, app: &App, password: String, field: &'static str) -> Result<UserRow, Problem> {
+        let user = app.db.user(self.user.as_str()).await?.ok_or(Problem::Unauthenticated)?;
+        if app.passwords.matches(password, user.password_hash.clone()).await? {
+            Ok(user)
+        } else {
+            Err(Problem::WrongPassword(field))
+        }
+    }
 }
 
 impl std::ops::Deref for Caller {
@@ -60,6 +122,21 @@ async fn check(request: &Request, bearer: Bearer) -> Result<Identity> {
         Ok(identity)
     } else {
         Err(Problem::Forbidden.into())
+    }
+}
+
+async fn check_member(request: &Request, bearer: Bearer) -> Result<Membership> {
+    let Identity { user, session, .. } = identify(request, &bearer.token).await?;
+    let session = session.ok_or(Problem::Unauthenticated)?;
+    Ok(Membership { user, session })
+}
+
+async fn check_fresh(request: &Request, bearer: Bearer) -> Result<Membership> {
+    let member = check_member(request, bearer).await?;
+    if Utc::now() - member.session.authenticated_at < FRESH {
+        Ok(member)
+    } else {
+        Err(Problem::SessionNotFresh.into())
     }
 }
 
@@ -88,19 +165,22 @@ async fn identify(request: &Request, token: &str) -> Result<Identity, Problem> {
         .data()
         .ok_or_else(|| Problem::Internal("the application is not wired up".to_owned()))?;
     let claims = app.tokens.verify(token).ok_or(Problem::Unauthenticated)?;
-    let revision = match claims.session {
-        Some(session) => {
-            let live = app.sessions.find(session).await?;
-            live.filter(|live| live.user_id == claims.subject)
-                .map(|live| live.revision)
+    let (revision, session) = match claims.session {
+        Some(id) => {
+            let live = app.sessions.find(id).await?;
+            let live = live
+                .filter(|live| live.user_id == claims.subject && live.token_version == claims.version)
+                .ok_or(Problem::Unauthenticated)?;
+            let authenticated_at = live.authenticated_at;
+            (live.revision, Some(OwnSession { id, authenticated_at }))
         }
-        None if app.trust_external_tokens => Some(admitted(app, &claims.subject).await?),
-        None => None,
+        None if app.trust_external_tokens => (admitted(app, &claims.subject).await?, None),
+        None => return Err(Problem::Unauthenticated),
     };
     Ok(Identity {
-        revision: revision.ok_or(Problem::Unauthenticated)?,
+        revision,
         user: UserId(claims.subject),
-        session: claims.session,
+        session,
     })
 }
 

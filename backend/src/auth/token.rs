@@ -24,6 +24,8 @@ struct OwnClaims<'a> {
     iss: &'static str,
     aud: &'static str,
     sid: Uuid,
+    ver: i64,
+    jti: Uuid,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +36,8 @@ struct AnyClaims {
     #[serde(default)]
     aud: Value,
     sid: Option<Uuid>,
+    #[serde(default)]
+    ver: i64,
 }
 
 /// What a valid token says.
@@ -42,6 +46,8 @@ pub struct Claims {
     pub subject: String,
     /// The session it belongs to; none if it was signed elsewhere.
     pub session: Option<Uuid>,
+    /// The user's token version when it was signed.
+    pub version: i64,
 }
 
 /// Signs and verifies.
@@ -70,8 +76,8 @@ impl Tokens {
         }
     }
 
-    /// A token for the user, in the session.
-    pub fn sign(&self, subject: &str, session: Uuid) -> Result<String, Problem> {
+    /// A token for the user, in the session. `version` is the user's token version.
+    pub fn sign(&self, subject: &str, session: Uuid, version: i64) -> Result<String, Problem> {
         let iat = Utc::now().timestamp();
         let claims = OwnClaims {
             sub: subject,
@@ -80,6 +86,8 @@ impl Tokens {
             iss: ISSUER,
             aud: ISSUER,
             sid: session,
+            ver: version,
+            jti: Uuid::now_v7(),
         };
         encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
             .map_err(|error| Problem::internal("a token could not be signed", error))
@@ -93,6 +101,7 @@ impl Tokens {
         (subject_fits && (ours || claims.sid.is_none())).then_some(Claims {
             subject: claims.sub,
             session: claims.sid,
+            version: claims.ver,
         })
     }
 }

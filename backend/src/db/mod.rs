@@ -2,6 +2,7 @@
 //!
 //! A statement is written once and runs on SQLite and on PostgreSQL through the `on!` macro.
 
+pub mod audit;
 mod group_commit;
 pub mod session_check;
 pub mod sessions;

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
+use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
@@ -26,6 +27,10 @@ pub struct LiveSession {
     pub user_id: String,
     /// The owner's revision when the question was answered.
     pub revision: i64,
+    /// The owner's token version at that moment: a token of another one is worth nothing.
+    pub token_version: i64,
+    /// When the password was last proved in the session.
+    pub authenticated_at: DateTime<Utc>,
 }
 
 type Answer = Result<Option<LiveSession>, DbError>;
@@ -87,7 +92,7 @@ async fn answer(db: &Db, questions: Vec<Question>) {
 fn statement(size: usize) -> String {
     let places: Vec<String> = (2..size + 2).map(|place| format!("${place}")).collect();
     format!(
-        "SELECT s.id, s.user_id, u.revision FROM sessions s JOIN users u ON u.id = s.user_id \
+        "SELECT s.id, s.user_id, s.authenticated_at, u.revision, u.token_version FROM sessions s JOIN users u ON u.id = s.user_id \
          WHERE s.expires_at > $1 AND s.id IN ({})",
         places.join(", ")
     )

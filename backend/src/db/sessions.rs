@@ -5,9 +5,12 @@ use shared::account::Session;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::audit::{self, Event};
 use super::{Db, DbError, Tx, Write, now, on};
+use crate::auth::UserId;
+use crate::client::Client;
 
-/// SHA-256 of a refresh token: all that is stored of it.
+/// SHA-256 of a refresh token: all that can be read of it.
 pub type RefreshHash = [u8; 32];
 
 /// A session ends when it was not renewed for so long.
@@ -15,7 +18,7 @@ pub const IDLE: Duration = Duration::days(7);
 /// A session ends so long after it began, however often it was renewed.
 const ABSOLUTE: Duration = Duration::days(30);
 /// For so long the token before the current one still renews: two tabs at once, or an answer that got lost.
-const GRACE: Duration = Duration::seconds(30);
+const GRACE: Duration = Duration::seconds(60);
 
 /// A session as it is stored.
 #[derive(Clone, Debug, FromRow)]
@@ -26,18 +29,24 @@ pub struct SessionRow {
     pub user_id: String,
     refresh_hash: Vec<u8>,
     previous_hash: Option<Vec<u8>>,
+    /// The current refresh token, sealed with the one before.
+    pub sealed_successor: Option<Vec<u8>>,
     rotated_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     ip_address: Option<String>,
     user_agent: Option<String>,
+    /// Whether its cookie outlives the browser's window.
+    pub remember: bool,
 }
 
 impl From<SessionRow> for Session {
     fn from(row: SessionRow) -> Self {
+        let id = row.id.to_string();
         Self {
-            id: row.id.to_string(),
+            token: id.clone(),
+            id,
             user_id: row.user_id,
             expires_at: row.expires_at,
             created_at: row.created_at,
@@ -48,22 +57,17 @@ impl From<SessionRow> for Session {
     }
 }
 
-/// What is known of a device when it signs in.
-pub struct Device {
-    /// Its network address.
-    pub ip_address: Option<String>,
-    /// What its browser calls itself.
-    pub user_agent: Option<String>,
-}
-
 /// A session that is to begin.
+#[derive(Clone)]
 pub struct NewSession {
     /// The `sid` of its tokens.
     pub id: Uuid,
     /// Of its first refresh token.
     pub refresh_hash: RefreshHash,
+    /// Whether its cookie outlives the browser's window.
+    pub remember: bool,
     /// Where it begins.
-    pub device: Device,
+    pub client: Client,
 }
 
 struct Start {
@@ -77,15 +81,15 @@ impl Write for Start {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
         const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
         on!(tx, c => sqlx::query(SWEEP).bind(&self.user_id).bind(now()).execute(&mut **c).await.map(drop))?;
-        insert(tx, &self.user_id, &self.session).await
+        insert(tx, &self.user_id, &self.session).await?;
+        audit::record(tx, &self.user_id, Event::SignedIn, &self.session.client).await
     }
 }
 
 /// Begins a session as a part of a larger change.
 pub(super) async fn insert(tx: &mut Tx<'_>, user_id: &str, session: &NewSession) -> Result<(), DbError> {
-    const SQL: &str = "INSERT INTO sessions \
-         (id, user_id, refresh_hash, rotated_at, expires_at, created_at, updated_at, ip_address, user_agent) \
-         VALUES ($1, $2, $3, $4, $5, $4, $4, $6, $7)";
+    const SQL: &str = "INSERT INTO sessions (id, user_id, refresh_hash, rotated_at, expires_at, created_at, updated_at, \
+         authenticated_at, ip_address, user_agent, remember) VALUES ($1, $2, $3, $4, $5, $4, $4, $4, $6, $7, $8)";
     let now = now();
     on!(tx, c => sqlx::query(SQL)
         .bind(session.id)
@@ -93,69 +97,170 @@ pub(super) async fn insert(tx: &mut Tx<'_>, user_id: &str, session: &NewSession)
         .bind(session.refresh_hash.as_slice())
         .bind(now)
         .bind(now + IDLE)
-        .bind(&session.device.ip_address)
-        .bind(&session.device.user_agent)
+        .bind(session.client.address_text())
+        .bind(&session.client.user_agent)
+        .bind(session.remember)
         .execute(&mut **c)
         .await
         .map(drop))?;
     Ok(())
 }
 
-struct Rotate {
-    id: Uuid,
-    presented: RefreshHash,
-    successor: RefreshHash,
+/// Ends the sessions of a user, except `keep`, as a part of a larger change.
+pub(super) async fn end_all(tx: &mut Tx<'_>, user_id: &str, keep: Option<Uuid>) -> Result<(), DbError> {
+    const SQL: &str = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
+    let keep = keep.unwrap_or_default();
+    on!(tx, c => sqlx::query(SQL).bind(user_id).bind(keep).execute(&mut **c).await.map(drop))?;
+    Ok(())
 }
 
-impl Write for Rotate {
-    type Out = SessionRow;
+/// A renewal that is asked for.
+pub struct Renewal {
+    /// The session that the token names.
+    pub session: Uuid,
+    /// Of the token that was presented.
+    pub presented: RefreshHash,
+    /// Of the token that is to replace it.
+    pub successor: RefreshHash,
+    /// That token, sealed with the presented one.
+    pub sealed_successor: [u8; 32],
+    /// Where it was asked.
+    pub client: Client,
+}
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<SessionRow, DbError> {
+/// What became of a renewal.
+pub enum Renewed {
+    /// The session goes on; its `sealed_successor` can be read with the token that was presented.
+    Live(Box<SessionRow>),
+    /// The session had ended before.
+    Ended,
+    /// The token had been replaced a while ago: somebody else has it too, so the session has ended now.
+    Reused,
+}
+
+impl Write for Renewal {
+    type Out = Renewed;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Renewed, DbError> {
         const FIND: &str = "SELECT * FROM sessions WHERE id = $1 AND expires_at > $2";
         // Compare-and-swap: of two renewals at once, the second finds its token to be the previous one.
-        const SWAP: &str = "UPDATE sessions SET previous_hash = refresh_hash, refresh_hash = $3, rotated_at = $4, \
-             updated_at = $4, expires_at = $5 WHERE id = $1 AND refresh_hash = $2 RETURNING *";
+        const SWAP: &str = "UPDATE sessions SET previous_hash = refresh_hash, refresh_hash = $3, sealed_successor = $4, \
+             rotated_at = $5, updated_at = $5, expires_at = $6, ip_address = $7, user_agent = $8 \
+             WHERE id = $1 AND refresh_hash = $2 RETURNING *";
         let now = now();
         let found: Option<SessionRow> =
-            on!(tx, c => sqlx::query_as(FIND).bind(self.id).bind(now).fetch_optional(&mut **c).await)?;
-        let session = found.ok_or(DbError::NotFound)?;
+            on!(tx, c => sqlx::query_as(FIND).bind(self.session).bind(now).fetch_optional(&mut **c).await)?;
+        let Some(session) = found else {
+            return Ok(Renewed::Ended);
+        };
         let expires_at = (now + IDLE).min(session.created_at + ABSOLUTE);
         let swapped: Option<SessionRow> = on!(tx, c => sqlx::query_as(SWAP)
-            .bind(self.id)
+            .bind(self.session)
             .bind(self.presented.as_slice())
             .bind(self.successor.as_slice())
+            .bind(self.sealed_successor.as_slice())
             .bind(now)
             .bind(expires_at)
+            .bind(self.client.address_text())
+            .bind(&self.client.user_agent)
             .fetch_optional(&mut **c)
             .await)?;
         if let Some(session) = swapped {
-            return Ok(session);
+            return Ok(Renewed::Live(Box::new(session)));
         }
         // Only a renewal that happened while we waited for the row can make this differ from `session`.
         let current: Option<SessionRow> =
-            on!(tx, c => sqlx::query_as(FIND).bind(self.id).bind(now).fetch_optional(&mut **c).await)?;
-        current
-            .filter(|session| {
-                session.refresh_hash == self.successor
-                    && session.previous_hash.as_deref() == Some(self.presented.as_slice())
-                    && now < session.rotated_at + GRACE
-            })
-            .ok_or(DbError::NotFound)
+            on!(tx, c => sqlx::query_as(FIND).bind(self.session).bind(now).fetch_optional(&mut **c).await)?;
+        let Some(session) = current else {
+            return Ok(Renewed::Ended);
+        };
+        let is_parent = session.previous_hash.as_deref() == Some(self.presented.as_slice());
+        if is_parent && now < session.rotated_at + GRACE {
+            return Ok(Renewed::Live(Box::new(session)));
+        }
+        audit::record(tx, &session.user_id, Event::RefreshReused, &self.client).await?;
+        delete(tx, self.session).await?;
+        Ok(Renewed::Reused)
     }
+}
+
+async fn delete(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<String>, DbError> {
+    const SQL: &str = "DELETE FROM sessions WHERE id = $1 RETURNING user_id";
+    Ok(on!(tx, c => sqlx::query_scalar(SQL).bind(id).fetch_optional(&mut **c).await)?)
 }
 
 struct End {
     id: Uuid,
+    client: Client,
 }
 
 impl Write for End {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
-        const SQL: &str = "DELETE FROM sessions WHERE id = $1";
-        on!(tx, c => sqlx::query(SQL).bind(self.id).execute(&mut **c).await.map(drop))?;
-        Ok(())
+        match delete(tx, self.id).await? {
+            Some(user_id) => audit::record(tx, &user_id, Event::SignedOut, &self.client).await,
+            None => Ok(()),
+        }
     }
+}
+
+struct Revoke {
+    user: UserId,
+    id: Uuid,
+    client: Client,
+}
+
+impl Write for Revoke {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        const SQL: &str = "DELETE FROM sessions WHERE user_id = $1 AND id = $2";
+        let user = self.user.as_str();
+        let done = on!(tx, c => sqlx::query(SQL).bind(user).bind(self.id).execute(&mut **c).await.map(|done| done.rows_affected()))?;
+        if done == 0 {
+            return Err(DbError::NotFound);
+        }
+        audit::record(tx, user, Event::SessionRevoked, &self.client).await
+    }
+}
+
+struct RevokeAll {
+    user: UserId,
+    keep: Option<Uuid>,
+    client: Client,
+}
+
+impl Write for RevokeAll {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        end_all(tx, self.user.as_str(), self.keep).await?;
+        let event = match self.keep {
+            Some(_) => Event::OtherSessionsRevoked,
+            None => Event::AllSessionsRevoked,
+        };
+        audit::record(tx, self.user.as_str(), event, &self.client).await
+    }
+}
+
+struct Authenticate {
+    id: Uuid,
+}
+
+impl Write for Authenticate {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        authenticate(tx, self.id).await
+    }
+}
+
+/// Notes that the password was just proved in a session.
+pub(super) async fn authenticate(tx: &mut Tx<'_>, id: Uuid) -> Result<(), DbError> {
+    const SQL: &str = "UPDATE sessions SET authenticated_at = $2 WHERE id = $1";
+    on!(tx, c => sqlx::query(SQL).bind(id).bind(now()).execute(&mut **c).await.map(drop))?;
+    Ok(())
 }
 
 impl Db {
@@ -164,20 +269,10 @@ impl Db {
         self.write(Start { user_id, session }).await
     }
 
-    /// Replaces the refresh token `presented` by its `successor`. Presenting the same one again within the grace changes
-    /// nothing and succeeds. [`DbError::NotFound`] if the session has ended or the token is another.
-    pub async fn rotate_session(
-        &self,
-        id: Uuid,
-        presented: RefreshHash,
-        successor: RefreshHash,
-    ) -> Result<SessionRow, DbError> {
-        self.write(Rotate {
-            id,
-            presented,
-            successor,
-        })
-        .await
+    /// Replaces a refresh token by its successor. Presenting the same one again within the grace changes nothing and finds
+    /// the same successor.
+    pub async fn renew_session(&self, renewal: Renewal) -> Result<Renewed, DbError> {
+        self.write(renewal).await
     }
 
     /// Whether `refresh_hash` is the session's current or previous token.
@@ -193,8 +288,30 @@ impl Db {
         Ok(on!(self.read(), pool => sqlx::query_as(SQL).bind(id).fetch_optional(pool).await)?)
     }
 
-    /// Ends a session. It is fine if there is none.
-    pub async fn end_session(&self, id: Uuid) -> Result<(), DbError> {
-        self.write(End { id }).await
+    /// The live sessions of a user, the last one that began first.
+    pub async fn sessions(&self, user: &UserId) -> Result<Vec<SessionRow>, DbError> {
+        const SQL: &str =
+            "SELECT * FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC";
+        Ok(on!(self.read(), pool => sqlx::query_as(SQL).bind(user.as_str()).bind(now()).fetch_all(pool).await)?)
+    }
+
+    /// Signs a session out. It is fine if there is none.
+    pub async fn end_session(&self, id: Uuid, client: Client) -> Result<(), DbError> {
+        self.write(End { id, client }).await
+    }
+
+    /// Ends a session of the user from another one. [`DbError::NotFound`] if the user has none of that id.
+    pub async fn revoke_session(&self, user: UserId, id: Uuid, client: Client) -> Result<(), DbError> {
+        self.write(Revoke { user, id, client }).await
+    }
+
+    /// Ends every session of the user, except `keep`.
+    pub async fn revoke_sessions(&self, user: UserId, keep: Option<Uuid>, client: Client) -> Result<(), DbError> {
+        self.write(RevokeAll { user, keep, client }).await
+    }
+
+    /// Notes that the password was just proved in a session.
+    pub async fn authenticate_session(&self, id: Uuid) -> Result<(), DbError> {
+        self.write(Authenticate { id }).await
     }
 }

@@ -282,6 +282,15 @@ impl Db {
         Ok((rows.into_iter().take(limit).map(Task::from).collect(), more))
     }
 
+    /// Every task of a user, newest first.
+    pub async fn all_tasks(&self, user: &UserId) -> Result<Vec<Task>, DbError> {
+        const SQL: &str =
+            "SELECT * FROM tasks WHERE user_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id DESC";
+        let rows: Vec<TaskRow> =
+            on!(self.read(), pool => sqlx::query_as(SQL).bind(user.as_str()).fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(Task::from).collect())
+    }
+
     /// One task. [`DbError::NotFound`] if the user has none of that id.
     pub async fn task(&self, user: &UserId, id: Uuid) -> Result<Task, DbError> {
         const SQL: &str = "SELECT * FROM tasks WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL";

@@ -5,21 +5,32 @@ use shared::account::User;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::audit::{self, Event};
 use super::sessions::{self, NewSession};
 use super::{Db, DbError, Tx, Write, now, on};
+use crate::auth::UserId;
+use crate::client::Client;
 
 /// An account as it is stored, without what only the database needs.
 #[derive(Clone, Debug, FromRow)]
 pub struct UserRow {
-    id: String,
-    name: String,
-    email: Option<String>,
-    email_verified: bool,
+    /// Opaque.
+    pub id: String,
+    /// What to call the person.
+    pub name: String,
+    /// In normal form; none for an account that came with an outside token.
+    pub email: Option<String>,
+    /// Whether the address is known to reach the person.
+    pub email_verified: bool,
     image: Option<String>,
     /// PHC string; none for an account that came with an outside token.
     pub password_hash: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    /// The `ver` of valid access tokens.
+    pub token_version: i64,
+    /// Whether a sign-in also needs a code.
+    pub two_factor_enabled: bool,
 }
 
 impl From<UserRow> for User {
@@ -32,6 +43,7 @@ impl From<UserRow> for User {
             image: row.image,
             created_at: row.created_at,
             updated_at: row.updated_at,
+            two_factor_enabled: row.two_factor_enabled,
         }
     }
 }
@@ -59,6 +71,7 @@ impl Write for Create {
             .await)?;
         let user = created.ok_or(DbError::EmailTaken)?;
         sessions::insert(tx, &user.id, &self.session).await?;
+        audit::record(tx, &user.id, Event::SignedUp, &self.session.client).await?;
         Ok(user)
     }
 }
@@ -78,7 +91,101 @@ impl Write for Admit {
     }
 }
 
+struct Rename {
+    user: UserId,
+    name: String,
+    client: Client,
+}
+
+impl Write for Rename {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        const SQL: &str = "UPDATE users SET name = $2, updated_at = $3 WHERE id = $1";
+        let user = self.user.as_str();
+        on!(tx, c => sqlx::query(SQL).bind(user).bind(&self.name).bind(now()).execute(&mut **c).await.map(drop))?;
+        audit::record(tx, user, Event::NameChanged, &self.client).await
+    }
+}
+
+/// A new password, as a part of a larger change: no access token of before is valid any more, and every session but `keep`
+/// has ended.
+pub(super) async fn set_password(
+    tx: &mut Tx<'_>,
+    user_id: &str,
+    password_hash: &str,
+    keep: Option<Uuid>,
+) -> Result<UserRow, DbError> {
+    const SQL: &str = "UPDATE users SET password_hash = $2, token_version = token_version + 1, updated_at = $3 \
+         WHERE id = $1 RETURNING *";
+    let user =
+        on!(tx, c => sqlx::query_as(SQL).bind(user_id).bind(password_hash).bind(now()).fetch_one(&mut **c).await)?;
+    sessions::end_all(tx, user_id, keep).await?;
+    Ok(user)
+}
+
+struct ChangePassword {
+    user: UserId,
+    password_hash: String,
+    session: Uuid,
+    client: Client,
+}
+
+impl Write for ChangePassword {
+    type Out = UserRow;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, DbError> {
+        let user = self.user.as_str();
+        let row = set_password(tx, user, &self.password_hash, Some(self.session)).await?;
+        sessions::authenticate(tx, self.session).await?;
+        audit::record(tx, user, Event::PasswordChanged, &self.client).await?;
+        Ok(row)
+    }
+}
+
+struct Delete {
+    user: UserId,
+}
+
+impl Write for Delete {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        // Every other table refers to this one and follows it.
+        const SQL: &str = "DELETE FROM users WHERE id = $1";
+        on!(tx, c => sqlx::query(SQL).bind(self.user.as_str()).execute(&mut **c).await.map(drop))?;
+        Ok(())
+    }
+}
+
 impl Db {
+    /// Changes what the person is called.
+    pub async fn rename_user(&self, user: UserId, name: String, client: Client) -> Result<(), DbError> {
+        self.write(Rename { user, name, client }).await
+    }
+
+    /// Sets a new password. Only `session` goes on, and needs a new access token: the answer has the new token version.
+    pub async fn change_password(
+        &self,
+        user: UserId,
+        password_hash: String,
+        session: Uuid,
+        client: Client,
+    ) -> Result<UserRow, DbError> {
+        self.write(ChangePassword {
+            user,
+            password_hash,
+            session,
+            client,
+        })
+        .await
+    }
+
+    /// Deletes an account and everything that belongs to it.
+    pub async fn delete_user(&self, user: UserId) -> Result<(), DbError> {
+        self.write(Delete { user }).await
+    }
+
     /// Makes an account and begins its first session. `email` is in normal form. [`DbError::EmailTaken`] if it belongs to another.
     pub async fn create_user(
         &self,

@@ -1,27 +1,25 @@
-//! Accounts and sessions, on the wire of the original plan: camelCase under `/api/auth`.
+//! Signing up, in and out, and staying signed in, on the wire of Better Auth.
 
 use std::sync::Arc;
 
 use poem::Request;
-use poem::http::header;
 use poem::web::Data;
+use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::{Deserialize, Serialize};
-use shared::account::{CurrentSession, SignIn, SignUp, SignedIn, SignedOut, SignedUp, User};
+use shared::account::{CurrentSession, Renewed as RenewedSession, SignIn, SignUp, SignedIn, SignedOut, SignedUp};
 use shared::problem::FieldError;
 use shared::rules::Check;
 
 use super::Tag;
 use crate::App;
 use crate::auth;
-use crate::auth::refresh::{self, RefreshToken};
+use crate::auth::session::{self, REFRESH_COOKIE, RefreshToken};
+use crate::client::Client;
 use crate::cors;
-use crate::db::sessions::{Device, NewSession};
+use crate::db::sessions::{Renewal, Renewed};
 use crate::json::{JsonBody, RawJson};
 use crate::problem::Problem;
-
-/// The most characters kept of what a browser calls itself.
-const USER_AGENT_MAX: usize = 255;
 
 /// The operations.
 pub struct AuthApi;
@@ -30,48 +28,33 @@ pub struct AuthApi;
 #[derive(Deserialize, Object, Serialize)]
 #[oai(deny_unknown_fields)]
 #[serde(deny_unknown_fields)]
-struct Renewal {}
+pub struct Nothing {}
 
-impl Check for Renewal {
+impl Check for Nothing {
     fn check(self) -> Result<Self, Vec<FieldError>> {
         Ok(self)
     }
 }
 
 #[derive(ApiResponse)]
-enum WithToken {
-    /// The account and a token; the cookie renews it.
+enum Joined {
+    /// The account and a token; a cookie renews it.
     #[oai(status = 200)]
-    Ok(
-        RawJson<SignedUp>,
-        /// The refresh token, for the browser alone.
-        #[oai(header = "Set-Cookie")]
-        String,
-    ),
+    Ok(RawJson<SignedUp>),
 }
 
 #[derive(ApiResponse)]
 enum Welcome {
-    /// The account and a token; the cookie renews it.
+    /// The account and a token; a cookie renews it.
     #[oai(status = 200)]
-    Ok(
-        RawJson<SignedIn>,
-        /// The refresh token, for the browser alone.
-        #[oai(header = "Set-Cookie")]
-        String,
-    ),
+    Ok(RawJson<SignedIn>),
 }
 
 #[derive(ApiResponse)]
 enum Farewell {
     /// The session has ended, if there was one.
     #[oai(status = 200)]
-    Ok(
-        RawJson<SignedOut>,
-        /// Takes the refresh token away.
-        #[oai(header = "Set-Cookie")]
-        String,
-    ),
+    Ok(RawJson<SignedOut>),
 }
 
 #[derive(ApiResponse)]
@@ -81,6 +64,13 @@ enum Current {
     Ok(RawJson<Option<CurrentSession>>),
 }
 
+#[derive(ApiResponse)]
+enum WithToken {
+    /// The account and a new token; a new cookie renews it.
+    #[oai(status = 200)]
+    Ok(RawJson<RenewedSession>),
+}
+
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl AuthApi {
     /// Sign up with an e-mail address
@@ -88,22 +78,21 @@ impl AuthApi {
     async fn sign_up(
         &self,
         app: Data<&Arc<App>>,
-        request: &Request,
+        client: Client,
+        jar: &CookieJar,
         body: JsonBody<SignUp>,
-    ) -> Result<WithToken, Problem> {
+    ) -> Result<Joined, Problem> {
         let account = body.valid()?;
+        let remember = account.remember_me.unwrap_or(true);
         let password_hash = app.passwords.hash(account.password).await?;
-        let (session, refresh) = new_session(&app, request)?;
+        let (session, refresh) = session::draw(client, remember)?;
         let user = app
             .db
             .create_user(account.name, account.email, password_hash, session)
             .await?;
-        let user = User::from(user);
-        let token = app.tokens.sign(&user.id, refresh.session)?;
-        Ok(WithToken::Ok(
-            RawJson::of(&SignedUp { token, user })?,
-            refresh.set_cookie(),
-        ))
+        let (token, user) = session::hand_over(&app, jar, &refresh, user, remember)?;
+        let token = Some(token);
+        Ok(Joined::Ok(RawJson::of(&SignedUp { token, user })?))
     }
 
     /// Sign in with an e-mail address
@@ -111,40 +100,48 @@ impl AuthApi {
     async fn sign_in(
         &self,
         app: Data<&Arc<App>>,
-        request: &Request,
+        client: Client,
+        jar: &CookieJar,
         body: JsonBody<SignIn>,
     ) -> Result<Welcome, Problem> {
-        let SignIn { email, password } = body.valid()?;
+        let SignIn {
+            email,
+            password,
+            remember_me,
+            ..
+        } = body.valid()?;
         let user = app.db.user_by_email(&email).await?;
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         let matches = app.passwords.matches(password, stored).await?;
         let user = user.filter(|_| matches).ok_or(Problem::InvalidCredentials)?;
-        let user = User::from(user);
-        let (session, refresh) = new_session(&app, request)?;
-        app.db.start_session(user.id.clone(), session).await?;
-        let token = app.tokens.sign(&user.id, refresh.session)?;
+        let (token, user) = session::open(&app, jar, client, user, remember_me.unwrap_or(true)).await?;
         let redirect = false;
-        let signed_in = RawJson::of(&SignedIn { redirect, token, user })?;
-        Ok(Welcome::Ok(signed_in, refresh.set_cookie()))
+        Ok(Welcome::Ok(RawJson::of(&SignedIn { redirect, token, user })?))
     }
 
     /// Sign out
     ///
     /// Ends the session of the token, of the cookie, or of both. Without either it does nothing, successfully.
     #[oai(path = "/sign-out", method = "post", operation_id = "sign_out")]
-    async fn sign_out(&self, app: Data<&Arc<App>>, request: &Request) -> Result<Farewell, Problem> {
+    async fn sign_out(
+        &self,
+        app: Data<&Arc<App>>,
+        request: &Request,
+        client: Client,
+        jar: &CookieJar,
+    ) -> Result<Farewell, Problem> {
         let identity = auth::identity(request).await?;
         if let Some(session) = identity.and_then(|identity| identity.session) {
-            app.db.end_session(session).await?;
+            app.db.end_session(session.id, client.clone()).await?;
         }
-        if let Some(token) = RefreshToken::from_request(request)
+        if let Some(token) = RefreshToken::read(&app.cookies, jar)
             && cors::may_use_cookies(request, &app.cors_origins)
             && app.db.session_holds(token.session, &token.hash()).await?
         {
-            app.db.end_session(token.session).await?;
+            app.db.end_session(token.session, client).await?;
         }
-        let signed_out = RawJson::of(&SignedOut { success: true })?;
-        Ok(Farewell::Ok(signed_out, refresh::clear_cookie()))
+        app.cookies.clear(jar, REFRESH_COOKIE);
+        Ok(Farewell::Ok(RawJson::of(&SignedOut { success: true })?))
     }
 
     /// Get the current session
@@ -154,7 +151,7 @@ impl AuthApi {
         if let Some(identity) = auth::identity(request).await?
             && let Some(session) = identity.session
         {
-            let session = app.db.session(session).await?;
+            let session = app.db.session(session.id).await?;
             let user = app.db.user(identity.user.as_str()).await?;
             current = session.zip(user).map(|(session, user)| CurrentSession {
                 session: session.into(),
@@ -166,57 +163,37 @@ impl AuthApi {
 
     /// Renew the token
     ///
-    /// The cookie's refresh token is replaced by its successor. Renewing twice at once is fine.
+    /// The cookie's refresh token is replaced by its successor. Renewing twice at once is fine; a token that was replaced a
+    /// while ago ends the session.
     #[oai(path = "/refresh", method = "post", operation_id = "refresh_session")]
     async fn refresh(
         &self,
         app: Data<&Arc<App>>,
         request: &Request,
-        body: JsonBody<Renewal>,
+        client: Client,
+        jar: &CookieJar,
+        body: JsonBody<Nothing>,
     ) -> Result<WithToken, Problem> {
         if !cors::may_use_cookies(request, &app.cors_origins) {
             return Err(Problem::ForbiddenOrigin);
         }
-        let Renewal {} = body.valid()?;
-        let token = RefreshToken::from_request(request).ok_or(Problem::NoSession)?;
-        let successor = app.refresh_tokens.successor(&token);
-        let rotated = app
-            .db
-            .rotate_session(token.session, token.hash(), successor.hash())
-            .await;
-        let session = rotated.map_err(no_session)?;
-        let user: User = app.db.user(&session.user_id).await?.ok_or(Problem::NoSession)?.into();
-        let token = app.tokens.sign(&user.id, session.id)?;
-        Ok(WithToken::Ok(
-            RawJson::of(&SignedUp { token, user })?,
-            successor.set_cookie(),
-        ))
+        let Nothing {} = body.valid()?;
+        let token = RefreshToken::read(&app.cookies, jar).ok_or(Problem::NoSession)?;
+        let successor = RefreshToken::draw(token.session)?;
+        let renewal = Renewal {
+            session: token.session,
+            presented: token.hash(),
+            successor: successor.hash(),
+            sealed_successor: token.seal(&successor),
+            client,
+        };
+        let Renewed::Live(session) = app.db.renew_session(renewal).await? else {
+            return Err(Problem::NoSession);
+        };
+        let sealed = session.sealed_successor.as_deref().unwrap_or_default();
+        let successor = token.unseal(sealed).ok_or(Problem::NoSession)?;
+        let user = app.db.user(&session.user_id).await?.ok_or(Problem::NoSession)?;
+        let (token, user) = session::hand_over(&app, jar, &successor, user, session.remember)?;
+        Ok(WithToken::Ok(RawJson::of(&RenewedSession { token, user })?))
     }
-}
-
-fn no_session(error: crate::db::DbError) -> Problem {
-    match error.into() {
-        Problem::NotFound => Problem::NoSession,
-        problem => problem,
-    }
-}
-
-/// A session for the device that asks, and the refresh token that it will hold.
-fn new_session(app: &App, request: &Request) -> Result<(NewSession, RefreshToken), Problem> {
-    let refresh = app.refresh_tokens.draw()?;
-    let device = Device {
-        ip_address: request
-            .remote_addr()
-            .as_socket_addr()
-            .map(|address| address.ip().to_string()),
-        user_agent: request
-            .header(header::USER_AGENT)
-            .map(|agent| agent.chars().take(USER_AGENT_MAX).collect()),
-    };
-    let session = NewSession {
-        id: refresh.session,
-        refresh_hash: refresh.hash(),
-        device,
-    };
-    Ok((session, refresh))
 }

@@ -1,7 +1,9 @@
 //! The operations, one file per resource. No SQL here.
 
+pub mod account;
 pub mod auth;
 pub mod health;
+pub mod sessions;
 pub mod tasks;
 pub mod ui;
 

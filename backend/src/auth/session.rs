@@ -1,0 +1,167 @@
+//! Sessions as a browser holds them: a refresh token in a cookie that scripts cannot read, and the access token it renews.
+//!
+//! Each renewal draws a new refresh token. The database keeps it sealed with the one before, so that the same token
+//! presented twice, by two tabs at once or because an answer was lost, leads to the same successor; from the database
+//! alone nobody can read one.
+
+use std::time::Duration;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use poem::web::cookie::{Cookie, CookieJar, SameSite};
+use sha2::{Digest, Sha256};
+use shared::account::User;
+use uuid::Uuid;
+
+use crate::App;
+use crate::client::Client;
+use crate::db::sessions::{IDLE, NewSession};
+use crate::db::users::UserRow;
+use crate::problem::Problem;
+
+/// The cookie with the refresh token.
+pub const REFRESH_COOKIE: &str = "docket_refresh";
+
+/// The cookies of this server: out of reach of scripts and of other sites.
+pub struct Cookies {
+    /// People come by https, so a cookie is sent by nothing else and belongs to this host alone.
+    pub secure: bool,
+}
+
+impl Cookies {
+    fn name(&self, name: &str) -> String {
+        if self.secure {
+            format!("__Host-{name}")
+        } else {
+            name.to_owned()
+        }
+    }
+
+    fn build(&self, name: &str, value: &str) -> Cookie {
+        let mut cookie = Cookie::new_with_str(self.name(name), value);
+        cookie.set_http_only(true);
+        cookie.set_same_site(SameSite::Strict);
+        cookie.set_secure(self.secure);
+        cookie.set_path(if self.secure { "/" } else { "/api/auth" });
+        cookie
+    }
+
+    /// What the browser sent.
+    pub fn get(&self, jar: &CookieJar, name: &str) -> Option<String> {
+        jar.get(&self.name(name)).map(|cookie| cookie.value_str().to_owned())
+    }
+
+    /// Gives the browser a cookie, for `lifetime` or until it is closed.
+    pub fn set(&self, jar: &CookieJar, name: &str, value: &str, lifetime: Option<Duration>) {
+        let mut cookie = self.build(name, value);
+        if let Some(lifetime) = lifetime {
+            cookie.set_max_age(lifetime);
+        }
+        jar.add(cookie);
+    }
+
+    /// Takes a cookie from the browser.
+    pub fn clear(&self, jar: &CookieJar, name: &str) {
+        self.set(jar, name, "", Some(Duration::ZERO));
+    }
+}
+
+/// A refresh token: 256 random bits, and the session it renews.
+pub struct RefreshToken {
+    /// The session.
+    pub session: Uuid,
+    secret: [u8; 32],
+}
+
+impl RefreshToken {
+    /// A new token for a session.
+    pub fn draw(session: Uuid) -> Result<Self, Problem> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|error| Problem::internal("the system has no randomness", error))?;
+        Ok(Self { session, secret })
+    }
+
+    /// The token in the request's cookie, if there is one of the right form.
+    pub fn read(cookies: &Cookies, jar: &CookieJar) -> Option<Self> {
+        let cookie = cookies.get(jar, REFRESH_COOKIE)?;
+        let (session, secret) = cookie.split_once('.')?;
+        Some(Self {
+            session: session.parse().ok()?,
+            secret: BASE64_URL_SAFE_NO_PAD.decode(secret).ok()?.try_into().ok()?,
+        })
+    }
+
+    /// Gives it to the browser, which keeps it when it is closed if `remember`.
+    pub fn write(&self, cookies: &Cookies, jar: &CookieJar, remember: bool) {
+        let value = format!("{}.{}", self.session, BASE64_URL_SAFE_NO_PAD.encode(self.secret));
+        let lifetime = remember.then(|| IDLE.to_std().unwrap_or_default());
+        cookies.set(jar, REFRESH_COOKIE, &value, lifetime);
+    }
+
+    /// What the database keeps of it.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.secret).into()
+    }
+
+    /// `successor`, readable only with this token.
+    pub fn seal(&self, successor: &Self) -> [u8; 32] {
+        self.mask(successor.secret)
+    }
+
+    /// The successor that [`RefreshToken::seal`] sealed. None if it is not of that length.
+    pub fn unseal(&self, sealed: &[u8]) -> Option<Self> {
+        Some(Self {
+            session: self.session,
+            secret: self.mask(sealed.try_into().ok()?),
+        })
+    }
+
+    /// A token seals one successor in its life, so its hash serves as a pad that is used once.
+    fn mask(&self, mut bytes: [u8; 32]) -> [u8; 32] {
+        let pad = Sha256::new()
+            .chain_update("docket successor of a refresh token")
+            .chain_update(self.secret)
+            .finalize();
+        for (byte, pad) in bytes.iter_mut().zip(pad) {
+            *byte ^= pad;
+        }
+        bytes
+    }
+}
+
+/// A session that is to begin on the device that asks, and the refresh token it will hold.
+pub fn draw(client: Client, remember: bool) -> Result<(NewSession, RefreshToken), Problem> {
+    let refresh = RefreshToken::draw(Uuid::now_v7())?;
+    let session = NewSession {
+        id: refresh.session,
+        refresh_hash: refresh.hash(),
+        remember,
+        client,
+    };
+    Ok((session, refresh))
+}
+
+/// Hands a session that began to the browser: the cookie, and the access token.
+pub fn hand_over(
+    app: &App,
+    jar: &CookieJar,
+    refresh: &RefreshToken,
+    user: UserRow,
+    remember: bool,
+) -> Result<(String, User), Problem> {
+    let token = app.tokens.sign(&user.id, refresh.session, user.token_version)?;
+    refresh.write(&app.cookies, jar, remember);
+    Ok((token, user.into()))
+}
+
+/// Signs in: begins a session for `user` and hands it over. The answer is the access token and the account.
+pub async fn open(
+    app: &App,
+    jar: &CookieJar,
+    client: Client,
+    user: UserRow,
+    remember: bool,
+) -> Result<(String, User), Problem> {
+    let (session, refresh) = draw(client, remember)?;
+    app.db.start_session(user.id.clone(), session).await?;
+    hand_over(app, jar, &refresh, user, remember)
+}

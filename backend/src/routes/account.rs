@@ -1,0 +1,154 @@
+//! What people do with their own account.
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem::web::cookie::CookieJar;
+use poem_openapi::{ApiResponse, OpenApi};
+use shared::account::{Renewed, Session, User};
+use shared::profile::{AccountDeleted, Done, Export, PasswordChange, PasswordProof, ProfileChange};
+
+use super::Tag;
+use crate::App;
+use crate::auth::session::REFRESH_COOKIE;
+use crate::auth::{Fresh, Member};
+use crate::client::Client;
+use crate::db::audit::Event;
+use crate::json::{JsonBody, RawJson};
+use crate::problem::Problem;
+
+/// The operations.
+pub struct AccountApi;
+
+#[derive(ApiResponse)]
+enum Changed {
+    /// It is done.
+    #[oai(status = 200)]
+    Ok(RawJson<Done>),
+}
+
+#[derive(ApiResponse)]
+enum WithToken {
+    /// The password is changed; the token replaces the one of this session.
+    #[oai(status = 200)]
+    Ok(RawJson<Renewed>),
+}
+
+#[derive(ApiResponse)]
+enum Gone {
+    /// The account and everything that belonged to it are deleted.
+    #[oai(status = 200)]
+    Ok(RawJson<AccountDeleted>),
+}
+
+#[derive(ApiResponse)]
+enum Download {
+    /// Everything, as a file.
+    #[oai(status = 200)]
+    Ok(
+        RawJson<Export>,
+        /// Names the file.
+        #[oai(header = "Content-Disposition")]
+        String,
+    ),
+}
+
+#[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
+impl AccountApi {
+    /// Change the profile
+    #[oai(path = "/update-user", method = "post", operation_id = "update_user")]
+    async fn update(
+        &self,
+        app: Data<&Arc<App>>,
+        client: Client,
+        member: Member,
+        body: JsonBody<ProfileChange>,
+    ) -> Result<Changed, Problem> {
+        if let Some(name) = body.valid()?.name {
+            app.db.rename_user(member.user.clone(), name, client).await?;
+        }
+        Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
+    }
+
+    /// Prove the password again
+    ///
+    /// For 15 minutes the session may then do what an old one may not.
+    #[oai(path = "/verify-password", method = "post", operation_id = "verify_password")]
+    async fn verify_password(
+        &self,
+        app: Data<&Arc<App>>,
+        member: Member,
+        body: JsonBody<PasswordProof>,
+    ) -> Result<Changed, Problem> {
+        let PasswordProof { password } = body.valid()?;
+        member.prove(&app, password, "password").await?;
+        app.db.authenticate_session(member.session.id).await?;
+        Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
+    }
+
+    /// Change the password
+    ///
+    /// Every other session ends, and every access token of before.
+    #[oai(path = "/change-password", method = "post", operation_id = "change_password")]
+    async fn change_password(
+        &self,
+        app: Data<&Arc<App>>,
+        client: Client,
+        member: Member,
+        body: JsonBody<PasswordChange>,
+    ) -> Result<WithToken, Problem> {
+        let PasswordChange {
+            current_password,
+            new_password,
+            ..
+        } = body.valid()?;
+        member.prove(&app, current_password, "currentPassword").await?;
+        let password_hash = app.passwords.hash(new_password).await?;
+        let session = member.session.id;
+        let user = app
+            .db
+            .change_password(member.user.clone(), password_hash, session, client)
+            .await?;
+        let token = app.tokens.sign(&user.id, session, user.token_version)?;
+        let user = User::from(user);
+        Ok(WithToken::Ok(RawJson::of(&Renewed { token, user })?))
+    }
+
+    /// Delete the account
+    ///
+    /// With all of its tasks, sessions and history. It cannot be undone.
+    #[oai(path = "/delete-user", method = "post", operation_id = "delete_user")]
+    async fn delete(
+        &self,
+        app: Data<&Arc<App>>,
+        jar: &CookieJar,
+        member: Member,
+        body: JsonBody<PasswordProof>,
+    ) -> Result<Gone, Problem> {
+        let PasswordProof { password } = body.valid()?;
+        member.prove(&app, password, "password").await?;
+        app.db.delete_user(member.user.clone()).await?;
+        app.cookies.clear(jar, REFRESH_COOKIE);
+        Ok(Gone::Ok(RawJson::of(&AccountDeleted {
+            success: true,
+            message: "User deleted".to_owned(),
+        })?))
+    }
+
+    /// Download everything
+    #[oai(path = "/export", method = "get", operation_id = "export_data")]
+    async fn export(&self, app: Data<&Arc<App>>, client: Client, member: Fresh) -> Result<Download, Problem> {
+        let id = member.user.as_str();
+        let user = app.db.user(id).await?.ok_or(Problem::Unauthenticated)?;
+        let sessions = app.db.sessions(&member.user).await?;
+        let export = Export {
+            user: user.into(),
+            sessions: sessions.into_iter().map(Session::from).collect(),
+            activity: app.db.activity(id, i64::MAX).await?,
+            tasks: app.db.all_tasks(&member.user).await?,
+        };
+        app.db.record(id.to_owned(), Event::DataExported, client).await?;
+        let file = "attachment; filename=\"docket-export.json\"".to_owned();
+        Ok(Download::Ok(RawJson::of(&export)?, file))
+    }
+}
