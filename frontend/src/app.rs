@@ -8,7 +8,14 @@ use yew_router::query::{Raw, ToQuery};
 use crate::components::redirect::Redirect;
 use crate::components::toast::{Toasts, use_toasts};
 use crate::dom;
-use crate::pages::{login::login_page, not_found::not_found_page, signup::signup_page, tasks::TasksPage};
+use crate::pages::forgot_password::ForgotPasswordPage;
+use crate::pages::login::LoginPage;
+use crate::pages::not_found::not_found_page;
+use crate::pages::reset_password::ResetPasswordPage;
+use crate::pages::settings::SettingsPage;
+use crate::pages::signup::SignupPage;
+use crate::pages::tasks::TasksPage;
+use crate::pages::verify_email::VerifyEmailPage;
 use crate::session::{CurrentUser, use_current_user};
 
 /// The pages.
@@ -22,6 +29,14 @@ pub enum Route {
     Signup,
     #[at("/tasks")]
     Tasks,
+    #[at("/settings")]
+    Settings,
+    #[at("/forgot-password")]
+    ForgotPassword,
+    #[at("/reset-password")]
+    ResetPassword,
+    #[at("/verify-email")]
+    VerifyEmail,
     #[not_found]
     #[at("/404")]
     NotFound,
@@ -33,6 +48,13 @@ pub struct Next {
     /// A path of this site, with its query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+/// The query of a link in a mail.
+#[derive(Default, Deserialize)]
+struct Link {
+    #[serde(default)]
+    token: String,
 }
 
 /// The whole client.
@@ -77,23 +99,33 @@ fn Pages(props: &PagesProps) -> Html {
 /// The page for a route. Strangers go to the sign-in page, and from there back to where they wanted to go.
 fn switch(route: Route, current: &CurrentUser, toasts: &Toasts, location: &Location) -> Html {
     let next = || location.query::<Next>().unwrap_or_default();
+    let token = || location.query::<Link>().unwrap_or_default().token;
     match (route, &current.user) {
         (Route::Home, _) => html! { <Redirect to={Route::Tasks} /> },
         (Route::Tasks, Some(user)) => html! {
             <TasksPage key={user.id.clone()} user={user.clone()} end={&current.end} toasts={toasts.clone()} />
         },
-        (Route::Tasks, None) => {
+        (Route::Settings, Some(user)) => html! {
+            <SettingsPage key={user.id.clone()} user={user.clone()} begin={&current.begin} end={&current.end}
+                toasts={toasts.clone()} />
+        },
+        (Route::Tasks | Route::Settings, None) => {
             let next = Next {
                 next: Some(format!("{}{}", location.path(), location.query_str())),
             };
             html! { <Redirect to={Route::Login} query={encode(&next)} /> }
         }
-        (Route::Login, None) => login_page(current, &next()),
-        (Route::Signup, None) => signup_page(current, &next()),
+        (Route::Login, None) => html! {
+            <LoginPage expired={current.expired} begin={&current.begin} next={encode(&next())} />
+        },
+        (Route::Signup, None) => html! { <SignupPage begin={&current.begin} next={encode(&next())} /> },
         (Route::Login | Route::Signup, Some(_)) => {
             let (to, query) = destination(&next());
             html! { <Redirect {to} {query} /> }
         }
+        (Route::ForgotPassword, _) => html! { <ForgotPasswordPage /> },
+        (Route::ResetPassword, _) => html! { <ResetPasswordPage token={token()} end={&current.end} /> },
+        (Route::VerifyEmail, _) => html! { <VerifyEmailPage token={token()} begin={&current.begin} /> },
         (Route::NotFound, _) => not_found_page(),
     }
 }
@@ -103,7 +135,7 @@ fn destination(wanted: &Next) -> (Route, String) {
     let wanted = wanted.next.as_deref().unwrap_or_default();
     let (path, query) = wanted.split_once('?').unwrap_or((wanted, ""));
     match Route::recognize(path) {
-        Some(Route::Tasks) => (Route::Tasks, query.to_owned()),
+        Some(to @ (Route::Tasks | Route::Settings)) => (to, query.to_owned()),
         _ => (Route::Tasks, String::new()),
     }
 }
@@ -127,6 +159,7 @@ mod tests {
     fn a_person_comes_back_to_where_they_wanted_to_go() {
         let expected = (Route::Tasks, "status=pending&sort=title".to_owned());
         assert_eq!(after("/tasks?status=pending&sort=title"), expected);
+        assert_eq!(after("/settings"), (Route::Settings, String::new()));
         assert_eq!(destination(&Next::default()), (Route::Tasks, String::new()));
     }
 
@@ -140,6 +173,7 @@ mod tests {
             "javascript:alert(1)",
             "",
             "/login",
+            "/reset-password?token=x",
         ] {
             assert_eq!(after(next), home, "{next}");
         }

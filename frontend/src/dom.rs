@@ -1,8 +1,10 @@
 //! The few things that Yew leaves to the browser's own interface.
 
 use gloo_timers::callback::Timeout;
-use wasm_bindgen::JsCast;
-use web_sys::{Document, Element, HtmlElement};
+use js_sys::{Array, Function, Promise, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, BlobPropertyBag, Document, Element, HtmlElement, Url};
 use yew::{MouseEvent, NodeRef, TargetCast};
 
 /// The page.
@@ -47,4 +49,41 @@ pub fn followed_link(event: &MouseEvent) -> Option<String> {
     let plain = !(event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key());
     let link = event.target_dyn_into::<Element>()?.closest("a[href^='/']").ok()??;
     link.get_attribute("href").filter(|_| plain)
+}
+
+/// Puts a text on the clipboard. A browser without one (an insecure origin) does nothing: false.
+pub async fn copy(text: &str) -> bool {
+    let Some((clipboard, write)) = clipboard() else {
+        return false;
+    };
+    let Ok(written) = write.call1(&clipboard, &text.into()) else {
+        return false;
+    };
+    JsFuture::from(Promise::from(written)).await.is_ok()
+}
+
+fn clipboard() -> Option<(JsValue, Function)> {
+    let navigator = web_sys::window()?.navigator();
+    let clipboard = Reflect::get(&navigator, &"clipboard".into()).ok()?;
+    let write = Reflect::get(&clipboard, &"writeText".into()).ok()?;
+    Some((clipboard, write.dyn_into().ok()?))
+}
+
+/// Lets the person keep a text as a file.
+pub fn download(name: &str, kind: &str, text: &str) -> Option<()> {
+    let options = BlobPropertyBag::new();
+    options.set_type(kind);
+    let parts = Array::of1(&text.into());
+    let blob = Blob::new_with_str_sequence_and_options(&parts, &options).ok()?;
+    let address = Url::create_object_url_with_blob(&blob).ok()?;
+    let link: HtmlElement = document()?.create_element("a").ok()?.dyn_into().ok()?;
+    link.set_attribute("href", &address).ok()?;
+    link.set_attribute("download", name).ok()?;
+    link.click();
+    // The browser has taken hold of the file by then.
+    Timeout::new(60_000, move || {
+        let _ = Url::revoke_object_url(&address);
+    })
+    .forget();
+    Some(())
 }

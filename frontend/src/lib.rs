@@ -1,6 +1,7 @@
 //! The Docket web client. `app` says what is shown where; `store` holds the tasks; `sync` carries them to the server
 //! and back; `api` is the only module that talks to it.
 
+mod agent;
 pub mod api;
 pub mod app;
 pub mod components;
