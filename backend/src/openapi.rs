@@ -16,9 +16,11 @@ const NULLABLE: &[(&str, &[&str])] = &[
     ("TaskChange", &["description", "due_date"]),
     ("User", &["email", "image"]),
     ("Session", &["ipAddress", "userAgent"]),
+    ("SignedUp", &["token"]),
+    ("Activity", &["ipAddress", "userAgent"]),
 ];
 /// The schemas of answers, in which every member is always there.
-const COMPLETE: &[&str] = &["Task", "User", "Session"];
+const COMPLETE: &[&str] = &["Task", "User", "Session", "SignedUp", "Activity"];
 
 type Operations = (TaskApi, AuthApi, SessionApi, AccountApi);
 
@@ -154,6 +156,12 @@ fn add_errors(operation: &mut Value) {
     if name == "refresh_session" {
         problems.push(Problem::NoSession);
         problems.push(Problem::ForbiddenOrigin);
+    }
+    if name == "export_data" {
+        problems.push(Problem::SessionNotFresh);
+    }
+    if name == "revoke_session" {
+        problems.push(Problem::NotFound);
     }
     if takes("path", Some("user_id")) {
         problems.push(Problem::Forbidden);

@@ -60,14 +60,18 @@ fn addresses_are_normalised_before_they_are_judged() {
 }
 
 #[test]
-fn a_password_is_long_enough_and_not_the_address() {
+fn a_password_is_long_enough_and_neither_the_name_nor_the_address() {
     assert_eq!(
-        new_password("ﬁve words or more", "owner@example.com"),
+        new_password("ﬁve words or more", "Owner of it", "owner@example.com"),
         Ok("five words or more".to_owned())
     );
-    assert!(new_password("seven77", "owner@example.com").is_err());
-    assert!(new_password(&"a".repeat(129), "owner@example.com").is_err());
-    assert!(new_password("OWNER@example.com", " owner@example.com").is_err());
+    assert!(new_password("seven77", "Owner of it", "owner@example.com").is_err());
+    assert!(new_password(&"a".repeat(129), "Owner of it", "owner@example.com").is_err());
+    assert!(new_password("OWNER@example.com", "Owner of it", " owner@example.com").is_err());
+    assert!(new_password("owner OF it", "Owner of it", "owner@example.com").is_err());
+    assert!(new_password("Longowner", "Owner of it", "longowner@example.com").is_err());
+    assert!(new_password("owner OF it", "Owner of it", "owner@example.com").is_err());
+    assert!(new_password("Longowner", "Owner of it", "longowner@example.com").is_err());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::client::Client;
-use crate::db::sessions::{IDLE, NewSession};
+use crate::db::sessions::{IDLE, NewSession, RefreshHash};
 use crate::db::users::UserRow;
 use crate::problem::Problem;
 
@@ -65,41 +65,65 @@ impl Cookies {
     }
 }
 
-/// A refresh token: 256 random bits, and the session it renews.
+/// A refresh token: the session it renews, what all of its session's tokens have in common, and 256 random bits of its own.
 pub struct RefreshToken {
     /// The session.
     pub session: Uuid,
+    family: [u8; 16],
     secret: [u8; 32],
 }
 
+fn random<const N: usize>() -> Result<[u8; N], Problem> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| Problem::internal("the system has no randomness", error))?;
+    Ok(bytes)
+}
+
 impl RefreshToken {
-    /// A new token for a session.
-    pub fn draw(session: Uuid) -> Result<Self, Problem> {
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret).map_err(|error| Problem::internal("the system has no randomness", error))?;
-        Ok(Self { session, secret })
+    /// The first token of a new session.
+    pub fn draw() -> Result<Self, Problem> {
+        Ok(Self {
+            session: Uuid::now_v7(),
+            family: random()?,
+            secret: random()?,
+        })
+    }
+
+    /// A token to replace this one.
+    pub fn successor(&self) -> Result<Self, Problem> {
+        let secret = random()?;
+        Ok(Self { secret, ..*self })
     }
 
     /// The token in the request's cookie, if there is one of the right form.
     pub fn read(cookies: &Cookies, jar: &CookieJar) -> Option<Self> {
         let cookie = cookies.get(jar, REFRESH_COOKIE)?;
-        let (session, secret) = cookie.split_once('.')?;
+        let mut parts = cookie.splitn(3, '.');
+        let session = parts.next()?.parse().ok()?;
+        let mut bytes = || BASE64_URL_SAFE_NO_PAD.decode(parts.next()?).ok();
         Some(Self {
-            session: session.parse().ok()?,
-            secret: BASE64_URL_SAFE_NO_PAD.decode(secret).ok()?.try_into().ok()?,
+            session,
+            family: bytes()?.try_into().ok()?,
+            secret: bytes()?.try_into().ok()?,
         })
     }
 
     /// Gives it to the browser, which keeps it when it is closed if `remember`.
     pub fn write(&self, cookies: &Cookies, jar: &CookieJar, remember: bool) {
-        let value = format!("{}.{}", self.session, BASE64_URL_SAFE_NO_PAD.encode(self.secret));
+        let [family, secret] = [&self.family[..], &self.secret].map(|bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes));
+        let value = format!("{}.{family}.{secret}", self.session);
         let lifetime = remember.then(|| IDLE.to_std().unwrap_or_default());
         cookies.set(jar, REFRESH_COOKIE, &value, lifetime);
     }
 
     /// What the database keeps of it.
-    pub fn hash(&self) -> [u8; 32] {
+    pub fn hash(&self) -> RefreshHash {
         Sha256::digest(self.secret).into()
+    }
+
+    /// What the database keeps of its family. Whoever knows the family has had one of its tokens.
+    pub fn family_hash(&self) -> RefreshHash {
+        Sha256::digest(self.family).into()
     }
 
     /// `successor`, readable only with this token.
@@ -109,10 +133,8 @@ impl RefreshToken {
 
     /// The successor that [`RefreshToken::seal`] sealed. None if it is not of that length.
     pub fn unseal(&self, sealed: &[u8]) -> Option<Self> {
-        Some(Self {
-            session: self.session,
-            secret: self.mask(sealed.try_into().ok()?),
-        })
+        let secret = self.mask(sealed.try_into().ok()?);
+        Some(Self { secret, ..*self })
     }
 
     /// A token seals one successor in its life, so its hash serves as a pad that is used once.
@@ -130,10 +152,11 @@ impl RefreshToken {
 
 /// A session that is to begin on the device that asks, and the refresh token it will hold.
 pub fn draw(client: Client, remember: bool) -> Result<(NewSession, RefreshToken), Problem> {
-    let refresh = RefreshToken::draw(Uuid::now_v7())?;
+    let refresh = RefreshToken::draw()?;
     let session = NewSession {
         id: refresh.session,
         refresh_hash: refresh.hash(),
+        family_hash: refresh.family_hash(),
         remember,
         client,
     };

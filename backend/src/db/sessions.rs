@@ -10,7 +10,7 @@ use super::{Db, DbError, Tx, Write, now, on};
 use crate::auth::UserId;
 use crate::client::Client;
 
-/// SHA-256 of a refresh token: all that can be read of it.
+/// SHA-256 of a refresh token, or of its family: all that can be read of it.
 pub type RefreshHash = [u8; 32];
 
 /// A session ends when it was not renewed for so long.
@@ -29,6 +29,7 @@ pub struct SessionRow {
     pub user_id: String,
     refresh_hash: Vec<u8>,
     previous_hash: Option<Vec<u8>>,
+    family_hash: Option<Vec<u8>>,
     /// The current refresh token, sealed with the one before.
     pub sealed_successor: Option<Vec<u8>>,
     rotated_at: DateTime<Utc>,
@@ -64,6 +65,8 @@ pub struct NewSession {
     pub id: Uuid,
     /// Of its first refresh token.
     pub refresh_hash: RefreshHash,
+    /// Of what all of its refresh tokens have in common.
+    pub family_hash: RefreshHash,
     /// Whether its cookie outlives the browser's window.
     pub remember: bool,
     /// Where it begins.
@@ -89,7 +92,7 @@ impl Write for Start {
 /// Begins a session as a part of a larger change.
 pub(super) async fn insert(tx: &mut Tx<'_>, user_id: &str, session: &NewSession) -> Result<(), DbError> {
     const SQL: &str = "INSERT INTO sessions (id, user_id, refresh_hash, rotated_at, expires_at, created_at, updated_at, \
-         authenticated_at, ip_address, user_agent, remember) VALUES ($1, $2, $3, $4, $5, $4, $4, $4, $6, $7, $8)";
+         authenticated_at, ip_address, user_agent, remember, family_hash) VALUES ($1, $2, $3, $4, $5, $4, $4, $4, $6, $7, $8, $9)";
     let now = now();
     on!(tx, c => sqlx::query(SQL)
         .bind(session.id)
@@ -100,6 +103,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, user_id: &str, session: &NewSession)
         .bind(session.client.address_text())
         .bind(&session.client.user_agent)
         .bind(session.remember)
+        .bind(session.family_hash.as_slice())
         .execute(&mut **c)
         .await
         .map(drop))?;
@@ -120,6 +124,8 @@ pub struct Renewal {
     pub session: Uuid,
     /// Of the token that was presented.
     pub presented: RefreshHash,
+    /// Of its family.
+    pub family: RefreshHash,
     /// Of the token that is to replace it.
     pub successor: RefreshHash,
     /// That token, sealed with the presented one.
@@ -132,7 +138,7 @@ pub struct Renewal {
 pub enum Renewed {
     /// The session goes on; its `sealed_successor` can be read with the token that was presented.
     Live(Box<SessionRow>),
-    /// The session had ended before.
+    /// The session had ended before, or the token was never one of it.
     Ended,
     /// The token had been replaced a while ago: somebody else has it too, so the session has ended now.
     Reused,
@@ -150,7 +156,8 @@ impl Write for Renewal {
         let now = now();
         let found: Option<SessionRow> =
             on!(tx, c => sqlx::query_as(FIND).bind(self.session).bind(now).fetch_optional(&mut **c).await)?;
-        let Some(session) = found else {
+        let of_family = |session: &SessionRow| session.family_hash.as_deref() == Some(self.family.as_slice());
+        let Some(session) = found.filter(of_family) else {
             return Ok(Renewed::Ended);
         };
         let expires_at = (now + IDLE).min(session.created_at + ABSOLUTE);

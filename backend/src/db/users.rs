@@ -108,8 +108,8 @@ impl Write for Rename {
     }
 }
 
-/// A new password, as a part of a larger change: no access token of before is valid any more, and every session but `keep`
-/// has ended.
+/// A new password, as a part of a larger change: no access token, link or half-done sign-in of before is valid any more, and
+/// every session but `keep` has ended.
 pub(super) async fn set_password(
     tx: &mut Tx<'_>,
     user_id: &str,
@@ -120,6 +120,8 @@ pub(super) async fn set_password(
          WHERE id = $1 RETURNING *";
     let user =
         on!(tx, c => sqlx::query_as(SQL).bind(user_id).bind(password_hash).bind(now()).fetch_one(&mut **c).await)?;
+    const LINKS: &str = "DELETE FROM one_time_tokens WHERE user_id = $1";
+    on!(tx, c => sqlx::query(LINKS).bind(user_id).execute(&mut **c).await.map(drop))?;
     sessions::end_all(tx, user_id, keep).await?;
     Ok(user)
 }

@@ -179,10 +179,11 @@ impl AuthApi {
         }
         let Nothing {} = body.valid()?;
         let token = RefreshToken::read(&app.cookies, jar).ok_or(Problem::NoSession)?;
-        let successor = RefreshToken::draw(token.session)?;
+        let successor = token.successor()?;
         let renewal = Renewal {
             session: token.session,
             presented: token.hash(),
+            family: token.family_hash(),
             successor: successor.hash(),
             sealed_successor: token.seal(&successor),
             client,

@@ -105,11 +105,13 @@ on_both_databases! {
 
     async fn a_made_up_cookie_signs_nobody_out(server) {
         let owner = server.owner().await;
+        // The session's id is no secret: it stands in its access tokens.
         let session = owner.cookie.split('.').next().unwrap();
-        let forged = format!("{session}.{}", "A".repeat(43));
+        let forged = format!("{session}.{}.{}", "A".repeat(22), "A".repeat(43));
         server.post("/api/auth/sign-out", json!({})).header("cookie", &forged).send().await.expect(StatusCode::OK);
         refresh(&server, &forged).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
         owner.get("").send().await.expect(StatusCode::OK);
+        refresh(&server, &owner.cookie).await.expect(StatusCode::OK);
     }
 
     async fn there_is_no_session_without_a_valid_token(server) {
@@ -136,8 +138,57 @@ on_both_databases! {
             assert_ne!(answer.cookie(), cookie);
             cookie = answer.cookie();
         }
+    }
+
+    async fn an_old_cookie_ends_the_whole_session(server) {
+        let owner = server.owner().await;
+        let first = refresh(&server, &owner.cookie).await;
+        let second = refresh(&server, &first.cookie()).await;
+        second.expect(StatusCode::OK);
+        let token = second.body["token"].as_str().unwrap();
+        server.get(&owner.path("")).bearer(token).send().await.expect(StatusCode::OK);
+
         refresh(&server, &owner.cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
-        refresh(&server, &cookie).await.expect(StatusCode::OK);
+        refresh(&server, &second.cookie()).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        server.get(&owner.path("")).bearer(token).send().await.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+        let events = server.database.rows("SELECT event FROM audit_events ORDER BY id DESC").await;
+        assert_eq!(events[0][0], "refresh_reused");
+    }
+
+    async fn an_answer_that_was_lost_can_be_asked_for_again(server) {
+        let owner = server.owner().await;
+        let lost = refresh(&server, &owner.cookie).await;
+        let again = refresh(&server, &owner.cookie).await;
+        again.expect(StatusCode::OK);
+        assert_eq!(again.cookie(), lost.cookie());
+        refresh(&server, &again.cookie()).await.expect(StatusCode::OK);
+    }
+
+    async fn who_is_not_to_be_remembered_has_a_cookie_until_the_browser_closes(server) {
+        let owner = server.owner().await;
+        assert!(owner.cookie.starts_with("docket_refresh="));
+        let body = json!({ "email": "owner@example.com", "password": PASSWORD, "rememberMe": false });
+        let answer = server.post("/api/auth/sign-in/email", body).send().await;
+        assert!(!answer.header("set-cookie").contains("Max-Age"), "{}", answer.header("set-cookie"));
+        let renewed = refresh(&server, &answer.cookie()).await;
+        renewed.expect(StatusCode::OK);
+        assert!(!renewed.header("set-cookie").contains("Max-Age"), "{}", renewed.header("set-cookie"));
+    }
+
+    async fn problems_are_also_in_the_words_of_better_auth(server) {
+        server.owner().await;
+        let answer = sign_in(&server, "owner@example.com", "wrong horse battery").await;
+        assert_eq!(answer.body["code"], "INVALID_EMAIL_OR_PASSWORD");
+        assert_eq!(answer.body["message"], answer.body["detail"]);
+        let answer = server.get("/api/auth/list-sessions").send().await;
+        assert_eq!(answer.body["code"], "UNAUTHORIZED");
+        let answer = server.post("/api/auth/sign-up/email", json!({})).send().await;
+        assert_eq!(answer.body["code"], "VALIDATION_ERROR");
+        let answer = server.get("/api/auth/nonsense").send().await;
+        assert_eq!(answer.body["code"], "NOT_FOUND");
+        let answer = server.get("/api/nonsense").send().await;
+        assert_eq!(answer.body["code"], "not_found");
+        assert_eq!(answer.body["message"], Value::Null);
     }
 
     async fn renewing_twice_at_once_gives_the_same_cookie(server) {
@@ -190,5 +241,22 @@ on_both_databases! {
         let kept = &server.database.rows(&format!("SELECT lower({column}) FROM sessions")).await[0][0];
         assert_eq!(kept.len(), 64);
         assert!(!owner.cookie.contains(kept.as_str()));
+    }
+}
+
+on_both_databases! {
+    async fn over_https_cookies_are_secure_and_of_this_host_alone(server, "--better-auth-url", "https://tasks.example") {
+        let owner = server.owner().await;
+        assert!(owner.cookie.starts_with("__Host-docket_refresh="), "{}", owner.cookie);
+        let answer = refresh(&server, &owner.cookie).await;
+        answer.expect(StatusCode::OK);
+        let cookie = answer.header("set-cookie");
+        for part in ["__Host-", "Secure", "HttpOnly", "SameSite=Strict", "Path=/;"] {
+            assert!(cookie.contains(part), "{cookie}");
+        }
+        assert!(!cookie.contains("Domain"), "{cookie}");
+        // The other form is of another server.
+        let plain = owner.cookie.replace("__Host-", "");
+        refresh(&server, &plain).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
     }
 }

@@ -8,6 +8,7 @@ mod accounts;
 mod bad_input;
 mod concurrency;
 mod cors;
+mod self_service;
 mod spec;
 mod start;
 mod tasks;

@@ -111,14 +111,18 @@ async fn the_table_of_limits_is_what_is_served() {
             }
         }
     };
-    for schema in ["NewTask", "TaskChange", "SignUp", "SignIn"] {
-        for (field, limits) in members(&document["components"]["schemas"][schema]["properties"]) {
-            add(schema, field, limits);
+    for (name, schema) in members(&document["components"]["schemas"]) {
+        for (field, limits) in schema["properties"].as_object().into_iter().flatten() {
+            add(name, field, limits);
         }
     }
-    let list = &document["paths"]["/api/{user_id}/tasks"]["get"];
-    for parameter in list["parameters"].as_array().unwrap() {
-        add("list_tasks", parameter["name"].as_str().unwrap(), &parameter["schema"]);
+    for (_, operations) in members(&document["paths"]) {
+        for (_, operation) in members(operations) {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let name = operation["operationId"].as_str().unwrap();
+                add(name, parameter["name"].as_str().unwrap(), &parameter["schema"]);
+            }
+        }
     }
     let tables = tables("api/rest-endpoints.md", "Limits");
     let specified = tables["Schema | Field | Rule | Value"].iter().cloned();
@@ -209,6 +213,21 @@ async fn every_operation_is_described() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_tests_of_the_threat_model_exist() {
+    let rows = tables("security/threat-model.md", "Threats");
+    for row in &rows["Who | What | How we answer | Test"] {
+        let (file, name) = row[3].split_once("::").unwrap_or_else(|| panic!("{row:?}"));
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/{file}.rs"));
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(
+            text.contains(&format!("fn {name}(")),
+            "{} has no {name}",
+            file.display()
+        );
     }
 }
 
