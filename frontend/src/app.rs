@@ -1,21 +1,19 @@
-//! Which page is at which path, and who may see it.
+//! Which page is at which path, and who may see it. The pages of the account are in `account`.
 
 use serde::{Deserialize, Serialize};
 use yew::prelude::*;
 use yew_router::prelude::*;
 use yew_router::query::{Raw, ToQuery};
 
+use crate::account::SETTINGS;
+use crate::components::leave::Leave;
 use crate::components::redirect::Redirect;
 use crate::components::toast::{Toasts, use_toasts};
 use crate::dom;
-use crate::pages::forgot_password::ForgotPasswordPage;
 use crate::pages::login::LoginPage;
 use crate::pages::not_found::not_found_page;
-use crate::pages::reset_password::ResetPasswordPage;
-use crate::pages::settings::SettingsPage;
 use crate::pages::signup::SignupPage;
 use crate::pages::tasks::TasksPage;
-use crate::pages::verify_email::VerifyEmailPage;
 use crate::session::{CurrentUser, use_current_user};
 
 /// The pages.
@@ -29,14 +27,6 @@ pub enum Route {
     Signup,
     #[at("/tasks")]
     Tasks,
-    #[at("/settings")]
-    Settings,
-    #[at("/forgot-password")]
-    ForgotPassword,
-    #[at("/reset-password")]
-    ResetPassword,
-    #[at("/verify-email")]
-    VerifyEmail,
     #[not_found]
     #[at("/404")]
     NotFound,
@@ -50,14 +40,7 @@ pub struct Next {
     pub next: Option<String>,
 }
 
-/// The query of a link in a mail.
-#[derive(Default, Deserialize)]
-struct Link {
-    #[serde(default)]
-    token: String,
-}
-
-/// The whole client.
+/// Everything but the pages of the account.
 #[component]
 pub fn App() -> Html {
     let current = use_current_user();
@@ -99,17 +82,12 @@ fn Pages(props: &PagesProps) -> Html {
 /// The page for a route. Strangers go to the sign-in page, and from there back to where they wanted to go.
 fn switch(route: Route, current: &CurrentUser, toasts: &Toasts, location: &Location) -> Html {
     let next = || location.query::<Next>().unwrap_or_default();
-    let token = || location.query::<Link>().unwrap_or_default().token;
     match (route, &current.user) {
         (Route::Home, _) => html! { <Redirect to={Route::Tasks} /> },
         (Route::Tasks, Some(user)) => html! {
             <TasksPage key={user.id.clone()} user={user.clone()} end={&current.end} toasts={toasts.clone()} />
         },
-        (Route::Settings, Some(user)) => html! {
-            <SettingsPage key={user.id.clone()} user={user.clone()} begin={&current.begin} end={&current.end}
-                toasts={toasts.clone()} />
-        },
-        (Route::Tasks | Route::Settings, None) => {
+        (Route::Tasks, None) => {
             let next = Next {
                 next: Some(format!("{}{}", location.path(), location.query_str())),
             };
@@ -119,23 +97,23 @@ fn switch(route: Route, current: &CurrentUser, toasts: &Toasts, location: &Locat
             <LoginPage expired={current.expired} begin={&current.begin} next={encode(&next())} />
         },
         (Route::Signup, None) => html! { <SignupPage begin={&current.begin} next={encode(&next())} /> },
-        (Route::Login | Route::Signup, Some(_)) => {
-            let (to, query) = destination(&next());
-            html! { <Redirect {to} {query} /> }
-        }
-        (Route::ForgotPassword, _) => html! { <ForgotPasswordPage /> },
-        (Route::ResetPassword, _) => html! { <ResetPasswordPage token={token()} end={&current.end} /> },
-        (Route::VerifyEmail, _) => html! { <VerifyEmailPage token={token()} begin={&current.begin} /> },
+        (Route::Login | Route::Signup, Some(_)) => match next().next.as_deref() {
+            Some(SETTINGS) => html! { <Leave to={SETTINGS} /> },
+            _ => {
+                let (to, query) = destination(&next());
+                html! { <Redirect {to} {query} /> }
+            }
+        },
         (Route::NotFound, _) => not_found_page(),
     }
 }
 
-/// Where to go after signing in. Only a page of ours is ever gone to: anything else is not recognised.
+/// Which of the pages here to go to after signing in. Only a page of ours is ever gone to: anything else is not recognised.
 fn destination(wanted: &Next) -> (Route, String) {
     let wanted = wanted.next.as_deref().unwrap_or_default();
     let (path, query) = wanted.split_once('?').unwrap_or((wanted, ""));
     match Route::recognize(path) {
-        Some(to @ (Route::Tasks | Route::Settings)) => (to, query.to_owned()),
+        Some(Route::Tasks) => (Route::Tasks, query.to_owned()),
         _ => (Route::Tasks, String::new()),
     }
 }
@@ -159,7 +137,6 @@ mod tests {
     fn a_person_comes_back_to_where_they_wanted_to_go() {
         let expected = (Route::Tasks, "status=pending&sort=title".to_owned());
         assert_eq!(after("/tasks?status=pending&sort=title"), expected);
-        assert_eq!(after("/settings"), (Route::Settings, String::new()));
         assert_eq!(destination(&Next::default()), (Route::Tasks, String::new()));
     }
 

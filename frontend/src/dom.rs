@@ -4,12 +4,47 @@ use gloo_timers::callback::Timeout;
 use js_sys::{Array, Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, Document, Element, HtmlElement, Url};
+use web_sys::{Blob, BlobPropertyBag, Document, Element, HtmlElement, Url, UrlSearchParams};
 use yew::{MouseEvent, NodeRef, TargetCast};
+
+use crate::account;
 
 /// The page.
 pub fn document() -> Option<Document> {
     web_sys::window()?.document()
+}
+
+/// The path in the address.
+pub fn path() -> String {
+    let location = web_sys::window().map(|window| window.location());
+    location
+        .and_then(|location| location.pathname().ok())
+        .unwrap_or_default()
+}
+
+/// A value of the query in the address.
+pub fn query(name: &str) -> Option<String> {
+    let query = web_sys::window()?.location().search().ok()?;
+    UrlSearchParams::new_with_str(&query).ok()?.get(name)
+}
+
+/// Loads another page of ours in the place of this one.
+pub fn go(to: &str) {
+    if let Some(window) = web_sys::window() {
+        // Only an address that makes no sense is refused.
+        let _ = window.location().replace(to);
+    }
+}
+
+/// Runs a script of ours.
+pub fn load_script(address: &str) {
+    let script = document().and_then(|page| page.create_element("script").ok());
+    if let Some((script, head)) = script.zip(document().and_then(|page| page.head())) {
+        // A fresh element takes attributes and has no place yet.
+        let _ = script.set_attribute("type", "module");
+        let _ = script.set_attribute("src", address);
+        let _ = head.append_child(&script);
+    }
 }
 
 /// The element with this id.
@@ -44,11 +79,13 @@ pub fn focus_node(node: &NodeRef) {
     }
 }
 
-/// Where a plain click on a link to a page of ours leads. Every other click is the browser's.
+/// Where a plain click on a link to a page of this program leads. Every other click is the browser's.
 pub fn followed_link(event: &MouseEvent) -> Option<String> {
     let plain = !(event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key());
     let link = event.target_dyn_into::<Element>()?.closest("a[href^='/']").ok()??;
-    link.get_attribute("href").filter(|_| plain)
+    let href = link.get_attribute("href")?;
+    let path = href.split_once('?').map_or(href.as_str(), |(path, _)| path);
+    (plain && !account::is_page(path)).then_some(href)
 }
 
 /// Puts a text on the clipboard. A browser without one (an insecure origin) does nothing: false.

@@ -8,6 +8,7 @@ pub mod empty_state;
 pub mod field;
 pub mod form;
 pub mod icon;
+pub mod leave;
 pub mod list_controls;
 pub mod page;
 pub mod redirect;

@@ -1,5 +1,6 @@
 //! One module per page.
 
+pub mod deleted;
 pub mod forgot_password;
 pub mod login;
 pub mod not_found;

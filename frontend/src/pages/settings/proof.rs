@@ -8,7 +8,6 @@ use super::two_factor::NewCodes;
 use crate::api::{self, Failure};
 use crate::components::dialog::Dialog;
 use crate::components::form::{Form, Input, Sending, Typed};
-use crate::components::toast::Toast;
 use crate::session::End;
 use crate::sync;
 
@@ -77,9 +76,6 @@ impl Proof {
                 api::change(id, "/api/auth/delete-user", proof).await?;
                 sync::forget(id);
                 settings.end.emit(End::SignedOut);
-                settings
-                    .toasts
-                    .show(Toast::good("Your account and everything in it is deleted"));
             }
         }
         Ok(())
