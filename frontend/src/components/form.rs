@@ -229,7 +229,7 @@ pub fn Form(props: &FormProps) -> Html {
             let shown = shown.clone();
             html! {
                 <button type="button" class="input-button" onclick={move |_| shown.set(!*shown)}
-                    aria-label={format!("{word} {}", label.to_lowercase())}>
+                    aria-label={format!("{word} {}", label.to_ascii_lowercase())}>
                     { word }
                 </button>
             }
