@@ -65,11 +65,6 @@ impl Failure {
     pub fn is_not_fresh(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.code == "SESSION_NOT_FRESH")
     }
-
-    /// Whether a link was used before or is too old.
-    pub fn is_worn_link(&self) -> bool {
-        matches!(self, Self::Refused(problem) if problem.code == "INVALID_TOKEN")
-    }
 }
 
 /// Makes an account. Without a session the address has to be confirmed first: there is a mail.

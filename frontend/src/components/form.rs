@@ -118,6 +118,9 @@ pub struct FormProps {
     pub button: AttrValue,
     /// What the button says while the form is sent.
     pub busy: AttrValue,
+    /// What the button is called, where what it says is not enough.
+    #[prop_or_default]
+    pub label: Option<AttrValue>,
     /// How the button looks.
     #[prop_or(AttrValue::Static("button button-main"))]
     pub look: AttrValue,
@@ -249,7 +252,7 @@ pub fn Form(props: &FormProps) -> Html {
             }
             { for fields }
             <div class="form-actions">
-                <button type="submit" class={&props.look} disabled={*sending}>
+                <button type="submit" class={&props.look} disabled={*sending} aria-label={&props.label}>
                     { if *sending { &props.busy } else { &props.button } }
                 </button>
                 { props.children.clone() }

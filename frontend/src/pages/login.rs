@@ -4,11 +4,11 @@ use shared::rules::Check;
 use shared::two_factor::CodeProof;
 use yew::prelude::*;
 
-use crate::api;
 use crate::components::form::{Form, Input, Sending, Typed};
 use crate::components::page::Page;
 use crate::flag::use_flag;
 use crate::session::Session;
+use crate::{api, dom};
 
 #[derive(PartialEq, Properties)]
 pub struct LoginPageProps {
@@ -39,7 +39,10 @@ pub fn LoginPage(props: &LoginPageProps) -> Html {
             Box::pin(async move {
                 match api::sign_in(&credentials(&typed)?).await? {
                     Some(session) => begin.emit(session),
-                    None => code_wanted.set(true),
+                    None => {
+                        code_wanted.set(true);
+                        dom::focus_soon("code-code".to_owned());
+                    }
                 }
                 Ok(())
             })

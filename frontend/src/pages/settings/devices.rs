@@ -5,7 +5,9 @@ use yew::prelude::*;
 use super::{Account, Settings};
 use crate::api::{self, NoMembers};
 use crate::components::form::{Form, Sending};
-use crate::{agent, dates};
+use crate::{agent, dates, dom};
+
+const HEADING: &str = "devices-heading";
 
 /// The devices that are signed in.
 pub fn section(settings: &Settings, account: &Account) -> Html {
@@ -19,6 +21,7 @@ pub fn section(settings: &Settings, account: &Account) -> Html {
             let settings = settings.clone();
             Box::pin(async move {
                 api::change(&settings.user.id, "/api/auth/revoke-other-sessions", &NoMembers {}).await?;
+                leave();
                 settings.done("Every other device is signed out");
                 Ok(())
             })
@@ -34,7 +37,12 @@ pub fn section(settings: &Settings, account: &Account) -> Html {
         </>
     };
     let text = html! { <p>{ "Where you are signed in. Sign out what you do not know, and change your password." }</p> };
-    super::section("devices-heading", "Devices", text, body)
+    super::section(HEADING, "Devices", text, body)
+}
+
+/// Moves the focus from a button that is about to go.
+fn leave() {
+    dom::focus_soon(HEADING.to_owned());
 }
 
 fn row(settings: &Settings, device: &Device, this: bool) -> Html {
@@ -45,6 +53,7 @@ fn row(settings: &Settings, device: &Device, this: bool) -> Html {
             Box::pin(async move {
                 let choice = SessionChoice { token };
                 api::change(&settings.user.id, "/api/auth/revoke-session", &choice).await?;
+                leave();
                 settings.done("The device is signed out");
                 Ok(())
             })
@@ -61,11 +70,11 @@ fn row(settings: &Settings, device: &Device, this: bool) -> Html {
                         { " " }<span class="chip">{ "This device" }</span>
                     }
                 </p>
-                <p class="line-text">{ format!("{address} · Last seen {}", dates::moment(device.updated_at)) }</p>
+                <p class="line-text">{ format!("{address} · Last seen: {}", dates::moment(device.updated_at)) }</p>
             </div>
             if !this {
                 <Form id={format!("device-{}", device.id)} {send} stopped={&settings.stopped} look="button button-quiet"
-                    button="Sign out" busy="Signing out…" />
+                    label={format!("Sign out {name}")} button="Sign out" busy="Signing out…" />
             }
         </li>
     }

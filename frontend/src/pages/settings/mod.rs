@@ -19,6 +19,7 @@ use crate::components::form::Stopped;
 use crate::components::page::Page;
 use crate::components::skeleton::skeleton;
 use crate::components::toast::{Toast, Toasts};
+use crate::dom;
 use crate::session::{self, End, Session};
 
 #[derive(PartialEq, Properties)]
@@ -119,7 +120,11 @@ pub fn SettingsPage(props: &SettingsPageProps) -> Html {
     };
     let show = {
         let codes = codes.setter();
-        Callback::from(move |new| codes.set(new))
+        Callback::from(move |new| {
+            codes.set(new);
+            // What had the focus is about to go.
+            dom::focus_soon(two_factor::HEADING.to_owned());
+        })
     };
     let stopped = {
         let (ask, end) = (ask.clone(), props.end.clone());
@@ -175,7 +180,7 @@ fn section(id: &'static str, title: &'static str, text: Html, body: Html) -> Htm
     html! {
         <section class="card section" aria-labelledby={id}>
             <div class="section-head">
-                <h2 {id}>{ title }</h2>
+                <h2 {id} tabindex="-1">{ title }</h2>
                 { text }
             </div>
             <div>{ body }</div>

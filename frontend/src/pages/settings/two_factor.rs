@@ -10,6 +10,9 @@ use crate::components::form::{Form, Input, Sending, Typed};
 use crate::components::toast::{Toast, Toasts};
 use crate::{api, dom};
 
+/// The id of the heading.
+pub const HEADING: &str = "two-factor-heading";
+
 /// What can be seen once.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NewCodes {
@@ -28,7 +31,7 @@ pub fn section(settings: &Settings, new: Option<&NewCodes>) -> Html {
             <p class="chip">{ state }</p>
         </>
     };
-    super::section("two-factor-heading", "Two-factor", text, body(settings, new))
+    super::section(HEADING, "Two-factor", text, body(settings, new))
 }
 
 fn body(settings: &Settings, new: Option<&NewCodes>) -> Html {
