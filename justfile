@@ -83,7 +83,7 @@ native: (_setup "test")
     # Programs of an older build would count as code that no test reaches.
     cargo llvm-cov clean --workspace
     # Tests choose their own settings; those of .env are for running.
-    unset DATABASE_URL BIND BETTER_AUTH_SECRET TRUST_EXTERNAL_TOKENS CORS_ORIGINS ACCESS_TOKEN_TTL LOG
+    unset DATABASE_URL BIND BETTER_AUTH_URL BETTER_AUTH_SECRET TRUST_EXTERNAL_TOKENS CORS_ORIGINS SMTP_URL MAIL_FROM ACCESS_TOKEN_TTL LOG
     scripts/with-postgres.sh cargo test --workspace --locked
     cargo llvm-cov report --ignore-filename-regex '/(frontend|shared)/' --fail-under-lines 80
 

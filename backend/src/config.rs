@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use clap::Parser;
+use poem::http::Uri;
+
+use crate::auth::mail::Mailer;
+use crate::command::Command;
 
 /// The shortest signing secret, in bytes.
 const SECRET_MIN: usize = 32;
@@ -24,6 +28,10 @@ const MAKE_SECRET: &str = "Make one with `openssl rand -base64 32` and set BETTE
     about = "Docket: tasks for many people. API, OpenAPI document and web client."
 )]
 pub struct Config {
+    /// What to do; without it, serve
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Where the data is: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME
     #[arg(long, env, default_value = "sqlite://docket.db", hide_env_values = true)]
     pub database_url: Secret,
@@ -52,6 +60,14 @@ pub struct Config {
     /// The address that people open, for links in mails and for the form of cookies [default: http://localhost and the port of BIND]
     #[arg(long, env, value_parser = origin)]
     pub better_auth_url: Option<String>,
+
+    /// The mail server: smtps://USER:PASSWORD@HOST, or smtp://USER:PASSWORD@HOST:587?tls=required; without it no mail is sent
+    #[arg(long, env, hide_env_values = true)]
+    pub smtp_url: Option<Secret>,
+
+    /// Whom mails are from, such as "Docket <docket@example.com>"; required with SMTP_URL
+    #[arg(long, env)]
+    pub mail_from: Option<String>,
 
     /// How long an access token lasts, in seconds
     #[arg(long, env, default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=86_400))]
@@ -139,6 +155,23 @@ impl Config {
         self.public_url().starts_with("https://")
     }
 
+    /// The way to send mail, if there is one.
+    pub fn mailer(&self) -> Result<Option<Mailer>, ConfigError> {
+        let Some(url) = &self.smtp_url else { return Ok(None) };
+        let from = self.mail_from.as_deref().ok_or_else(|| {
+            ConfigError(
+                "SMTP_URL needs MAIL_FROM: whom mails are from, such as Docket <docket@example.com>.".to_owned(),
+            )
+        })?;
+        if shows_password(url.expose()) {
+            return Err(ConfigError(
+                "SMTP_URL would send its password unencrypted. Write smtps://, or add ?tls=required at the end."
+                    .to_owned(),
+            ));
+        }
+        Mailer::new(url.expose(), from).map(Some).map_err(ConfigError)
+    }
+
     /// The signing secret. For SQLite on loopback a missing one is drawn and kept beside the database.
     pub fn signing_secret(&self) -> Result<Secret, ConfigError> {
         if let Some(secret) = &self.better_auth_secret {
@@ -153,12 +186,25 @@ impl Config {
         }
     }
 
-    fn sqlite_file(&self) -> Option<PathBuf> {
+    /// The file of the database, if it is one.
+    pub(crate) fn sqlite_file(&self) -> Option<PathBuf> {
         let rest = self.database_url.expose().strip_prefix("sqlite:")?;
         let rest = rest.strip_prefix("//").unwrap_or(rest);
         let file = rest.split_once('?').map_or(rest, |(file, _)| file);
         Some(PathBuf::from(file))
     }
+}
+
+/// Whether a mail server is told its password without encryption, where others can listen.
+fn shows_password(smtp_url: &str) -> bool {
+    smtp_url.parse().is_ok_and(|url: Uri| {
+        let has_user = url
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'));
+        let encrypts = url.query().is_some_and(|query| query.contains("tls=required"));
+        let is_here = matches!(url.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        url.scheme_str() == Some("smtp") && has_user && !encrypts && !is_here
+    })
 }
 
 fn check_secret(secret: &str) -> Result<(), ConfigError> {

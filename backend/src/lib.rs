@@ -4,6 +4,7 @@
 
 mod auth;
 mod client;
+pub mod command;
 pub mod config;
 mod cors;
 mod db;
@@ -22,6 +23,7 @@ use poem::http::header;
 use poem::middleware::{CookieJarManager, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route, get};
 
+use auth::mail::Mailer;
 use auth::password::Passwords;
 use auth::session::Cookies;
 use auth::token::Tokens;
@@ -44,6 +46,10 @@ pub struct App {
     tokens: Tokens,
     cookies: Cookies,
     passwords: Passwords,
+    /// None when the server has no way to send mail.
+    mailer: Option<Mailer>,
+    /// The address that people open, without a slash at the end.
+    public_url: String,
     ready: ReadyCache,
     trust_external_tokens: bool,
     cors_origins: Arc<[String]>,
@@ -76,6 +82,7 @@ impl From<Problem> for StartError {
 pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + use<>, StartError> {
     let database = config.database()?;
     let secret = config.signing_secret()?;
+    let mailer = config.mailer()?;
     let db = Db::connect(database).await?;
     let app = Arc::new(App {
         sessions: SessionCheck::start(db.clone()),
@@ -85,6 +92,8 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
             secure: config.is_https(),
         },
         passwords: Passwords::new()?,
+        mailer,
+        public_url: config.public_url(),
         ready: ReadyCache::default(),
         trust_external_tokens: config.trust_external_tokens,
         cors_origins: config.cors_origins.clone().into(),

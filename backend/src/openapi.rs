@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::problem::Problem;
 use crate::routes::account::AccountApi;
 use crate::routes::auth::AuthApi;
+use crate::routes::recovery::RecoveryApi;
 use crate::routes::sessions::SessionApi;
 use crate::routes::tasks::TaskApi;
 
@@ -22,12 +23,12 @@ const NULLABLE: &[(&str, &[&str])] = &[
 /// The schemas of answers, in which every member is always there.
 const COMPLETE: &[&str] = &["Task", "User", "Session", "SignedUp", "Activity"];
 
-type Operations = (TaskApi, AuthApi, SessionApi, AccountApi);
+type Operations = (TaskApi, AuthApi, SessionApi, AccountApi, RecoveryApi);
 
 /// The operations as an endpoint.
 pub fn service() -> OpenApiService<Operations, ()> {
     OpenApiService::new(
-        (TaskApi, AuthApi, SessionApi, AccountApi),
+        (TaskApi, AuthApi, SessionApi, AccountApi, RecoveryApi),
         "Docket",
         env!("CARGO_PKG_VERSION"),
     )
@@ -152,12 +153,13 @@ fn add_errors(operation: &mut Value) {
     }
     if name == "sign_in" {
         problems.push(Problem::InvalidCredentials);
+        problems.push(Problem::EmailNotVerified);
     }
     if name == "refresh_session" {
         problems.push(Problem::NoSession);
         problems.push(Problem::ForbiddenOrigin);
     }
-    if name == "export_data" {
+    if ["export_data", "change_email"].contains(&name) {
         problems.push(Problem::SessionNotFresh);
     }
     if name == "revoke_session" {
@@ -183,6 +185,9 @@ fn add_errors(operation: &mut Value) {
         problems.push(Problem::TooLarge);
         problems.push(Problem::UnsupportedMediaType);
         problems.push(Problem::Invalid(Vec::new()));
+    }
+    if ["reset_password", "verify_email"].contains(&name) {
+        problems.push(Problem::InvalidToken);
     }
     let responses: Map<String, Value> = problems.iter().map(described).collect();
     if let Some(all) = operation["responses"].as_object_mut() {

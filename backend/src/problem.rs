@@ -75,9 +75,9 @@ pub enum Problem {
     /// Rules are broken.
     #[error("{}", summary(.0))]
     Invalid(Vec<FieldError>),
-    /// There is an account with that address.
+    /// There is an account with that address; the name of the body's member.
     #[error("There is an account with this e-mail address already. Sign in instead.")]
-    EmailTaken,
+    EmailTaken(&'static str),
     /// The idempotency key made a task that is deleted now.
     #[error("The task that this Idempotency-Key made has been deleted. Use a new key.")]
     Deleted,
@@ -109,7 +109,7 @@ impl Problem {
             Self::NoSession => "SESSION_EXPIRED",
             Self::WrongPassword(_) => "INVALID_PASSWORD",
             Self::TwoFactorOff => "TWO_FACTOR_NOT_ENABLED",
-            Self::EmailTaken => "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
+            Self::EmailTaken(_) => "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
             Self::Invalid(_) => "VALIDATION_ERROR",
             other => return other.case().1.to_uppercase(),
         };
@@ -136,7 +136,7 @@ impl Problem {
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
-            Self::EmailTaken => (StatusCode::UNPROCESSABLE_ENTITY, "email_taken"),
+            Self::EmailTaken(_) => (StatusCode::UNPROCESSABLE_ENTITY, "email_taken"),
             Self::Deleted => (StatusCode::CONFLICT, "deleted"),
             Self::ChangedMeanwhile => (StatusCode::PRECONDITION_FAILED, "changed_meanwhile"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
@@ -214,7 +214,7 @@ impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         match error {
             DbError::NotFound => Self::NotFound,
-            DbError::EmailTaken => Self::EmailTaken,
+            DbError::EmailTaken => Self::EmailTaken("email"),
             DbError::Exists => Self::Deleted,
             DbError::Changed => Self::ChangedMeanwhile,
             DbError::Unavailable(reason) | DbError::LostRace(reason) => Self::Unavailable(reason),
@@ -236,8 +236,7 @@ impl Problem {
             message: auth.then(|| self.to_string()),
             errors: match self {
                 Self::Invalid(errors) => errors.clone(),
-                Self::WrongPassword(field) => vec![FieldError::of(field, self.to_string())],
-                Self::EmailTaken => vec![FieldError::of("email", self.to_string())],
+                Self::WrongPassword(field) | Self::EmailTaken(field) => vec![FieldError::of(field, self.to_string())],
                 _ => Vec::new(),
             },
         };

@@ -2,6 +2,8 @@
 //! [`Member`] (who is signed in here) or a [`Fresh`] one (who proved the password lately), and only they have the
 //! [`UserId`] that the functions of `db` want.
 
+pub mod link;
+pub mod mail;
 pub mod password;
 pub mod session;
 pub mod token;

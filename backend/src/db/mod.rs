@@ -4,6 +4,7 @@
 
 pub mod audit;
 mod group_commit;
+pub mod one_time_tokens;
 pub mod session_check;
 pub mod sessions;
 pub mod tasks;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::audit::{self, Event};
 use super::sessions::{self, NewSession};
-use super::{Db, DbError, Tx, Write, now, on};
+use super::{Db, DbError, Tx, Write, now, on, one_time_tokens};
 use crate::auth::UserId;
 use crate::client::Client;
 
@@ -48,11 +48,38 @@ impl From<UserRow> for User {
     }
 }
 
+/// An account that is to be made.
+pub struct NewUser {
+    /// A UUIDv7.
+    pub id: String,
+    /// What to call the person.
+    pub name: String,
+    /// In normal form.
+    pub email: String,
+    /// PHC string.
+    pub password_hash: String,
+}
+
+impl From<&NewUser> for User {
+    fn from(new: &NewUser) -> Self {
+        let now = now();
+        Self {
+            id: new.id.clone(),
+            name: new.name.clone(),
+            email: Some(new.email.clone()),
+            email_verified: false,
+            image: None,
+            created_at: now,
+            updated_at: now,
+            two_factor_enabled: false,
+        }
+    }
+}
+
 struct Create {
-    name: String,
-    email: String,
-    password_hash: String,
-    session: NewSession,
+    user: NewUser,
+    session: Option<NewSession>,
+    client: Client,
 }
 
 impl Write for Create {
@@ -62,16 +89,18 @@ impl Write for Create {
         const SQL: &str = "INSERT INTO users (id, name, email, password_hash, created_at, updated_at) \
              VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (email) DO NOTHING RETURNING *";
         let created: Option<UserRow> = on!(tx, c => sqlx::query_as(SQL)
-            .bind(Uuid::now_v7().to_string())
-            .bind(&self.name)
-            .bind(&self.email)
-            .bind(&self.password_hash)
+            .bind(&self.user.id)
+            .bind(&self.user.name)
+            .bind(&self.user.email)
+            .bind(&self.user.password_hash)
             .bind(now())
             .fetch_optional(&mut **c)
             .await)?;
         let user = created.ok_or(DbError::EmailTaken)?;
-        sessions::insert(tx, &user.id, &self.session).await?;
-        audit::record(tx, &user.id, Event::SignedUp, &self.session.client).await?;
+        if let Some(session) = &self.session {
+            sessions::insert(tx, &user.id, session).await?;
+        }
+        audit::record(tx, &user.id, Event::SignedUp, &self.client).await?;
         Ok(user)
     }
 }
@@ -120,10 +149,51 @@ pub(super) async fn set_password(
          WHERE id = $1 RETURNING *";
     let user =
         on!(tx, c => sqlx::query_as(SQL).bind(user_id).bind(password_hash).bind(now()).fetch_one(&mut **c).await)?;
-    const LINKS: &str = "DELETE FROM one_time_tokens WHERE user_id = $1";
-    on!(tx, c => sqlx::query(LINKS).bind(user_id).execute(&mut **c).await.map(drop))?;
     sessions::end_all(tx, user_id, keep).await?;
+    one_time_tokens::forget_all(tx, user_id).await?;
     Ok(user)
+}
+
+/// Notes that `email` reaches the user, as a part of a larger change. None if it is not the user's address any more.
+pub(super) async fn verify_email(tx: &mut Tx<'_>, user_id: &str, email: &str) -> Result<Option<UserRow>, DbError> {
+    const SQL: &str =
+        "UPDATE users SET email_verified = TRUE, updated_at = $3 WHERE id = $1 AND email = $2 RETURNING *";
+    Ok(on!(tx, c => sqlx::query_as(SQL).bind(user_id).bind(email).bind(now()).fetch_optional(&mut **c).await)?)
+}
+
+/// Gives the user another address, as a part of a larger change: links that went to the old one are worth nothing any more.
+/// [`DbError::EmailTaken`] if it belongs to another account.
+pub(super) async fn set_email(tx: &mut Tx<'_>, user_id: &str, email: &str, verified: bool) -> Result<UserRow, DbError> {
+    const SQL: &str = "UPDATE users SET email = $2, email_verified = $3, updated_at = $4 WHERE id = $1 RETURNING *";
+    let changed = on!(tx, c => sqlx::query_as(SQL)
+        .bind(user_id)
+        .bind(email)
+        .bind(verified)
+        .bind(now())
+        .fetch_one(&mut **c)
+        .await);
+    let user = changed.map_err(|error| match error.as_database_error() {
+        Some(database) if database.is_unique_violation() => DbError::EmailTaken,
+        _ => error.into(),
+    })?;
+    one_time_tokens::forget_all(tx, user_id).await?;
+    Ok(user)
+}
+
+struct ChangeEmail {
+    user: UserId,
+    email: String,
+    client: Client,
+}
+
+impl Write for ChangeEmail {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        let user = self.user.as_str();
+        set_email(tx, user, &self.email, false).await?;
+        audit::record(tx, user, Event::EmailChanged, &self.client).await
+    }
 }
 
 struct ChangePassword {
@@ -188,21 +258,20 @@ impl Db {
         self.write(Delete { user }).await
     }
 
-    /// Makes an account and begins its first session. `email` is in normal form. [`DbError::EmailTaken`] if it belongs to another.
+    /// Makes an account and begins its first session, if there is to be one at once. [`DbError::EmailTaken`] if the address
+    /// belongs to another.
     pub async fn create_user(
         &self,
-        name: String,
-        email: String,
-        password_hash: String,
-        session: NewSession,
+        user: NewUser,
+        session: Option<NewSession>,
+        client: Client,
     ) -> Result<UserRow, DbError> {
-        self.write(Create {
-            name,
-            email,
-            password_hash,
-            session,
-        })
-        .await
+        self.write(Create { user, session, client }).await
+    }
+
+    /// Gives the user another address that nothing proves yet. [`DbError::EmailTaken`] if it belongs to another account.
+    pub async fn change_email(&self, user: UserId, email: String, client: Client) -> Result<(), DbError> {
+        self.write(ChangeEmail { user, email, client }).await
     }
 
     /// Makes sure that there is an account for the subject of a trusted outside token.

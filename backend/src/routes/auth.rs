@@ -7,17 +7,19 @@ use poem::web::Data;
 use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::{Deserialize, Serialize};
-use shared::account::{CurrentSession, Renewed as RenewedSession, SignIn, SignUp, SignedIn, SignedOut, SignedUp};
+use shared::account::{CurrentSession, Renewed as RenewedSession, SignIn, SignUp, SignedIn, SignedOut, SignedUp, User};
 use shared::problem::FieldError;
 use shared::rules::Check;
+use uuid::Uuid;
 
-use super::Tag;
+use super::{Tag, recovery};
 use crate::App;
 use crate::auth;
 use crate::auth::session::{self, REFRESH_COOKIE, RefreshToken};
 use crate::client::Client;
 use crate::cors;
 use crate::db::sessions::{Renewal, Renewed};
+use crate::db::users::NewUser;
 use crate::json::{JsonBody, RawJson};
 use crate::problem::Problem;
 
@@ -74,6 +76,9 @@ enum WithToken {
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl AuthApi {
     /// Sign up with an e-mail address
+    ///
+    /// When the server sends mail, the answer is the same whether or not the address has an account: a mail says how to go on,
+    /// and there is no token before.
     #[oai(path = "/sign-up/email", method = "post", operation_id = "sign_up")]
     async fn sign_up(
         &self,
@@ -85,17 +90,30 @@ impl AuthApi {
         let account = body.valid()?;
         let remember = account.remember_me.unwrap_or(true);
         let password_hash = app.passwords.hash(account.password).await?;
-        let (session, refresh) = session::draw(client, remember)?;
-        let user = app
-            .db
-            .create_user(account.name, account.email, password_hash, session)
-            .await?;
+        let user = NewUser {
+            id: Uuid::now_v7().to_string(),
+            name: account.name,
+            email: account.email,
+            password_hash,
+        };
+        if let Some(mailer) = &app.mailer {
+            let unconfirmed = SignedUp {
+                token: None,
+                user: User::from(&user),
+            };
+            mailer.post(recovery::sign_up_letter(Arc::clone(&app), user, client))?;
+            return Ok(Joined::Ok(RawJson::of(&unconfirmed)?));
+        }
+        let (session, refresh) = session::draw(client.clone(), remember)?;
+        let user = app.db.create_user(user, Some(session), client).await?;
         let (token, user) = session::hand_over(&app, jar, &refresh, user, remember)?;
         let token = Some(token);
         Ok(Joined::Ok(RawJson::of(&SignedUp { token, user })?))
     }
 
     /// Sign in with an e-mail address
+    ///
+    /// When the server sends mail, the address must be confirmed; if it is not, the link is sent again.
     #[oai(path = "/sign-in/email", method = "post", operation_id = "sign_in")]
     async fn sign_in(
         &self,
@@ -114,6 +132,10 @@ impl AuthApi {
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         let matches = app.passwords.matches(password, stored).await?;
         let user = user.filter(|_| matches).ok_or(Problem::InvalidCredentials)?;
+        if let Some(mailer) = app.mailer.as_ref().filter(|_| !user.email_verified) {
+            mailer.post(recovery::verification_letter(Arc::clone(&app), email, client))?;
+            return Err(Problem::EmailNotVerified);
+        }
         let (token, user) = session::open(&app, jar, client, user, remember_me.unwrap_or(true)).await?;
         let redirect = false;
         Ok(Welcome::Ok(RawJson::of(&SignedIn { redirect, token, user })?))

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod auth;
 pub mod health;
+pub mod recovery;
 pub mod sessions;
 pub mod tasks;
 pub mod ui;

@@ -2,12 +2,14 @@
 //! PostgreSQL. `DOCKET_TEST_POSTGRES` says where a PostgreSQL is that may get new databases; `just test` starts one.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod smtp;
 mod support;
 
 mod accounts;
 mod bad_input;
 mod concurrency;
 mod cors;
+mod recovery;
 mod self_service;
 mod spec;
 mod start;
