@@ -252,7 +252,7 @@ pub fn Form(props: &FormProps) -> Html {
             }
             { for fields }
             <div class="form-actions">
-                <button type="submit" class={&props.look} disabled={*sending} aria-label={&props.label}>
+                <button type="submit" class={&props.look} aria-disabled={sending.then_some("true")} aria-label={&props.label}>
                     { if *sending { &props.busy } else { &props.button } }
                 </button>
                 { props.children.clone() }
