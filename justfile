@@ -83,7 +83,9 @@ native: (_setup "test")
     # Programs of an older build would count as code that no test reaches.
     cargo llvm-cov clean --workspace
     # Tests choose their own settings; those of .env are for running.
-    unset DATABASE_URL BIND BETTER_AUTH_SECRET TRUST_EXTERNAL_TOKENS CORS_ORIGINS ACCESS_TOKEN_TTL LOG
+    unset DATABASE_URL BIND BETTER_AUTH_URL BETTER_AUTH_SECRET BETTER_AUTH_SECRETS SIGNING_KEY_FILES CORS_ORIGINS LOG \
+        TRUST_EXTERNAL_TOKENS EXTERNAL_ISSUER EXTERNAL_AUDIENCE EXTERNAL_JWKS_URL ACCESS_TOKEN_TTL SMTP_URL MAIL_FROM \
+        PASSWORD_MIN_LENGTH ARGON2_MEMORY_KIB ARGON2_PASSES ARGON2_LANES RATE_LIMIT TRUSTED_PROXIES
     scripts/with-postgres.sh cargo test --workspace --locked
     cargo llvm-cov report --ignore-filename-regex '/(frontend|shared)/' --fail-under-lines 80
 

@@ -1,20 +1,21 @@
 // Measures release builds with wrk and prints a Markdown table. `just bench` runs it; the one argument is the seconds per line.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 const seconds = Number(process.argv[2] ?? 10);
 const PEOPLE = 50;
 const TASKS = 20;
 const password = 'correct horse battery';
 const folder = mkdtempSync(join(tmpdir(), 'docket-bench-'));
-const targets = join(folder, 'targets');
+const run = promisify(execFile);
 const servers = new Set();
 
 async function start(binary, environment, ...args) {
   const server = spawn(binary, args, {
-    env: { BIND: '127.0.0.1:0', ACCESS_TOKEN_TTL: '86400', ...environment },
+    env: { BIND: '127.0.0.1:0', ACCESS_TOKEN_TTL: '86400', RATE_LIMIT: 'off', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   servers.add(server);
@@ -64,12 +65,13 @@ async function seed(url) {
 }
 
 /** Runs wrk over `lines` ("path token") and returns what scripts/bench.lua reports. */
-function load(url, { method, lines, body, connections }) {
+async function load(url, { name, method, lines, body, connections }) {
+  const targets = join(folder, name);
   writeFileSync(targets, lines.join('\n') + '\n');
   const options = ['--threads', '1', '--connections', connections, '--duration', `${seconds}s`, '--timeout', '10s'];
   const env = { PATH: process.env.PATH, TARGETS: targets, METHOD: method, ...(body && { BODY: JSON.stringify(body) }) };
-  const output = execFileSync('wrk', [...options, '--script', 'scripts/bench.lua', url], { env, encoding: 'utf8' });
-  const result = JSON.parse(/^RESULT (.*)$/m.exec(output)[1]);
+  const { stdout } = await run('wrk', [...options, '--script', 'scripts/bench.lua', url], { env });
+  const result = JSON.parse(/^RESULT (.*)$/m.exec(stdout)[1]);
   if (result.failed > 0) console.error(`${result.failed} requests failed: ${method} ${lines[0].split(' ')[0]}`);
   return result;
 }
@@ -100,18 +102,30 @@ async function measureCeiling(url, [{ path, token }]) {
   const file = join(folder, 'list.json');
   writeFileSync(file, await answer.text());
   const ceiling = await start('target/release/examples/ceiling', {}, file);
-  const list = { method: 'GET', lines: ['/bench/ceiling'], connections: 64 };
-  row(`Ceiling: the bytes of a list of ${TASKS} from memory`, 'none', load(ceiling.url, list), ceiling.megabytes());
+  const list = { name: 'Ceiling', method: 'GET', lines: ['/bench/ceiling'], connections: 64 };
+  row(`Ceiling: the bytes of a list of ${TASKS} from memory`, 'none', await load(ceiling.url, list), ceiling.megabytes());
   await ceiling.stop();
+}
+
+/** Reading a list must stay quick while many passwords are hashed. */
+async function measureCrowd(server, database, all) {
+  const [list] = all;
+  const signIn = all.at(-1);
+  const crowd = load(server.url, { ...signIn, connections: 50 });
+  const result = await load(server.url, { ...list, connections: 4 });
+  await crowd;
+  row(`${list.name} while 50 clients sign in`, database, result, server.megabytes());
 }
 
 async function measure(database, environment, before = async () => {}) {
   const server = await start('target/release/docket', environment);
   const people = await seed(server.url);
   await before(server.url, people);
-  for (const operation of operations(people)) {
-    row(operation.name, database, load(server.url, operation), server.megabytes());
+  const all = operations(people);
+  for (const operation of all) {
+    row(operation.name, database, await load(server.url, operation), server.megabytes());
   }
+  await measureCrowd(server, database, all);
   await server.stop();
 }
 

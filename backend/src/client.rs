@@ -1,9 +1,13 @@
 //! Who asks: the network address, the browser, and the name of the request in the log.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use ipnet::IpNet;
 use poem::http::header;
 use poem::{FromRequest, Request, RequestBody, Result};
+
+use crate::App;
 
 /// The most characters kept of what a browser calls itself.
 const USER_AGENT_MAX: usize = 255;
@@ -32,13 +36,37 @@ impl Client {
 
 impl<'a> FromRequest<'a> for Client {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        let address = request.remote_addr().as_socket_addr();
+        let proxies = request.data::<Arc<App>>().map_or(&[][..], |app| &app.trusted_proxies);
+        let peer = request.remote_addr().as_socket_addr();
         let user_agent = request.header(header::USER_AGENT);
         let id = request.extensions().get::<RequestId>();
         Ok(Self {
-            address: address.map(|address| address.ip().to_canonical()),
+            address: peer.map(|peer| address(request, peer.ip(), proxies)),
             user_agent: user_agent.map(|agent| agent.chars().take(USER_AGENT_MAX).collect()),
             request_id: id.map(|id| id.0.clone()).unwrap_or_default(),
         })
     }
+}
+
+/// Who is behind `peer`: each proxy that is trusted is believed about the one that it speaks for, and nobody else is.
+fn address(request: &Request, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
+    let lines = request.headers().get_all("x-forwarded-for").iter();
+    let texts = lines.filter_map(|line| line.to_str().ok());
+    let hops: Vec<&str> = texts.flat_map(|text| text.split(',')).collect();
+    let mut address = peer.to_canonical();
+    for hop in hops.into_iter().rev() {
+        let is_trusted = trusted.iter().any(|network| network.contains(&address));
+        match parsed(hop) {
+            Some(hop) if is_trusted => address = hop,
+            _ => break,
+        }
+    }
+    address
+}
+
+/// An address, with or without a port. IPv4 in the clothes of IPv6 is IPv4.
+fn parsed(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let address = hop.parse().or_else(|_| hop.parse().map(|hop: SocketAddr| hop.ip()));
+    address.ok().map(|address: IpAddr| address.to_canonical())
 }

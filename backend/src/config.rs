@@ -1,19 +1,24 @@
 //! The configuration: flags and environment, one struct. What is secret does not print.
 
-use std::fmt;
+mod secrets;
+
 use std::fs;
-use std::io::Write;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use clap::Parser;
+use clap::builder::NonEmptyStringValueParser;
+use ipnet::IpNet;
+use poem::http::Uri;
+use reqwest::Url;
 
-/// The shortest signing secret, in bytes.
-const SECRET_MIN: usize = 32;
-/// A secret with fewer different bytes was typed, not drawn.
-const SECRET_VARIETY: usize = 10;
-const MAKE_SECRET: &str = "Make one with `openssl rand -base64 32` and set BETTER_AUTH_SECRET to it.";
+use secrets::MAKE_SECRET;
+pub use secrets::{Secret, Secrets, Version};
+
+use crate::auth::mail::Mailer;
+use crate::auth::password::Cost;
+use crate::auth::token::ISSUER;
+use crate::command::Command;
 
 /// How the server runs. Each flag can also be given by the environment variable beside it.
 #[derive(Clone, Debug, Parser)]
@@ -24,6 +29,10 @@ const MAKE_SECRET: &str = "Make one with `openssl rand -base64 32` and set BETTE
     about = "Docket: tasks for many people. API, OpenAPI document and web client."
 )]
 pub struct Config {
+    /// What to do; without it, serve
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Where the data is: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME
     #[arg(long, env, default_value = "sqlite://docket.db", hide_env_values = true)]
     pub database_url: Secret,
@@ -36,9 +45,29 @@ pub struct Config {
     #[arg(long, env, hide_env_values = true)]
     pub better_auth_secret: Option<Secret>,
 
-    /// Accept tokens without a session that were signed elsewhere with the same secret
+    /// The secrets when they change, as 2:NEW,1:OLD: the highest number signs, all verify; instead of BETTER_AUTH_SECRET
+    #[arg(long, env, hide_env_values = true)]
+    pub better_auth_secrets: Option<Secret>,
+
+    /// Files with Ed25519 private keys (PEM), separated by commas; the first signs tokens, all verify and are published
+    #[arg(long, env, value_delimiter = ',')]
+    pub signing_key_files: Vec<PathBuf>,
+
+    /// Accept tokens that another service signed
     #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set)]
     pub trust_external_tokens: bool,
+
+    /// The `iss` that tokens from outside must have
+    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
+    pub external_issuer: Option<String>,
+
+    /// The `aud` that tokens from outside must have
+    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
+    pub external_audience: Option<String>,
+
+    /// Where the issuer publishes the keys of its tokens; without it they are signed with BETTER_AUTH_SECRET
+    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
+    pub external_jwks_url: Option<String>,
 
     /// The web origins, besides the server's own, that may call the API, separated by commas
     #[arg(
@@ -53,9 +82,41 @@ pub struct Config {
     #[arg(long, env, value_parser = origin)]
     pub better_auth_url: Option<String>,
 
+    /// The mail server: smtps://USER:PASSWORD@HOST, or smtp://USER:PASSWORD@HOST:587?tls=required; without it no mail is sent
+    #[arg(long, env, hide_env_values = true)]
+    pub smtp_url: Option<Secret>,
+
+    /// Whom mails are from, such as "Docket <docket@example.com>"; required with SMTP_URL
+    #[arg(long, env)]
+    pub mail_from: Option<String>,
+
     /// How long an access token lasts, in seconds
     #[arg(long, env, default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub access_token_ttl: u32,
+
+    /// The shortest new password, in characters; 15 is recommended
+    #[arg(long, env, default_value_t = 8, value_parser = clap::value_parser!(u32).range(8..=128))]
+    pub password_min_length: u32,
+
+    /// The memory that hashing a password takes (argon2id), in KiB
+    #[arg(long, env, default_value_t = 19_456, value_parser = clap::value_parser!(u32).range(7_168..=1_048_576))]
+    pub argon2_memory_kib: u32,
+
+    /// How often hashing a password passes over the memory
+    #[arg(long, env, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub argon2_passes: u32,
+
+    /// The lanes of hashing a password; more make it no faster here
+    #[arg(long, env, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub argon2_lanes: u32,
+
+    /// Whether passwords and codes may be guessed only so often: on, or off for load tests
+    #[arg(long, env, default_value = "on", value_parser = switch, action = clap::ArgAction::Set)]
+    pub rate_limit: bool,
+
+    /// The proxies whose X-Forwarded-For counts, as addresses or networks (10.0.0.0/8), separated by commas
+    #[arg(long, env, value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
 
     /// What to log: error, warn, info, debug, or a filter such as docket=debug,sqlx=warn
     #[arg(long, env, default_value = "info")]
@@ -72,41 +133,27 @@ fn origin(text: &str) -> Result<String, String> {
     }
 }
 
-/// Text that does not print.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text itself.
-    pub fn expose(&self) -> &str {
-        &self.0
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("it is on or off".to_owned()),
     }
 }
 
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl std::str::FromStr for Secret {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
+/// An address alone is a network of one.
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let network = text
+        .parse()
+        .or_else(|_| text.parse().map(|address: IpAddr| address.into()));
+    network.map_err(|_| "a proxy is an address such as 10.0.0.1, or a network such as 10.0.0.0/8".to_owned())
 }
 
 /// A configuration that the server must not start with; the text says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct ConfigError(String);
+pub struct ConfigError(pub(crate) String);
 
 impl Config {
     /// Checks that the database's address is one of the two kinds.
@@ -134,26 +181,99 @@ impl Config {
             .unwrap_or_else(|| format!("http://localhost:{}", self.bind.port()))
     }
 
+    /// What hashing a password costs.
+    pub fn password_cost(&self) -> Cost {
+        Cost {
+            memory_kib: self.argon2_memory_kib,
+            passes: self.argon2_passes,
+            lanes: self.argon2_lanes,
+        }
+    }
+
     /// Whether people come by https.
     pub fn is_https(&self) -> bool {
         self.public_url().starts_with("https://")
     }
 
-    /// The signing secret. For SQLite on loopback a missing one is drawn and kept beside the database.
-    pub fn signing_secret(&self) -> Result<Secret, ConfigError> {
-        if let Some(secret) = &self.better_auth_secret {
-            check_secret(secret.expose())?;
-            return Ok(secret.clone());
+    /// The way to send mail, if there is one.
+    pub fn mailer(&self) -> Result<Option<Mailer>, ConfigError> {
+        let Some(url) = &self.smtp_url else { return Ok(None) };
+        let from = self.mail_from.as_deref().ok_or_else(|| {
+            ConfigError(
+                "SMTP_URL needs MAIL_FROM: whom mails are from, such as Docket <docket@example.com>.".to_owned(),
+            )
+        })?;
+        if shows_password(url.expose()) {
+            return Err(ConfigError(
+                "SMTP_URL would send its password unencrypted. Write smtps://, or add ?tls=required at the end."
+                    .to_owned(),
+            ));
         }
-        match self.sqlite_file() {
-            Some(file) if self.bind.ip().is_loopback() => kept_secret(&file.with_added_extension("secret")),
-            _ => Err(ConfigError(format!(
-                "BETTER_AUTH_SECRET is required for PostgreSQL and for an address that others can reach. {MAKE_SECRET}"
-            ))),
+        Mailer::new(url.expose(), from).map(Some).map_err(ConfigError)
+    }
+
+    /// The secrets that sign. For SQLite on loopback a missing one is drawn and kept beside the database.
+    pub fn secrets(&self) -> Result<Secrets, ConfigError> {
+        match (&self.better_auth_secrets, &self.better_auth_secret) {
+            (Some(list), lone) => {
+                let secrets = Secrets::versioned(list)?;
+                let listed = |lone: &Secret| secrets.all().any(|version| version.secret.expose() == lone.expose());
+                if lone.as_ref().is_none_or(listed) {
+                    Ok(secrets)
+                } else {
+                    Err(ConfigError(
+                        "BETTER_AUTH_SECRET is not among BETTER_AUTH_SECRETS. Add it there with a number of its own, \
+                         or unset it."
+                            .to_owned(),
+                    ))
+                }
+            }
+            (None, Some(lone)) => Secrets::lone(lone),
+            (None, None) => match self.sqlite_file() {
+                Some(file) if self.bind.ip().is_loopback() => Secrets::kept(&file.with_added_extension("secret")),
+                _ => Err(ConfigError(format!(
+                    "BETTER_AUTH_SECRET is required for PostgreSQL and for an address that others can reach. {MAKE_SECRET}"
+                ))),
+            },
         }
     }
 
-    fn sqlite_file(&self) -> Option<PathBuf> {
+    /// The files with private keys, and what they hold.
+    pub fn signing_keys(&self) -> Result<Vec<(PathBuf, Secret)>, ConfigError> {
+        let read = |file: &PathBuf| match fs::read_to_string(file) {
+            Ok(pem) => Ok((file.clone(), Secret::from(pem))),
+            Err(error) => Err(ConfigError(format!(
+                "SIGNING_KEY_FILES names {}, which cannot be read: {error}. Mend that, or leave it out.",
+                file.display()
+            ))),
+        };
+        self.signing_key_files.iter().map(read).collect()
+    }
+
+    /// Whose tokens are accepted besides our own; none unless `TRUST_EXTERNAL_TOKENS`.
+    pub fn external(&self) -> Result<Option<External>, ConfigError> {
+        let jwks_url = self.external_jwks_url.as_deref().map(jwks_url).transpose()?;
+        let external = External {
+            issuer: self.external_issuer.clone(),
+            audience: self.external_audience.clone(),
+            jwks_url,
+        };
+        if self.trust_external_tokens {
+            external.check()?;
+            Ok(Some(external))
+        } else if external.is_empty() {
+            Ok(None)
+        } else {
+            Err(ConfigError(
+                "EXTERNAL_ISSUER, EXTERNAL_AUDIENCE and EXTERNAL_JWKS_URL do nothing while TRUST_EXTERNAL_TOKENS is false. \
+                 Set it to true, or unset them."
+                    .to_owned(),
+            ))
+        }
+    }
+
+    /// The file of the database, if it is one.
+    pub(crate) fn sqlite_file(&self) -> Option<PathBuf> {
         let rest = self.database_url.expose().strip_prefix("sqlite:")?;
         let rest = rest.strip_prefix("//").unwrap_or(rest);
         let file = rest.split_once('?').map_or(rest, |(file, _)| file);
@@ -161,56 +281,60 @@ impl Config {
     }
 }
 
-fn check_secret(secret: &str) -> Result<(), ConfigError> {
-    let mut bytes: Vec<u8> = secret.bytes().collect();
-    let length = bytes.len();
-    bytes.sort_unstable();
-    bytes.dedup();
-    if length < SECRET_MIN {
-        return Err(ConfigError(format!(
-            "BETTER_AUTH_SECRET has {length} bytes; at least {SECRET_MIN} are needed. {MAKE_SECRET}"
-        )));
-    }
-    if bytes.len() < SECRET_VARIETY {
-        return Err(ConfigError(format!(
-            "BETTER_AUTH_SECRET is too regular to be a secret. {MAKE_SECRET}"
-        )));
-    }
-    Ok(())
+/// Whether a mail server is told its password without encryption, where others can listen.
+fn shows_password(smtp_url: &str) -> bool {
+    smtp_url.parse().is_ok_and(|url: Uri| {
+        let has_user = url
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'));
+        let encrypts = url.query().is_some_and(|query| query.contains("tls=required"));
+        let is_here = matches!(url.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        url.scheme_str() == Some("smtp") && has_user && !encrypts && !is_here
+    })
 }
 
-fn kept_secret(file: &Path) -> Result<Secret, ConfigError> {
-    let trouble = |error: &dyn fmt::Display| {
-        ConfigError(format!(
-            "The signing secret {} can neither be read nor made: {error}. Mend that, or set BETTER_AUTH_SECRET.",
-            file.display()
-        ))
-    };
-    let mut random = [0; SECRET_MIN];
-    getrandom::fill(&mut random).map_err(|error| trouble(&error))?;
-    let drawn = BASE64_STANDARD.encode(random);
-    if !file.exists() {
-        keep(file, &drawn).map_err(|error| trouble(&error))?;
-    }
-    let kept = fs::read_to_string(file).map_err(|error| trouble(&error))?;
-    check_secret(kept.trim()).map_err(|error| trouble(&error))?;
-    Ok(Secret(kept.trim().to_owned()))
+/// Another service whose tokens are accepted.
+#[derive(Clone, Debug)]
+pub struct External {
+    /// The `iss` that they must have, if one is demanded.
+    pub issuer: Option<String>,
+    /// The `aud` that they must have, if one is demanded.
+    pub audience: Option<String>,
+    /// Where their keys are published; if nowhere, they are signed with our secret.
+    pub jwks_url: Option<Url>,
 }
 
-/// Writes the file whole or not at all; of two servers that start at once, the first one's stays.
-fn keep(file: &Path, drawn: &str) -> std::io::Result<()> {
-    let draft = file.with_added_extension(std::process::id().to_string());
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut content = options.open(&draft)?;
-    content.write_all(drawn.as_bytes())?;
-    content.sync_all()?;
-    let linked = fs::hard_link(&draft, file);
-    fs::remove_file(&draft)?;
-    match linked {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+impl External {
+    fn is_empty(&self) -> bool {
+        self.issuer.is_none() && self.audience.is_none() && self.jwks_url.is_none()
     }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.jwks_url.is_some() && self.issuer.is_none() {
+            return Err(ConfigError(
+                "EXTERNAL_JWKS_URL needs EXTERNAL_ISSUER: the `iss` of the tokens that those keys sign.".to_owned(),
+            ));
+        }
+        if self.issuer.as_deref() == Some(ISSUER) {
+            return Err(ConfigError(format!(
+                "EXTERNAL_ISSUER cannot be {ISSUER}: that is the `iss` of Docket's own tokens."
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// An address whose answers nobody on the way can change.
+fn jwks_url(text: &str) -> Result<Url, ConfigError> {
+    let url = Url::parse(text).ok().filter(|url| {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        url.scheme() == "https" || url.scheme() == "http" && loopback
+    });
+    url.ok_or_else(|| {
+        ConfigError(
+            "EXTERNAL_JWKS_URL must begin with https://, or with http:// for a service on this machine (localhost)."
+                .to_owned(),
+        )
+    })
 }

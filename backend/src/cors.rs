@@ -5,7 +5,7 @@ use poem::{Request, Response};
 
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match";
-const RESPONSE_HEADERS: &str = "ETag, Link, Location, Retry-After, X-Request-Id";
+const RESPONSE_HEADERS: &str = "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
 /// How long a browser may remember the answer to a preflight, in seconds.
 const MAX_AGE: &str = "600";
 

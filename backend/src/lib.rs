@@ -4,10 +4,12 @@
 
 mod auth;
 mod client;
+pub mod command;
 pub mod config;
 mod cors;
 mod db;
 mod edge;
+mod issuer;
 mod json;
 pub mod openapi;
 mod problem;
@@ -17,18 +19,23 @@ mod routes;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ipnet::IpNet;
 use poem::endpoint::make_sync;
 use poem::http::header;
 use poem::middleware::{CookieJarManager, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route, get};
 
+use auth::device::Devices;
+use auth::mail::Mailer;
 use auth::password::Passwords;
 use auth::session::Cookies;
+use auth::throttle::Throttle;
 use auth::token::Tokens;
 use config::Config;
 use db::session_check::SessionCheck;
 pub use db::{Db, DbError};
 use edge::Edge;
+use issuer::Issuer;
 use openapi::Methods;
 use problem::Problem;
 use ready::ReadyCache;
@@ -43,10 +50,17 @@ pub struct App {
     sessions: SessionCheck,
     tokens: Tokens,
     cookies: Cookies,
+    devices: Devices,
     passwords: Passwords,
+    /// None when the server has no way to send mail.
+    mailer: Option<Mailer>,
+    /// The address that people open, without a slash at the end.
+    public_url: String,
+    throttle: Throttle,
     ready: ReadyCache,
-    trust_external_tokens: bool,
+    issuer: Option<Issuer>,
     cors_origins: Arc<[String]>,
+    trusted_proxies: Vec<IpNet>,
 }
 
 /// Why the server cannot start.
@@ -75,19 +89,28 @@ impl From<Problem> for StartError {
 /// Everything that the server serves.
 pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + use<>, StartError> {
     let database = config.database()?;
-    let secret = config.signing_secret()?;
+    let secrets = config.secrets()?;
+    let tokens = Tokens::new(config, &secrets)?;
+    let external = config.external()?;
+    let issuer = external.map(|external| Issuer::new(external, &secrets)).transpose()?;
+    let mailer = config.mailer()?;
     let db = Db::connect(database).await?;
     let app = Arc::new(App {
         sessions: SessionCheck::start(db.clone()),
+        throttle: Throttle::new(db.clone(), config.rate_limit),
         db,
-        tokens: Tokens::new(&secret, config.access_token_ttl),
+        tokens,
         cookies: Cookies {
             secure: config.is_https(),
         },
-        passwords: Passwords::new()?,
+        mailer,
+        public_url: config.public_url(),
+        devices: Devices::new(&secrets)?,
+        passwords: Passwords::new(config.password_cost(), config.password_min_length)?,
         ready: ReadyCache::default(),
-        trust_external_tokens: config.trust_external_tokens,
+        issuer,
         cors_origins: config.cors_origins.clone().into(),
+        trusted_proxies: config.trusted_proxies.clone(),
     });
 
     let document = openapi::document()?;

@@ -1,9 +1,10 @@
-//! The server's process: read the configuration, start the log, serve until told to stop.
+//! The server's process: read the configuration, start the log, serve until told to stop, or do the one thing it was told.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use docket::command::{self, Command};
 use docket::config::Config;
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::{Endpoint, Server};
@@ -34,8 +35,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
-    let app = docket::app(config).await?;
-    serve(config, app).await
+    match &config.command {
+        Some(Command::ResetPassword { email }) => println!("{}", command::reset_password(config, email).await?),
+        None => serve(config, docket::app(config).await?).await?,
+    }
+    Ok(())
 }
 
 async fn serve(config: &Config, app: impl Endpoint + 'static) -> Result<(), Box<dyn std::error::Error>> {

@@ -3,11 +3,15 @@
 use poem_openapi::OpenApiService;
 use serde_json::{Map, Value, json};
 
+use crate::auth::throttle::{ACCOUNT, Refusal};
 use crate::problem::Problem;
 use crate::routes::account::AccountApi;
 use crate::routes::auth::AuthApi;
+use crate::routes::keys::KeyApi;
+use crate::routes::recovery::RecoveryApi;
 use crate::routes::sessions::SessionApi;
 use crate::routes::tasks::TaskApi;
+use crate::routes::two_factor::TwoFactorApi;
 
 /// What can be null in an answer or in a request. The framework only knows what can be absent.
 const NULLABLE: &[(&str, &[&str])] = &[
@@ -22,12 +26,39 @@ const NULLABLE: &[(&str, &[&str])] = &[
 /// The schemas of answers, in which every member is always there.
 const COMPLETE: &[&str] = &["Task", "User", "Session", "SignedUp", "Activity"];
 
-type Operations = (TaskApi, AuthApi, SessionApi, AccountApi);
+/// The bodies with something that can be guessed, or that asks for a mail or an account: there is a limit on how often.
+const THROTTLED: &[&str] = &[
+    "SignUp",
+    "SignIn",
+    "PasswordProof",
+    "PasswordChange",
+    "CodeProof",
+    "LinkRequest",
+    "EmailChange",
+];
+
+type Operations = (
+    TaskApi,
+    AuthApi,
+    SessionApi,
+    AccountApi,
+    RecoveryApi,
+    TwoFactorApi,
+    KeyApi,
+);
 
 /// The operations as an endpoint.
 pub fn service() -> OpenApiService<Operations, ()> {
     OpenApiService::new(
-        (TaskApi, AuthApi, SessionApi, AccountApi),
+        (
+            TaskApi,
+            AuthApi,
+            SessionApi,
+            AccountApi,
+            RecoveryApi,
+            TwoFactorApi,
+            KeyApi,
+        ),
         "Docket",
         env!("CARGO_PKG_VERSION"),
     )
@@ -61,7 +92,18 @@ pub fn document() -> Result<Value, serde_json::Error> {
     document["components"]["schemas"]["CurrentSession"]["nullable"] = true.into();
     document["components"]["securitySchemes"]["cookie"] =
         json!({ "type": "apiKey", "in": "cookie", "name": crate::auth::session::REFRESH_COOKIE });
-    document["paths"]["/api/auth/refresh"]["post"]["security"] = json!([{ "cookie": [] }]);
+    document["components"]["securitySchemes"]["two_factor"] =
+        json!({ "type": "apiKey", "in": "cookie", "name": crate::auth::two_factor::COOKIE });
+    for (path, security) in [
+        ("/api/auth/refresh", json!([{ "cookie": [] }])),
+        (
+            "/api/auth/two-factor/verify-totp",
+            json!([{ "bearer": [] }, { "two_factor": [] }]),
+        ),
+        ("/api/auth/two-factor/verify-backup-code", json!([{ "two_factor": [] }])),
+    ] {
+        document["paths"][path]["post"]["security"] = security;
+    }
     add_examples(&mut document);
     if let Some(paths) = document["paths"].as_object_mut() {
         for (_, operations) in paths {
@@ -152,16 +194,21 @@ fn add_errors(operation: &mut Value) {
     }
     if name == "sign_in" {
         problems.push(Problem::InvalidCredentials);
+        problems.push(Problem::EmailNotVerified);
     }
     if name == "refresh_session" {
         problems.push(Problem::NoSession);
         problems.push(Problem::ForbiddenOrigin);
     }
-    if name == "export_data" {
+    if ["export_data", "change_email"].contains(&name) {
         problems.push(Problem::SessionNotFresh);
     }
     if name == "revoke_session" {
         problems.push(Problem::NotFound);
+    }
+    if name == "verify_totp" || name == "verify_backup_code" {
+        problems.push(Problem::InvalidCode);
+        problems.push(Problem::ForbiddenOrigin);
     }
     if takes("path", Some("user_id")) {
         problems.push(Problem::Forbidden);
@@ -184,6 +231,17 @@ fn add_errors(operation: &mut Value) {
         problems.push(Problem::UnsupportedMediaType);
         problems.push(Problem::Invalid(Vec::new()));
     }
+    if ["reset_password", "verify_email"].contains(&name) {
+        problems.push(Problem::InvalidToken);
+    }
+    let body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
+    let body = body.and_then(|body| body.strip_prefix("#/components/schemas/"));
+    if body.is_some_and(|body| THROTTLED.contains(&body)) {
+        problems.push(Problem::TooMany(Refusal {
+            policy: &ACCOUNT,
+            wait: ACCOUNT.window,
+        }));
+    }
     let responses: Map<String, Value> = problems.iter().map(described).collect();
     if let Some(all) = operation["responses"].as_object_mut() {
         all.extend(responses);
@@ -194,6 +252,7 @@ fn described(problem: &Problem) -> (String, Value) {
     let status = poem::error::ResponseError::status(problem);
     let description = match problem {
         Problem::Invalid(_) => "A rule is broken: `errors` says which.".to_owned(),
+        Problem::TooMany(_) => "Too many attempts: `Retry-After` says when to try again, in seconds.".to_owned(),
         problem => problem.to_string(),
     };
     let content = json!({ shared::problem::CONTENT_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } });

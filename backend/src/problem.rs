@@ -4,7 +4,7 @@ use poem::error::{
     MethodNotAllowedError, NotFoundError, ParsePathError as PoemParsePathError, ReadBodyError, ResponseError,
 };
 use poem::http::{StatusCode, header};
-use poem::{IntoResponse, Response};
+use poem::{IntoResponse, Response, ResponseBuilder};
 use poem_openapi::ApiResponse;
 use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
@@ -12,6 +12,7 @@ use poem_openapi::types::Type;
 use shared::problem::{CONTENT_TYPE, FieldError, Problem as Body};
 use shared::task::{LIMIT_MAX, Order, Sort, Status};
 
+use crate::auth::throttle::{Policy, Refusal};
 use crate::db::DbError;
 
 /// How long to wait before the next try when we are too busy, in seconds.
@@ -51,6 +52,9 @@ pub enum Problem {
     /// The account has no second factor.
     #[error("Two-factor is off for this account. Set it up first.")]
     TwoFactorOff,
+    /// The account has a second factor already.
+    #[error("Two-factor is on already. To use another app, turn it off first.")]
+    TwoFactorOn,
     /// The path names another user than the token.
     #[error("The access token belongs to another user than the path.")]
     Forbidden,
@@ -75,15 +79,18 @@ pub enum Problem {
     /// Rules are broken.
     #[error("{}", summary(.0))]
     Invalid(Vec<FieldError>),
-    /// There is an account with that address.
+    /// There is an account with that address; the name of the body's member.
     #[error("There is an account with this e-mail address already. Sign in instead.")]
-    EmailTaken,
+    EmailTaken(&'static str),
     /// The idempotency key made a task that is deleted now.
     #[error("The task that this Idempotency-Key made has been deleted. Use a new key.")]
     Deleted,
     /// `If-Match` names another version.
     #[error("The task has changed since you read it. Read it again and repeat your change.")]
     ChangedMeanwhile,
+    /// It was tried too often.
+    #[error("Too many attempts. Try again in {}.", duration(.0.seconds()))]
+    TooMany(Refusal),
     /// Too much is waiting.
     #[error("The server is busy. Try again in a moment.")]
     Busy,
@@ -93,6 +100,15 @@ pub enum Problem {
     /// A fault of ours, for this reason, which only the log tells.
     #[error("Something went wrong on our side. Try again; if it stays, report the X-Request-Id of this answer.")]
     Internal(String),
+}
+
+/// So many seconds, in words.
+fn duration(seconds: i64) -> String {
+    match seconds {
+        1 => "a second".to_owned(),
+        2..=119 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", (seconds + 59) / 60),
+    }
 }
 
 fn summary(errors: &[FieldError]) -> String {
@@ -109,7 +125,7 @@ impl Problem {
             Self::NoSession => "SESSION_EXPIRED",
             Self::WrongPassword(_) => "INVALID_PASSWORD",
             Self::TwoFactorOff => "TWO_FACTOR_NOT_ENABLED",
-            Self::EmailTaken => "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
+            Self::EmailTaken(_) => "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
             Self::Invalid(_) => "VALIDATION_ERROR",
             other => return other.case().1.to_uppercase(),
         };
@@ -128,6 +144,7 @@ impl Problem {
             Self::InvalidToken => (StatusCode::BAD_REQUEST, "invalid_token"),
             Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid_code"),
             Self::TwoFactorOff => (StatusCode::BAD_REQUEST, "two_factor_off"),
+            Self::TwoFactorOn => (StatusCode::BAD_REQUEST, "two_factor_on"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::ForbiddenOrigin => (StatusCode::FORBIDDEN, "forbidden_origin"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
@@ -136,9 +153,10 @@ impl Problem {
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
-            Self::EmailTaken => (StatusCode::UNPROCESSABLE_ENTITY, "email_taken"),
+            Self::EmailTaken(_) => (StatusCode::UNPROCESSABLE_ENTITY, "email_taken"),
             Self::Deleted => (StatusCode::CONFLICT, "deleted"),
             Self::ChangedMeanwhile => (StatusCode::PRECONDITION_FAILED, "changed_meanwhile"),
+            Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -214,9 +232,10 @@ impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
         match error {
             DbError::NotFound => Self::NotFound,
-            DbError::EmailTaken => Self::EmailTaken,
+            DbError::EmailTaken => Self::EmailTaken("email"),
             DbError::Exists => Self::Deleted,
             DbError::Changed => Self::ChangedMeanwhile,
+            DbError::Throttled(refusal) => Self::TooMany(refusal),
             DbError::Unavailable(reason) | DbError::LostRace(reason) => Self::Unavailable(reason),
             DbError::Failed(error) => Self::internal("the database refused a statement", error),
         }
@@ -236,19 +255,31 @@ impl Problem {
             message: auth.then(|| self.to_string()),
             errors: match self {
                 Self::Invalid(errors) => errors.clone(),
-                Self::WrongPassword(field) => vec![FieldError::of(field, self.to_string())],
-                Self::EmailTaken => vec![FieldError::of("email", self.to_string())],
+                Self::WrongPassword(field) | Self::EmailTaken(field) => vec![FieldError::of(field, self.to_string())],
                 _ => Vec::new(),
             },
         };
         let response = Response::builder().status(status).content_type(CONTENT_TYPE);
-        let response = match status {
-            StatusCode::UNAUTHORIZED => response.header(header::WWW_AUTHENTICATE, "Bearer"),
-            StatusCode::SERVICE_UNAVAILABLE => response.header(header::RETRY_AFTER, RETRY_AFTER),
+        let response = match (self, status) {
+            (Self::TooMany(refusal), _) => told_to_wait(response, refusal),
+            (_, StatusCode::UNAUTHORIZED) => response.header(header::WWW_AUTHENTICATE, "Bearer"),
+            (_, StatusCode::SERVICE_UNAVAILABLE) => response.header(header::RETRY_AFTER, RETRY_AFTER),
             _ => response,
         };
         response.body(serde_json::to_vec(&body).unwrap_or_default())
     }
+}
+
+/// The fields of draft-ietf-httpapi-ratelimit-headers: what the policy is, and what is left of it.
+fn told_to_wait(response: ResponseBuilder, refusal: &Refusal) -> ResponseBuilder {
+    let Policy {
+        name, quota, window, ..
+    } = refusal.policy;
+    let (seconds, window) = (refusal.seconds(), window.num_seconds());
+    response
+        .header(header::RETRY_AFTER, seconds)
+        .header("RateLimit-Policy", format!("\"{name}\";q={quota};w={window}"))
+        .header("RateLimit", format!("\"{name}\";r=0;t={seconds}"))
 }
 
 impl ResponseError for Problem {

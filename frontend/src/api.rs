@@ -1,15 +1,18 @@
 //! The server's HTTP interface. No other module fetches.
 
 use gloo_net::http::{Method, RequestBuilder, Response};
-use serde::{Serialize, de::DeserializeOwned};
-use shared::account::{SignIn, SignUp};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use shared::account::{CurrentSession, Session as Device, SignIn, SignUp, User};
 use shared::problem::{FieldError, Problem};
+use shared::profile::{Activity, Capabilities, PasswordChange, PasswordProof};
+use shared::recovery::{EmailVerified, LinkRequest, PasswordReset};
 use shared::task::{LIMIT_MAX, Task};
+use shared::two_factor::{CodeProof, RecoveryCodes, TwoFactorSetup};
 use uuid::Uuid;
 use web_sys::{AbortSignal, RequestCredentials};
 
 use crate::store::{Entry, Op};
-use crate::{dom, lock, session, session::Session};
+use crate::{dates, dom, json, lock, session, session::Session};
 
 /// How long to wait for an answer, in milliseconds.
 const PATIENCE: u32 = 20_000;
@@ -25,6 +28,14 @@ pub enum Failure {
     Refused(Problem),
     /// Nobody is signed in any more, and the session cannot be renewed.
     SessionEnded,
+    /// It was not sent: it breaks rules that both sides know.
+    Wrong(Vec<FieldError>),
+}
+
+impl From<Vec<FieldError>> for Failure {
+    fn from(errors: Vec<FieldError>) -> Self {
+        Self::Wrong(errors)
+    }
 }
 
 impl Failure {
@@ -32,7 +43,11 @@ impl Failure {
     pub fn message(&self) -> String {
         match self {
             Self::Unreachable => "The server cannot be reached. Check your connection and try again.".to_owned(),
+            Self::Busy(problem, Some(seconds)) if problem.status == 429 => {
+                format!("{} Try again in {}.", problem.detail, dates::span(*seconds))
+            }
             Self::Busy(problem, _) | Self::Refused(problem) => problem.detail.clone(),
+            Self::Wrong(errors) => errors.first().map(|error| error.detail.clone()).unwrap_or_default(),
             Self::SessionEnded => "Your session has ended. Sign in again.".to_owned(),
         }
     }
@@ -41,27 +56,47 @@ impl Failure {
     pub fn field_errors(&self) -> &[FieldError] {
         match self {
             Self::Refused(problem) => &problem.errors,
+            Self::Wrong(errors) => errors,
             _ => &[],
         }
     }
+
+    /// Whether the password has to be proved again first.
+    pub fn is_not_fresh(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.code == "SESSION_NOT_FRESH")
+    }
 }
 
-/// Makes an account and signs in.
-pub async fn sign_up(account: &SignUp) -> Result<Session, Failure> {
-    let answer = Call::to(Method::POST, "/api/auth/sign-up/email")
-        .json(account)
-        .send(None)
-        .await?;
-    decode(&answer).await
+/// Makes an account. Without a session the address has to be confirmed first: there is a mail.
+pub async fn sign_up(account: &SignUp) -> Result<Option<Session>, Failure> {
+    begin("/api/auth/sign-up/email", account).await
 }
 
-/// Signs in.
-pub async fn sign_in(credentials: &SignIn) -> Result<Session, Failure> {
-    let answer = Call::to(Method::POST, "/api/auth/sign-in/email")
-        .json(credentials)
-        .send(None)
-        .await?;
-    decode(&answer).await
+/// Signs in. Without a session a code is wanted as well: [`sign_in_with_code`].
+pub async fn sign_in(credentials: &SignIn) -> Result<Option<Session>, Failure> {
+    begin("/api/auth/sign-in/email", credentials).await
+}
+
+/// Ends a sign-in with a code: of the authenticator app, which has digits alone, or a recovery code.
+pub async fn sign_in_with_code(code: &CodeProof) -> Result<Option<Session>, Failure> {
+    if code.code.chars().all(|c| c.is_ascii_digit()) {
+        begin("/api/auth/two-factor/verify-totp", code).await
+    } else {
+        begin("/api/auth/two-factor/verify-backup-code", code).await
+    }
+}
+
+async fn begin(path: &'static str, body: &impl Serialize) -> Result<Option<Session>, Failure> {
+    let answer = Call::to(Method::POST, path).json(body).send(None).await?;
+    let Begun { token, user } = decode(&answer)?;
+    Ok(token.zip(user).map(|(token, user)| Session { token, user }))
+}
+
+/// The answer to a sign-up or a sign-in. What is absent says that something is left to do.
+#[derive(Deserialize)]
+struct Begun {
+    token: Option<String>,
+    user: Option<User>,
 }
 
 /// Ends the session on the server.
@@ -74,6 +109,87 @@ pub async fn sign_out() -> Result<(), Failure> {
     Ok(())
 }
 
+/// What this server can do.
+pub async fn capabilities() -> Result<Capabilities, Failure> {
+    decode(&Call::to(Method::GET, "/api/auth/capabilities").send(None).await?)
+}
+
+/// Asks for a link to a new password.
+pub async fn request_password_reset(request: &LinkRequest) -> Result<(), Failure> {
+    let call = Call::to(Method::POST, "/api/auth/request-password-reset").json(request);
+    call.send(None).await.map(drop)
+}
+
+/// Sets a new password with the token of a link.
+pub async fn reset_password(reset: &PasswordReset) -> Result<(), Failure> {
+    let call = Call::to(Method::POST, "/api/auth/reset-password").json(reset);
+    call.send(None).await.map(drop)
+}
+
+/// Confirms an address with the token of a link, and tells the account.
+pub async fn verify_email(token: &str) -> Result<User, Failure> {
+    let token = js_sys::encode_uri_component(token);
+    let call = Call::to(Method::GET, format!("/api/auth/verify-email?token={token}"));
+    let verified: EmailVerified = decode(&call.send(None).await?)?;
+    Ok(verified.user)
+}
+
+/// Who is signed in, and on which device.
+pub async fn current_session(user_id: &str) -> Result<CurrentSession, Failure> {
+    decode(&Call::to(Method::GET, "/api/auth/get-session").send_as(user_id).await?)
+}
+
+/// The devices that are signed in, newest first.
+pub async fn sessions(user_id: &str) -> Result<Vec<Device>, Failure> {
+    decode(
+        &Call::to(Method::GET, "/api/auth/list-sessions")
+            .send_as(user_id)
+            .await?,
+    )
+}
+
+/// What happened to the account, newest first.
+pub async fn activity(user_id: &str) -> Result<Vec<Activity>, Failure> {
+    let call = Call::to(Method::GET, "/api/auth/activity?limit=50");
+    decode(&call.send_as(user_id).await?)
+}
+
+/// Everything that is kept of a person, as JSON.
+pub async fn export(user_id: &str) -> Result<String, Failure> {
+    let answer = Call::to(Method::GET, "/api/auth/export").send_as(user_id).await?;
+    Ok(answer.body)
+}
+
+/// Does something to the account whose answer says nothing more than that it is done.
+pub async fn change(user_id: &str, path: &'static str, body: &impl Serialize) -> Result<(), Failure> {
+    Call::to(Method::POST, path).json(body).send_as(user_id).await.map(drop)
+}
+
+/// Changes the password. Every other session ends, and the token of this one is replaced.
+pub async fn change_password(user_id: &str, change: &PasswordChange) -> Result<Session, Failure> {
+    let call = Call::to(Method::POST, "/api/auth/change-password").json(change);
+    decode(&call.send_as(user_id).await?)
+}
+
+/// Begins to set up two-factor.
+pub async fn set_up_two_factor(user_id: &str, proof: &PasswordProof) -> Result<TwoFactorSetup, Failure> {
+    let call = Call::to(Method::POST, "/api/auth/two-factor/enable").json(proof);
+    decode(&call.send_as(user_id).await?)
+}
+
+/// Turns two-factor on with a code of the app that was set up.
+pub async fn turn_on_two_factor(user_id: &str, code: &CodeProof) -> Result<Session, Failure> {
+    let call = Call::to(Method::POST, "/api/auth/two-factor/verify-totp").json(code);
+    decode(&call.send_as(user_id).await?)
+}
+
+/// Replaces the recovery codes.
+pub async fn new_recovery_codes(user_id: &str, proof: &PasswordProof) -> Result<Vec<String>, Failure> {
+    let call = Call::to(Method::POST, "/api/auth/two-factor/generate-backup-codes").json(proof);
+    let codes: RecoveryCodes = decode(&call.send_as(user_id).await?)?;
+    Ok(codes.backup_codes)
+}
+
 /// Every task of `user_id`.
 pub async fn tasks(user_id: &str) -> Result<Vec<Task>, Failure> {
     let path = tasks_path(user_id);
@@ -81,8 +197,8 @@ pub async fn tasks(user_id: &str) -> Result<Vec<Task>, Failure> {
     let mut query = Some(format!("limit={LIMIT_MAX}"));
     while let Some(page) = query {
         let answer = Call::to(Method::GET, format!("{path}?{page}")).send_as(user_id).await?;
-        query = answer.headers().get("link").as_deref().and_then(next_page);
-        tasks.extend(decode::<Vec<Task>>(&answer).await?);
+        query = answer.link.as_deref().and_then(next_page);
+        tasks.extend(decode::<Vec<Task>>(&answer)?);
     }
     Ok(tasks)
 }
@@ -103,13 +219,13 @@ pub async fn send(user_id: &str, entry: &Entry) -> Result<Option<Task>, Failure>
     let answer = call.send_as(user_id).await?;
     match entry.op {
         Op::Delete => Ok(None),
-        _ => decode(&answer).await.map(Some),
+        _ => decode(&answer).map(Some),
     }
 }
 
 /// The body of a request that has nothing to say but must be JSON.
 #[derive(Serialize)]
-struct NoMembers {}
+pub struct NoMembers {}
 
 fn tasks_path(user_id: &str) -> String {
     format!("/api/{}/tasks", js_sys::encode_uri_component(user_id))
@@ -122,6 +238,12 @@ fn next_page(link: &str) -> Option<String> {
         let (_, query) = target.split_once('?')?;
         rest.contains("rel=\"next\"").then(|| query.to_owned())
     })
+}
+
+/// A good answer.
+struct Answer {
+    body: String,
+    link: Option<String>,
 }
 
 /// A request, which can be sent more than once.
@@ -143,12 +265,12 @@ impl Call {
     }
 
     fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = serde_json::to_string(body).ok();
+        self.body = json::write(body);
         self
     }
 
     /// Sends it in the name of `user_id`. A token that has run out is renewed, once.
-    async fn send_as(&self, user_id: &str) -> Result<Response, Failure> {
+    async fn send_as(&self, user_id: &str) -> Result<Answer, Failure> {
         // Another tab may have signed in as somebody else.
         let session = session::load()
             .filter(|session| session.user.id == user_id)
@@ -165,7 +287,7 @@ impl Call {
         answer
     }
 
-    async fn send(&self, token: Option<&str>) -> Result<Response, Failure> {
+    async fn send(&self, token: Option<&str>) -> Result<Answer, Failure> {
         let mut request = RequestBuilder::new(&format!("{}{}", base(), self.path))
             .method(self.method.clone())
             .header("Accept", "application/json")
@@ -186,10 +308,12 @@ impl Call {
             None => request.send().await,
         }
         .map_err(|_| Failure::Unreachable)?;
+        let body = answer.text().await.map_err(|_| Failure::Unreachable)?;
         if answer.ok() {
-            Ok(answer)
+            let link = answer.headers().get("link");
+            Ok(Answer { body, link })
         } else {
-            Err(failure(&answer).await)
+            Err(failure(&answer, &body))
         }
     }
 }
@@ -209,7 +333,7 @@ async fn renew(old: Session) -> Result<String, Failure> {
     if is_unauthenticated(&answer) {
         return Err(Failure::SessionEnded);
     }
-    let session: Session = decode(&answer?).await?;
+    let session: Session = decode(&answer?)?;
     if session.user.id != old.user.id {
         return Err(Failure::SessionEnded);
     }
@@ -217,7 +341,7 @@ async fn renew(old: Session) -> Result<String, Failure> {
     Ok(session.token)
 }
 
-fn is_unauthenticated(answer: &Result<Response, Failure>) -> bool {
+fn is_unauthenticated(answer: &Result<Answer, Failure>) -> bool {
     matches!(answer, Err(Failure::Refused(problem)) if problem.status == 401)
 }
 
@@ -229,27 +353,22 @@ fn base() -> String {
         .unwrap_or_default()
 }
 
-/// The body of a good answer. One that makes no sense came from something else on the way, such as a captive portal.
-async fn decode<T: DeserializeOwned>(answer: &Response) -> Result<T, Failure> {
-    let text = answer.text().await.map_err(|_| Failure::Unreachable)?;
-    serde_json::from_str(&text).map_err(|_| Failure::Unreachable)
+/// What a good answer says. One that makes no sense came from something else on the way, such as a captive portal.
+fn decode<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
+    json::read(&answer.body).ok_or(Failure::Unreachable)
 }
 
-async fn failure(answer: &Response) -> Failure {
+fn failure(answer: &Response, body: &str) -> Failure {
     let status = answer.status();
-    let problem = answer
-        .text()
-        .await
-        .ok()
-        .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_else(|| Problem {
-            kind: "about:blank".to_owned(),
-            title: answer.status_text(),
-            status,
-            detail: format!("The server answered with an error ({status}). Try again."),
-            code: String::new(),
-            errors: Vec::new(),
-        });
+    let problem = json::read(body).unwrap_or_else(|| Problem {
+        kind: "about:blank".to_owned(),
+        title: answer.status_text(),
+        status,
+        detail: format!("The server answered with an error ({status}). Try again."),
+        code: String::new(),
+        message: None,
+        errors: Vec::new(),
+    });
     if status == 429 || status >= 500 {
         let after = answer.headers().get("retry-after");
         return Failure::Busy(problem, after.and_then(|seconds| seconds.parse().ok()));

@@ -1,14 +1,19 @@
-//! Which page is at which path, and who may see it.
+//! Which page is at which path, and who may see it. The pages of the account are in `account`.
 
 use serde::{Deserialize, Serialize};
 use yew::prelude::*;
 use yew_router::prelude::*;
 use yew_router::query::{Raw, ToQuery};
 
+use crate::account::SETTINGS;
+use crate::components::leave::Leave;
 use crate::components::redirect::Redirect;
 use crate::components::toast::{Toasts, use_toasts};
 use crate::dom;
-use crate::pages::{login::login_page, not_found::not_found_page, signup::signup_page, tasks::TasksPage};
+use crate::pages::login::LoginPage;
+use crate::pages::not_found::not_found_page;
+use crate::pages::signup::SignupPage;
+use crate::pages::tasks::TasksPage;
 use crate::session::{CurrentUser, use_current_user};
 
 /// The pages.
@@ -35,7 +40,7 @@ pub struct Next {
     pub next: Option<String>,
 }
 
-/// The whole client.
+/// Everything but the pages of the account.
 #[component]
 pub fn App() -> Html {
     let current = use_current_user();
@@ -88,17 +93,22 @@ fn switch(route: Route, current: &CurrentUser, toasts: &Toasts, location: &Locat
             };
             html! { <Redirect to={Route::Login} query={encode(&next)} /> }
         }
-        (Route::Login, None) => login_page(current, &next()),
-        (Route::Signup, None) => signup_page(current, &next()),
-        (Route::Login | Route::Signup, Some(_)) => {
-            let (to, query) = destination(&next());
-            html! { <Redirect {to} {query} /> }
-        }
+        (Route::Login, None) => html! {
+            <LoginPage expired={current.expired} begin={&current.begin} next={encode(&next())} />
+        },
+        (Route::Signup, None) => html! { <SignupPage begin={&current.begin} next={encode(&next())} /> },
+        (Route::Login | Route::Signup, Some(_)) => match next().next.as_deref() {
+            Some(SETTINGS) => html! { <Leave to={SETTINGS} /> },
+            _ => {
+                let (to, query) = destination(&next());
+                html! { <Redirect {to} {query} /> }
+            }
+        },
         (Route::NotFound, _) => not_found_page(),
     }
 }
 
-/// Where to go after signing in. Only a page of ours is ever gone to: anything else is not recognised.
+/// Which of the pages here to go to after signing in. Only a page of ours is ever gone to: anything else is not recognised.
 fn destination(wanted: &Next) -> (Route, String) {
     let wanted = wanted.next.as_deref().unwrap_or_default();
     let (path, query) = wanted.split_once('?').unwrap_or((wanted, ""));
@@ -140,6 +150,7 @@ mod tests {
             "javascript:alert(1)",
             "",
             "/login",
+            "/reset-password?token=x",
         ] {
             assert_eq!(after(next), home, "{next}");
         }

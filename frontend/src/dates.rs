@@ -1,12 +1,34 @@
 //! Days as people say them.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use wasm_bindgen::JsValue;
 
 /// The day it is where the person is.
 pub fn today() -> NaiveDate {
-    let now = js_sys::Date::new_0();
-    let year = i32::try_from(now.get_full_year()).unwrap_or_default();
-    NaiveDate::from_ymd_opt(year, now.get_month() + 1, now.get_date()).unwrap_or_default()
+    day_of(&js_sys::Date::new_0())
+}
+
+fn day_of(moment: &js_sys::Date) -> NaiveDate {
+    let year = i32::try_from(moment.get_full_year()).unwrap_or_default();
+    NaiveDate::from_ymd_opt(year, moment.get_month() + 1, moment.get_date()).unwrap_or_default()
+}
+
+/// A moment in words, where the person is.
+pub fn moment(at: DateTime<Utc>) -> String {
+    let at = js_sys::Date::new(&JsValue::from(at.timestamp_millis() as f64));
+    let day = due(day_of(&at), today());
+    format!("{day}, {:02}:{:02}", at.get_hours(), at.get_minutes())
+}
+
+/// A number of seconds in words.
+pub fn span(seconds: u32) -> String {
+    let (number, unit) = match seconds {
+        0..=90 => (seconds.max(1), "second"),
+        91..=5400 => (seconds.div_ceil(60), "minute"),
+        _ => (seconds.div_ceil(3600), "hour"),
+    };
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {unit}{plural}")
 }
 
 /// How near a due date is.
@@ -62,7 +84,7 @@ mod tests {
 
     use chrono::NaiveDate;
 
-    use super::{Nearness, due};
+    use super::{Nearness, due, span};
 
     #[test]
     fn days_are_told_as_people_say_them() {
@@ -75,5 +97,13 @@ mod tests {
         assert_eq!(Nearness::of(day(2029, 12, 29), today), Nearness::Overdue);
         assert_eq!(Nearness::of(today, today), Nearness::Today);
         assert_eq!(Nearness::of(day(2030, 1, 1), today), Nearness::Later);
+    }
+
+    #[test]
+    fn a_wait_is_told_in_the_unit_that_suits_it() {
+        assert_eq!(span(0), "1 second");
+        assert_eq!(span(45), "45 seconds");
+        assert_eq!(span(121), "3 minutes");
+        assert_eq!(span(7200), "2 hours");
     }
 }

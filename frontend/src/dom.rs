@@ -1,13 +1,50 @@
 //! The few things that Yew leaves to the browser's own interface.
 
 use gloo_timers::callback::Timeout;
-use wasm_bindgen::JsCast;
-use web_sys::{Document, Element, HtmlElement};
+use js_sys::{Array, Function, Promise, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, BlobPropertyBag, Document, Element, HtmlElement, Url, UrlSearchParams};
 use yew::{MouseEvent, NodeRef, TargetCast};
+
+use crate::account;
 
 /// The page.
 pub fn document() -> Option<Document> {
     web_sys::window()?.document()
+}
+
+/// The path in the address.
+pub fn path() -> String {
+    let location = web_sys::window().map(|window| window.location());
+    location
+        .and_then(|location| location.pathname().ok())
+        .unwrap_or_default()
+}
+
+/// A value of the query in the address.
+pub fn query(name: &str) -> Option<String> {
+    let query = web_sys::window()?.location().search().ok()?;
+    UrlSearchParams::new_with_str(&query).ok()?.get(name)
+}
+
+/// Loads another page of ours in the place of this one.
+pub fn go(to: &str) {
+    if let Some(window) = web_sys::window() {
+        // Only an address that makes no sense is refused.
+        let _ = window.location().replace(to);
+    }
+}
+
+/// Runs a script of ours.
+pub fn load_script(address: &str) {
+    let script = document().and_then(|page| page.create_element("script").ok());
+    if let Some((script, head)) = script.zip(document().and_then(|page| page.head())) {
+        // A fresh element takes attributes and has no place yet.
+        let _ = script.set_attribute("type", "module");
+        let _ = script.set_attribute("src", address);
+        let _ = head.append_child(&script);
+    }
 }
 
 /// The element with this id.
@@ -42,9 +79,48 @@ pub fn focus_node(node: &NodeRef) {
     }
 }
 
-/// Where a plain click on a link to a page of ours leads. Every other click is the browser's.
+/// Where a plain click on a link to a page of this program leads. Every other click is the browser's.
 pub fn followed_link(event: &MouseEvent) -> Option<String> {
     let plain = !(event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key());
     let link = event.target_dyn_into::<Element>()?.closest("a[href^='/']").ok()??;
-    link.get_attribute("href").filter(|_| plain)
+    let href = link.get_attribute("href")?;
+    let path = href.split_once('?').map_or(href.as_str(), |(path, _)| path);
+    (plain && !account::is_page(path)).then_some(href)
+}
+
+/// Puts a text on the clipboard. A browser without one (an insecure origin) does nothing: false.
+pub async fn copy(text: &str) -> bool {
+    let Some((clipboard, write)) = clipboard() else {
+        return false;
+    };
+    let Ok(written) = write.call1(&clipboard, &text.into()) else {
+        return false;
+    };
+    JsFuture::from(Promise::from(written)).await.is_ok()
+}
+
+fn clipboard() -> Option<(JsValue, Function)> {
+    let navigator = web_sys::window()?.navigator();
+    let clipboard = Reflect::get(&navigator, &"clipboard".into()).ok()?;
+    let write = Reflect::get(&clipboard, &"writeText".into()).ok()?;
+    Some((clipboard, write.dyn_into().ok()?))
+}
+
+/// Lets the person keep a text as a file.
+pub fn download(name: &str, kind: &str, text: &str) -> Option<()> {
+    let options = BlobPropertyBag::new();
+    options.set_type(kind);
+    let parts = Array::of1(&text.into());
+    let blob = Blob::new_with_str_sequence_and_options(&parts, &options).ok()?;
+    let address = Url::create_object_url_with_blob(&blob).ok()?;
+    let link: HtmlElement = document()?.create_element("a").ok()?.dyn_into().ok()?;
+    link.set_attribute("href", &address).ok()?;
+    link.set_attribute("download", name).ok()?;
+    link.click();
+    // The browser has taken hold of the file by then.
+    Timeout::new(60_000, move || {
+        let _ = Url::revoke_object_url(&address);
+    })
+    .forget();
+    Some(())
 }

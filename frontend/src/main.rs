@@ -1,4 +1,4 @@
-//! What Trunk builds. The client itself is the library beside it.
+//! What a first visit loads. The client itself is the library beside it.
 
 fn main() {
     client::start();

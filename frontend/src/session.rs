@@ -32,6 +32,13 @@ pub fn save(session: &Session) {
     Area::Local.set(KEY, session);
 }
 
+/// The kept session with what has changed about its person; none if somebody else is signed in.
+pub fn with_user(user: User) -> Option<Session> {
+    load()
+        .filter(|session| session.user.id == user.id)
+        .map(|session| Session { user, ..session })
+}
+
 /// How a session came to its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum End {

@@ -3,6 +3,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 use web_sys::Storage;
 
+use crate::json;
+
 /// Which of the browser's two stores.
 #[derive(Clone, Copy)]
 pub enum Area {
@@ -25,7 +27,7 @@ impl Area {
     /// The value of `key`; none if there is none or it makes no sense.
     pub fn get<T: DeserializeOwned>(self, key: &str) -> Option<T> {
         let text = self.open()?.get_item(key).ok()??;
-        serde_json::from_str(&text).ok()
+        json::read(&text)
     }
 
     /// Keeps a value, and says whether it is kept.
@@ -33,7 +35,7 @@ impl Area {
         let Some(storage) = self.open() else {
             return false;
         };
-        serde_json::to_string(value).is_ok_and(|text| storage.set_item(key, &text).is_ok())
+        json::write(value).is_some_and(|text| storage.set_item(key, &text).is_ok())
     }
 
     /// Whether `key` has a value.

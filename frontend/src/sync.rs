@@ -279,6 +279,7 @@ impl TaskSync {
             }
             Failure::Unreachable => "Offline.".to_owned(),
             Failure::Busy(problem, _) | Failure::Refused(problem) => problem.detail.clone(),
+            Failure::Wrong(_) => failure.message(),
         };
         let attempts = self.0.attempts.get();
         self.0.attempts.set(attempts.saturating_add(1));
@@ -353,6 +354,13 @@ impl TaskSync {
                 unkept.push(entry.id);
             }
         }
+    }
+}
+
+/// Forgets what `user_id` has not sent: there is no account any more.
+pub fn forget(user_id: &str) {
+    for entry in Area::Local.all::<Entry>(&prefix(user_id)) {
+        Area::Local.remove(&key(user_id, entry.id));
     }
 }
 

@@ -2,9 +2,14 @@
 //! [`Member`] (who is signed in here) or a [`Fresh`] one (who proved the password lately), and only they have the
 //! [`UserId`] that the functions of `db` want.
 
+pub mod device;
+pub mod link;
+pub mod mail;
 pub mod password;
 pub mod session;
+pub mod throttle;
 pub mod token;
+pub mod two_factor;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,9 +20,12 @@ use poem::http::header;
 use poem::{Request, Result};
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
+use token::Claims;
 use uuid::Uuid;
 
 use crate::App;
+use crate::auth::password::Comparison;
+use crate::auth::throttle::{Attempt, Permit};
 use crate::db::users::UserRow;
 use crate::problem::Problem;
 
@@ -49,6 +57,15 @@ pub struct Identity {
     pub revision: i64,
     /// The session; none for a token that was signed elsewhere.
     pub session: Option<OwnSession>,
+    /// The subject of a token that was signed elsewhere: its other name for the user.
+    subject: Option<String>,
+}
+
+impl Identity {
+    /// Whether that is what the token or the database calls the user.
+    fn is(&self, name: &str) -> bool {
+        self.user.as_str() == name || self.subject.as_deref() == Some(name)
+    }
 }
 
 /// A session of ours.
@@ -99,12 +116,27 @@ impl Membership {
     /// The account, if `password` is its password. `field` is the member of the body that it came in.
     pub async fn prove(&self, app: &App, password: String, field: &'static str) -> Result<UserRow, Problem> {
         let user = app.db.user(self.user.as_str()).await?.ok_or(Problem::Unauthenticated)?;
-        if app.passwords.matches(password, user.password_hash.clone()).await? {
+        let session = self.session.id;
+        let permit = app.throttle.attempt(Attempt::Password { session }).await?;
+        if is_password(app, permit, password, Some(&user)).await? {
             Ok(user)
         } else {
             Err(Problem::WrongPassword(field))
         }
     }
+}
+
+/// Whether `password` is the one of `user`; without a user it is not, after the same time. A hash that was made at another
+/// cost is replaced.
+pub async fn is_password(app: &App, permit: Permit, password: String, user: Option<&UserRow>) -> Result<bool, Problem> {
+    let stored = user.and_then(|user| user.password_hash.clone());
+    let Comparison::Right { rehashed } = app.passwords.matches(permit, password, stored).await? else {
+        return Ok(false);
+    };
+    if let Some((user, rehashed)) = user.zip(rehashed) {
+        app.db.rehash_password(user, rehashed).await?;
+    }
+    Ok(true)
 }
 
 impl std::ops::Deref for Caller {
@@ -118,7 +150,7 @@ impl std::ops::Deref for Caller {
 async fn check(request: &Request, bearer: Bearer) -> Result<Identity> {
     let identity = identify(request, &bearer.token).await?;
     let owner = owner(request.uri().path());
-    if owner.is_some_and(|owner| owner == identity.user.as_str()) {
+    if owner.is_some_and(|owner| identity.is(&owner)) {
         Ok(identity)
     } else {
         Err(Problem::Forbidden.into())
@@ -164,31 +196,45 @@ async fn identify(request: &Request, token: &str) -> Result<Identity, Problem> {
     let app: &Arc<App> = request
         .data()
         .ok_or_else(|| Problem::Internal("the application is not wired up".to_owned()))?;
-    let claims = app.tokens.verify(token).ok_or(Problem::Unauthenticated)?;
-    let (revision, session) = match claims.session {
-        Some(id) => {
-            let live = app.sessions.find(id).await?;
-            let live = live
-                .filter(|live| live.user_id == claims.subject && live.token_version == claims.version)
-                .ok_or(Problem::Unauthenticated)?;
-            let authenticated_at = live.authenticated_at;
-            (live.revision, Some(OwnSession { id, authenticated_at }))
-        }
-        None if app.trust_external_tokens => (admitted(app, &claims.subject).await?, None),
-        None => return Err(Problem::Unauthenticated),
-    };
+    match app.tokens.verify(token) {
+        Some(claims) => insider(app, claims).await,
+        None => outsider(app, token).await,
+    }
+}
+
+/// The user of a token of ours, if its session lives.
+async fn insider(app: &App, claims: Claims) -> Result<Identity, Problem> {
+    let live = app.sessions.find(claims.session).await?;
+    let live = live
+        .filter(|live| live.user_id == claims.subject && live.token_version == claims.version)
+        .ok_or(Problem::Unauthenticated)?;
     Ok(Identity {
-        revision,
         user: UserId(claims.subject),
-        session,
+        revision: live.revision,
+        session: Some(OwnSession {
+            id: claims.session,
+            authenticated_at: live.authenticated_at,
+        }),
+        subject: None,
     })
 }
 
-/// The revision of the subject of an outside token, whose account comes into being on first use.
-async fn admitted(app: &App, subject: &str) -> Result<i64, Problem> {
-    if let Some(revision) = app.db.user_revision(subject).await? {
-        return Ok(revision);
-    }
-    app.db.admit_user(subject.to_owned()).await?;
-    app.db.user_revision(subject).await?.ok_or(Problem::Unauthenticated)
+/// The user of a token from outside, if such are accepted. The account comes into being on first use.
+async fn outsider(app: &App, token: &str) -> Result<Identity, Problem> {
+    let issuer = app.issuer.as_ref().ok_or(Problem::Unauthenticated)?;
+    let outsider = issuer.verify(token).await?.ok_or(Problem::Unauthenticated)?;
+    let mapped = match app.db.mapped(&outsider).await? {
+        None => {
+            app.db.admit(outsider.clone()).await?;
+            app.db.mapped(&outsider).await?
+        }
+        found => found,
+    };
+    let mapped = mapped.ok_or(Problem::Unauthenticated)?;
+    Ok(Identity {
+        user: UserId(mapped.user_id),
+        revision: mapped.revision,
+        session: None,
+        subject: Some(outsider.subject),
+    })
 }

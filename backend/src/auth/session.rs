@@ -163,7 +163,7 @@ pub fn draw(client: Client, remember: bool) -> Result<(NewSession, RefreshToken)
     Ok((session, refresh))
 }
 
-/// Hands a session that began to the browser: the cookie, and the access token.
+/// Hands a session to the browser, which is known from now on: the cookies, and the access token.
 pub fn hand_over(
     app: &App,
     jar: &CookieJar,
@@ -173,6 +173,7 @@ pub fn hand_over(
 ) -> Result<(String, User), Problem> {
     let token = app.tokens.sign(&user.id, refresh.session, user.token_version)?;
     refresh.write(&app.cookies, jar, remember);
+    app.devices.remember(&app.cookies, jar, &user.id);
     Ok((token, user.into()))
 }
 

@@ -1,107 +1,187 @@
-//! Access tokens: HS256 JWTs that are signed with `BETTER_AUTH_SECRET`.
+//! Access tokens: JWTs of 15 minutes, signed with the newest secret (HS256) or, if there are key files, with the first of
+//! them (EdDSA).
+
+use std::collections::HashMap;
+use std::path::PathBuf;
 
 use chrono::Utc;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, OctetKeyPairParameters, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
-use crate::config::Secret;
+use crate::config::{Config, ConfigError, Secret, Secrets, Version};
 use crate::problem::Problem;
 
 /// Who issues our tokens, and whom they are for.
-const ISSUER: &str = "docket";
+pub const ISSUER: &str = "docket";
 /// How far the clocks of two servers may be apart, in seconds.
-const LEEWAY: u64 = 5;
-/// The longest id of a user, in bytes.
-const SUBJECT_MAX: usize = 255;
+pub const LEEWAY: u64 = 5;
+/// What `typ` says of a token that opens the API (RFC 9068), and of no other JWT.
+const TYPE: &str = "at+jwt";
 
-#[derive(Serialize)]
-struct OwnClaims<'a> {
-    sub: &'a str,
+/// Each is required, with this type.
+#[derive(Deserialize, Serialize)]
+struct OwnClaims {
+    sub: String,
     iat: i64,
     exp: i64,
-    iss: &'static str,
-    aud: &'static str,
+    iss: String,
+    aud: String,
     sid: Uuid,
     ver: i64,
     jti: Uuid,
-}
-
-#[derive(Deserialize)]
-struct AnyClaims {
-    sub: String,
-    #[serde(default)]
-    iss: Value,
-    #[serde(default)]
-    aud: Value,
-    sid: Option<Uuid>,
-    #[serde(default)]
-    ver: i64,
 }
 
 /// What a valid token says.
 pub struct Claims {
     /// The id of the user.
     pub subject: String,
-    /// The session it belongs to; none if it was signed elsewhere.
-    pub session: Option<Uuid>,
+    /// The session it belongs to.
+    pub session: Uuid,
     /// The user's token version when it was signed.
     pub version: i64,
 }
 
+/// The public half of an Ed25519 key.
+#[derive(Clone, Debug)]
+pub struct PublicKey {
+    /// Its RFC 7638 thumbprint, which tokens name as `kid`.
+    pub id: String,
+    /// The key in base64url, as a JWK has it.
+    pub x: String,
+}
+
 /// Signs and verifies.
 pub struct Tokens {
+    header: Header,
     signing: EncodingKey,
-    verifying: DecodingKey,
+    /// By `kid`. All are of one algorithm.
+    verifying: HashMap<String, DecodingKey>,
     validation: Validation,
     seconds: i64,
+    public_keys: Vec<PublicKey>,
 }
 
 impl Tokens {
-    /// Tokens that last `seconds`.
-    pub fn new(secret: &Secret, seconds: u32) -> Self {
-        let secret = secret.expose().as_bytes();
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.leeway = LEEWAY;
-        validation.set_required_spec_claims(&["exp", "sub"]);
-        validation.validate_nbf = true;
-        // Ours is compared below; an outside issuer may name any audience.
-        validation.validate_aud = false;
-        Self {
-            signing: EncodingKey::from_secret(secret),
-            verifying: DecodingKey::from_secret(secret),
-            validation,
-            seconds: i64::from(seconds),
-        }
+    /// Tokens by the configured keys, if there are key files, else by `secrets`.
+    pub fn new(config: &Config, secrets: &Secrets) -> Result<Self, ConfigError> {
+        let pairs = config
+            .signing_keys()?
+            .iter()
+            .map(KeyPair::read)
+            .collect::<Result<Vec<_>, _>>()?;
+        let public_keys = pairs.iter().map(|pair| pair.public.clone()).collect();
+        let newest = &secrets.newest;
+        let (algorithm, id, signing) = match pairs.first() {
+            Some(first) => (Algorithm::EdDSA, first.public.id.clone(), first.signing.clone()),
+            None => {
+                let signing = EncodingKey::from_secret(newest.secret.expose().as_bytes());
+                (Algorithm::HS256, newest.number.to_string(), signing)
+            }
+        };
+        let verifying = if pairs.is_empty() {
+            secrets.all().map(verifying_by_secret).collect()
+        } else {
+            let with_id = |pair: KeyPair| (pair.public.id, pair.verifying);
+            pairs.into_iter().map(with_id).collect()
+        };
+        Ok(Self {
+            header: Header {
+                typ: Some(TYPE.to_owned()),
+                kid: Some(id),
+                ..Header::new(algorithm)
+            },
+            signing,
+            verifying,
+            validation: validation(algorithm),
+            seconds: i64::from(config.access_token_ttl),
+            public_keys,
+        })
     }
 
     /// A token for the user, in the session. `version` is the user's token version.
     pub fn sign(&self, subject: &str, session: Uuid, version: i64) -> Result<String, Problem> {
         let iat = Utc::now().timestamp();
         let claims = OwnClaims {
-            sub: subject,
+            sub: subject.to_owned(),
             iat,
             exp: iat + self.seconds,
-            iss: ISSUER,
-            aud: ISSUER,
+            iss: ISSUER.to_owned(),
+            aud: ISSUER.to_owned(),
             sid: session,
             ver: version,
             jti: Uuid::now_v7(),
         };
-        encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
+        encode(&self.header, &claims, &self.signing)
             .map_err(|error| Problem::internal("a token could not be signed", error))
     }
 
-    /// What the token says, if the signature and the times hold and it is either ours or of no session.
+    /// What the token says, if it is one of ours and in time. A key that it brings along or points to counts for nothing.
     pub fn verify(&self, token: &str) -> Option<Claims> {
-        let claims: AnyClaims = decode(token, &self.verifying, &self.validation).ok()?.claims;
-        let subject_fits = (1..=SUBJECT_MAX).contains(&claims.sub.len()) && !claims.sub.contains('\0');
-        let ours = claims.iss == ISSUER && claims.aud == ISSUER;
-        (subject_fits && (ours || claims.sid.is_none())).then_some(Claims {
+        let header = decode_header(token).ok()?;
+        // The library knows no extension, but does not look for any either.
+        if header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
+            return None;
+        }
+        let key = self.verifying.get(&header.kid?)?;
+        let claims: OwnClaims = decode(token, key, &self.validation).ok()?.claims;
+        Some(Claims {
             subject: claims.sub,
             session: claims.sid,
             version: claims.ver,
         })
     }
+
+    /// The public halves of the keys that sign; none when secrets do.
+    pub fn public_keys(&self) -> &[PublicKey] {
+        &self.public_keys
+    }
+}
+
+fn validation(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.leeway = LEEWAY;
+    validation.validate_nbf = true;
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&[ISSUER]);
+    validation
+}
+
+/// An Ed25519 key from a file.
+struct KeyPair {
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    public: PublicKey,
+}
+
+impl KeyPair {
+    fn read((file, pem): &(PathBuf, Secret)) -> Result<Self, ConfigError> {
+        Self::from_pem(pem.expose()).ok_or_else(|| {
+            ConfigError(format!(
+                "SIGNING_KEY_FILES names {}, which is no Ed25519 private key. \
+                 Make one with `openssl genpkey -algorithm ed25519 -out FILE`.",
+                file.display()
+            ))
+        })
+    }
+
+    fn from_pem(pem: &str) -> Option<Self> {
+        let signing = EncodingKey::from_ed_pem(pem.as_bytes()).ok()?;
+        let public = Jwk::from_encoding_key(&signing, Algorithm::EdDSA).ok()?;
+        let id = public.thumbprint(ThumbprintHash::SHA256).ok()?;
+        let AlgorithmParameters::OctetKeyPair(OctetKeyPairParameters { x, .. }) = public.algorithm else {
+            return None;
+        };
+        Some(Self {
+            verifying: DecodingKey::from_ed_components(&x).ok()?,
+            public: PublicKey { id, x },
+            signing,
+        })
+    }
+}
+
+fn verifying_by_secret(Version { number, secret }: &Version) -> (String, DecodingKey) {
+    (number.to_string(), DecodingKey::from_secret(secret.expose().as_bytes()))
 }

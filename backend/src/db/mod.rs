@@ -4,9 +4,14 @@
 
 pub mod audit;
 mod group_commit;
+pub mod identities;
+pub mod one_time_tokens;
 pub mod session_check;
 pub mod sessions;
+pub mod sweep;
 pub mod tasks;
+mod throttles;
+pub mod two_factor;
 pub mod users;
 
 use std::future::Future;
@@ -19,6 +24,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgConnection, SqliteConnection};
 
+use crate::auth::throttle::Refusal;
 use group_commit::Writer;
 
 /// Runs the same expression on whichever database it is; `$c` is the pool or the connection.
@@ -66,6 +72,9 @@ pub enum DbError {
     /// The row has another revision than the caller expects.
     #[error("the row changed meanwhile")]
     Changed,
+    /// It was tried too often.
+    #[error("tried too often")]
+    Throttled(Refusal),
     /// The database cannot be reached or is too busy; the same call may work later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),

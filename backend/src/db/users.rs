@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::audit::{self, Event};
 use super::sessions::{self, NewSession};
-use super::{Db, DbError, Tx, Write, now, on};
+use super::{Db, DbError, Tx, Write, now, on, one_time_tokens};
 use crate::auth::UserId;
 use crate::client::Client;
 
@@ -48,11 +48,38 @@ impl From<UserRow> for User {
     }
 }
 
+/// An account that is to be made.
+pub struct NewUser {
+    /// A UUIDv7.
+    pub id: String,
+    /// What to call the person.
+    pub name: String,
+    /// In normal form.
+    pub email: String,
+    /// PHC string.
+    pub password_hash: String,
+}
+
+impl From<&NewUser> for User {
+    fn from(new: &NewUser) -> Self {
+        let now = now();
+        Self {
+            id: new.id.clone(),
+            name: new.name.clone(),
+            email: Some(new.email.clone()),
+            email_verified: false,
+            image: None,
+            created_at: now,
+            updated_at: now,
+            two_factor_enabled: false,
+        }
+    }
+}
+
 struct Create {
-    name: String,
-    email: String,
-    password_hash: String,
-    session: NewSession,
+    user: NewUser,
+    session: Option<NewSession>,
+    client: Client,
 }
 
 impl Write for Create {
@@ -62,33 +89,45 @@ impl Write for Create {
         const SQL: &str = "INSERT INTO users (id, name, email, password_hash, created_at, updated_at) \
              VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (email) DO NOTHING RETURNING *";
         let created: Option<UserRow> = on!(tx, c => sqlx::query_as(SQL)
-            .bind(Uuid::now_v7().to_string())
-            .bind(&self.name)
-            .bind(&self.email)
-            .bind(&self.password_hash)
+            .bind(&self.user.id)
+            .bind(&self.user.name)
+            .bind(&self.user.email)
+            .bind(&self.user.password_hash)
             .bind(now())
             .fetch_optional(&mut **c)
             .await)?;
         let user = created.ok_or(DbError::EmailTaken)?;
-        sessions::insert(tx, &user.id, &self.session).await?;
-        audit::record(tx, &user.id, Event::SignedUp, &self.session.client).await?;
+        if let Some(session) = &self.session {
+            sessions::insert(tx, &user.id, session).await?;
+        }
+        audit::record(tx, &user.id, Event::SignedUp, &self.client).await?;
         Ok(user)
     }
 }
 
-struct Admit {
-    id: String,
+/// Makes an account without name, e-mail and password. False if the id is taken.
+pub(super) async fn insert_bare(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
+    const SQL: &str = "INSERT INTO users (id, name, created_at, updated_at) VALUES ($1, '', $2, $2) \
+         ON CONFLICT (id) DO NOTHING";
+    let inserted = on!(tx, c => sqlx::query(SQL)
+        .bind(id)
+        .bind(now())
+        .execute(&mut **c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(inserted > 0)
 }
 
-impl Write for Admit {
-    type Out = ();
-
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
-        const SQL: &str = "INSERT INTO users (id, name, created_at, updated_at) VALUES ($1, '', $2, $2) \
-             ON CONFLICT (id) DO NOTHING";
-        on!(tx, c => sqlx::query(SQL).bind(&self.id).bind(now()).execute(&mut **c).await.map(drop))?;
-        Ok(())
-    }
+/// Holds an account without e-mail and password until the transaction ends. False if there is none of that id.
+pub(super) async fn hold_bare(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
+    const SQL: &str = "UPDATE users SET updated_at = updated_at \
+         WHERE id = $1 AND email IS NULL AND password_hash IS NULL";
+    let held = on!(tx, c => sqlx::query(SQL)
+        .bind(id)
+        .execute(&mut **c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    Ok(held > 0)
 }
 
 struct Rename {
@@ -108,8 +147,8 @@ impl Write for Rename {
     }
 }
 
-/// A new password, as a part of a larger change: no access token of before is valid any more, and every session but `keep`
-/// has ended.
+/// A new password, as a part of a larger change: no access token, link or half-done sign-in of before is valid any more, and
+/// every session but `keep` has ended.
 pub(super) async fn set_password(
     tx: &mut Tx<'_>,
     user_id: &str,
@@ -121,7 +160,50 @@ pub(super) async fn set_password(
     let user =
         on!(tx, c => sqlx::query_as(SQL).bind(user_id).bind(password_hash).bind(now()).fetch_one(&mut **c).await)?;
     sessions::end_all(tx, user_id, keep).await?;
+    one_time_tokens::forget_all(tx, user_id).await?;
     Ok(user)
+}
+
+/// Notes that `email` reaches the user, as a part of a larger change. None if it is not the user's address any more.
+pub(super) async fn verify_email(tx: &mut Tx<'_>, user_id: &str, email: &str) -> Result<Option<UserRow>, DbError> {
+    const SQL: &str =
+        "UPDATE users SET email_verified = TRUE, updated_at = $3 WHERE id = $1 AND email = $2 RETURNING *";
+    Ok(on!(tx, c => sqlx::query_as(SQL).bind(user_id).bind(email).bind(now()).fetch_optional(&mut **c).await)?)
+}
+
+/// Gives the user another address, as a part of a larger change: links that went to the old one are worth nothing any more.
+/// [`DbError::EmailTaken`] if it belongs to another account.
+pub(super) async fn set_email(tx: &mut Tx<'_>, user_id: &str, email: &str, verified: bool) -> Result<UserRow, DbError> {
+    const SQL: &str = "UPDATE users SET email = $2, email_verified = $3, updated_at = $4 WHERE id = $1 RETURNING *";
+    let changed = on!(tx, c => sqlx::query_as(SQL)
+        .bind(user_id)
+        .bind(email)
+        .bind(verified)
+        .bind(now())
+        .fetch_one(&mut **c)
+        .await);
+    let user = changed.map_err(|error| match error.as_database_error() {
+        Some(database) if database.is_unique_violation() => DbError::EmailTaken,
+        _ => error.into(),
+    })?;
+    one_time_tokens::forget_all(tx, user_id).await?;
+    Ok(user)
+}
+
+struct ChangeEmail {
+    user: UserId,
+    email: String,
+    client: Client,
+}
+
+impl Write for ChangeEmail {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        let user = self.user.as_str();
+        set_email(tx, user, &self.email, false).await?;
+        audit::record(tx, user, Event::EmailChanged, &self.client).await
+    }
 }
 
 struct ChangePassword {
@@ -140,6 +222,29 @@ impl Write for ChangePassword {
         sessions::authenticate(tx, self.session).await?;
         audit::record(tx, user, Event::PasswordChanged, &self.client).await?;
         Ok(row)
+    }
+}
+
+struct Rehash {
+    user_id: String,
+    before: Option<String>,
+    password_hash: String,
+}
+
+impl Write for Rehash {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        // The password may have been changed meanwhile.
+        const SQL: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+        on!(tx, c => sqlx::query(SQL)
+            .bind(&self.user_id)
+            .bind(&self.before)
+            .bind(&self.password_hash)
+            .execute(&mut **c)
+            .await
+            .map(drop))?;
+        Ok(())
     }
 }
 
@@ -181,31 +286,35 @@ impl Db {
         .await
     }
 
+    /// Stores another hash of the same password, unless that is no longer the password.
+    pub async fn rehash_password(&self, user: &UserRow, password_hash: String) -> Result<(), DbError> {
+        self.write(Rehash {
+            user_id: user.id.clone(),
+            before: user.password_hash.clone(),
+            password_hash,
+        })
+        .await
+    }
+
     /// Deletes an account and everything that belongs to it.
     pub async fn delete_user(&self, user: UserId) -> Result<(), DbError> {
         self.write(Delete { user }).await
     }
 
-    /// Makes an account and begins its first session. `email` is in normal form. [`DbError::EmailTaken`] if it belongs to another.
+    /// Makes an account and begins its first session, if there is to be one at once. [`DbError::EmailTaken`] if the address
+    /// belongs to another.
     pub async fn create_user(
         &self,
-        name: String,
-        email: String,
-        password_hash: String,
-        session: NewSession,
+        user: NewUser,
+        session: Option<NewSession>,
+        client: Client,
     ) -> Result<UserRow, DbError> {
-        self.write(Create {
-            name,
-            email,
-            password_hash,
-            session,
-        })
-        .await
+        self.write(Create { user, session, client }).await
     }
 
-    /// Makes sure that there is an account for the subject of a trusted outside token.
-    pub async fn admit_user(&self, id: String) -> Result<(), DbError> {
-        self.write(Admit { id }).await
+    /// Gives the user another address that nothing proves yet. [`DbError::EmailTaken`] if it belongs to another account.
+    pub async fn change_email(&self, user: UserId, email: String, client: Client) -> Result<(), DbError> {
+        self.write(ChangeEmail { user, email, client }).await
     }
 
     /// The account of an address in normal form.
@@ -218,11 +327,5 @@ impl Db {
     pub async fn user(&self, id: &str) -> Result<Option<UserRow>, DbError> {
         const SQL: &str = "SELECT * FROM users WHERE id = $1";
         Ok(on!(self.read(), pool => sqlx::query_as(SQL).bind(id).fetch_optional(pool).await)?)
-    }
-
-    /// The revision of an account: bumped by every write of one of its tasks.
-    pub async fn user_revision(&self, id: &str) -> Result<Option<i64>, DbError> {
-        const SQL: &str = "SELECT revision FROM users WHERE id = $1";
-        Ok(on!(self.read(), pool => sqlx::query_scalar(SQL).bind(id).fetch_optional(pool).await)?)
     }
 }

@@ -102,8 +102,13 @@ impl AccountApi {
             new_password,
             ..
         } = body.valid()?;
-        member.prove(&app, current_password, "currentPassword").await?;
-        let password_hash = app.passwords.hash(new_password).await?;
+        let user = member.prove(&app, current_password, "currentPassword").await?;
+        let email = user.email.as_deref().unwrap_or_default();
+        let password = app
+            .passwords
+            .admit(&new_password, "newPassword", &user.name, email)
+            .await?;
+        let password_hash = app.passwords.hash(password).await?;
         let session = member.session.id;
         let user = app
             .db

@@ -5,19 +5,25 @@ use std::sync::Arc;
 use poem::Request;
 use poem::web::Data;
 use poem::web::cookie::CookieJar;
-use poem_openapi::{ApiResponse, Object, OpenApi};
+use poem_openapi::{ApiResponse, Object, OpenApi, Union};
 use serde::{Deserialize, Serialize};
-use shared::account::{CurrentSession, Renewed as RenewedSession, SignIn, SignUp, SignedIn, SignedOut, SignedUp};
+use shared::account::{CurrentSession, Renewed as RenewedSession, SignIn, SignUp, SignedIn, SignedOut, SignedUp, User};
 use shared::problem::FieldError;
 use shared::rules::Check;
+use shared::two_factor::CodeWanted;
+use uuid::Uuid;
 
-use super::Tag;
+use super::{Tag, recovery};
 use crate::App;
 use crate::auth;
 use crate::auth::session::{self, REFRESH_COOKIE, RefreshToken};
+use crate::auth::throttle::Attempt;
+use crate::auth::two_factor::PendingSignIn;
 use crate::client::Client;
 use crate::cors;
+use crate::db::audit::Event;
 use crate::db::sessions::{Renewal, Renewed};
+use crate::db::users::{NewUser, UserRow};
 use crate::json::{JsonBody, RawJson};
 use crate::problem::Problem;
 
@@ -43,11 +49,19 @@ enum Joined {
     Ok(RawJson<SignedUp>),
 }
 
+#[derive(Serialize, Union)]
+#[oai(one_of)]
+#[serde(untagged)]
+enum SignInAnswer {
+    SignedIn(SignedIn),
+    CodeWanted(CodeWanted),
+}
+
 #[derive(ApiResponse)]
 enum Welcome {
-    /// The account and a token; a cookie renews it.
+    /// The account and a token, which a cookie renews; or, when two-factor is on, a cookie that a code completes.
     #[oai(status = 200)]
-    Ok(RawJson<SignedIn>),
+    Ok(RawJson<SignInAnswer>),
 }
 
 #[derive(ApiResponse)]
@@ -74,6 +88,9 @@ enum WithToken {
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl AuthApi {
     /// Sign up with an e-mail address
+    ///
+    /// When the server sends mail, the answer is the same whether or not the address has an account: a mail says how to go on,
+    /// and there is no token before.
     #[oai(path = "/sign-up/email", method = "post", operation_id = "sign_up")]
     async fn sign_up(
         &self,
@@ -84,18 +101,38 @@ impl AuthApi {
     ) -> Result<Joined, Problem> {
         let account = body.valid()?;
         let remember = account.remember_me.unwrap_or(true);
-        let password_hash = app.passwords.hash(account.password).await?;
-        let (session, refresh) = session::draw(client, remember)?;
-        let user = app
-            .db
-            .create_user(account.name, account.email, password_hash, session)
-            .await?;
+        app.throttle.sign_up(&client).await?;
+        let SignUp {
+            name, email, password, ..
+        } = account;
+        let password = app.passwords.admit(&password, "password", &name, &email).await?;
+        let password_hash = app.passwords.hash(password).await?;
+        let user = NewUser {
+            id: Uuid::now_v7().to_string(),
+            name,
+            email,
+            password_hash,
+        };
+        if let Some(mailer) = &app.mailer {
+            app.throttle.mail(&client, &user.email).await?;
+            let unconfirmed = SignedUp {
+                token: None,
+                user: User::from(&user),
+            };
+            mailer.post(recovery::sign_up_letter(Arc::clone(&app), user, client))?;
+            return Ok(Joined::Ok(RawJson::of(&unconfirmed)?));
+        }
+        let (session, refresh) = session::draw(client.clone(), remember)?;
+        let user = app.db.create_user(user, Some(session), client).await?;
         let (token, user) = session::hand_over(&app, jar, &refresh, user, remember)?;
         let token = Some(token);
         Ok(Joined::Ok(RawJson::of(&SignedUp { token, user })?))
     }
 
     /// Sign in with an e-mail address
+    ///
+    /// When the server sends mail, the address must be confirmed; if it is not, the link is sent again.
+    /// With two-factor on there is no token yet: `verify_totp` or `verify_backup_code` answers it.
     #[oai(path = "/sign-in/email", method = "post", operation_id = "sign_in")]
     async fn sign_in(
         &self,
@@ -111,12 +148,41 @@ impl AuthApi {
             ..
         } = body.valid()?;
         let user = app.db.user_by_email(&email).await?;
-        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
-        let matches = app.passwords.matches(password, stored).await?;
-        let user = user.filter(|_| matches).ok_or(Problem::InvalidCredentials)?;
-        let (token, user) = session::open(&app, jar, client, user, remember_me.unwrap_or(true)).await?;
-        let redirect = false;
-        Ok(Welcome::Ok(RawJson::of(&SignedIn { redirect, token, user })?))
+        let device = user
+            .as_ref()
+            .and_then(|user| app.devices.known(&app.cookies, jar, &user.id));
+        let attempt = Attempt::SignIn {
+            client: &client,
+            email: &email,
+            device,
+        };
+        let permit = app.throttle.attempt(attempt).await?;
+        let is_right = auth::is_password(&app, permit, password, user.as_ref()).await?;
+        let user = match user {
+            Some(user) if is_right => user,
+            user => {
+                note_failure(&app, user, client);
+                return Err(Problem::InvalidCredentials);
+            }
+        };
+        if let Some(mailer) = app.mailer.as_ref().filter(|_| !user.email_verified) {
+            app.throttle.mail(&client, &email).await?;
+            mailer.post(recovery::verification_letter(Arc::clone(&app), email, client))?;
+            return Err(Problem::EmailNotVerified);
+        }
+        let remember = remember_me.unwrap_or(true);
+        let answer = if user.two_factor_enabled {
+            PendingSignIn::begin(&app, jar, user.id, remember).await?;
+            SignInAnswer::CodeWanted(CodeWanted {
+                two_factor_redirect: true,
+                two_factor_methods: vec!["totp".to_owned()],
+            })
+        } else {
+            let (token, user) = session::open(&app, jar, client, user, remember).await?;
+            let redirect = false;
+            SignInAnswer::SignedIn(SignedIn { redirect, token, user })
+        };
+        Ok(Welcome::Ok(RawJson::of(&answer)?))
     }
 
     /// Sign out
@@ -197,4 +263,16 @@ impl AuthApi {
         let (token, user) = session::hand_over(&app, jar, &successor, user, session.remember)?;
         Ok(WithToken::Ok(RawJson::of(&RenewedSession { token, user })?))
     }
+}
+
+/// Notes in the account's history that somebody could not sign in. Nobody waits for it, or the answer would take longer where
+/// there is an account.
+fn note_failure(app: &App, user: Option<UserRow>, client: Client) {
+    let Some(user) = user else { return };
+    let db = app.db.clone();
+    tokio::spawn(async move {
+        if let Err(error) = db.record(user.id, Event::SignInFailed, client).await {
+            tracing::warn!(%error, "a failed sign-in is missing in the history of an account");
+        }
+    });
 }

@@ -3,8 +3,11 @@
 pub mod account;
 pub mod auth;
 pub mod health;
+pub mod keys;
+pub mod recovery;
 pub mod sessions;
 pub mod tasks;
+pub mod two_factor;
 pub mod ui;
 
 use poem_openapi::Tags;

@@ -28,7 +28,7 @@ on_both_databases! {
             let listed = owner.get("").header("origin", origin).send().await;
             listed.expect(StatusCode::OK);
             assert_eq!(listed.header("access-control-allow-origin"), origin);
-            for name in ["ETag", "Link", "Location", "Retry-After"] {
+            for name in ["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"] {
                 assert!(listed.header("access-control-expose-headers").contains(name));
             }
             // A page must be able to read errors too.

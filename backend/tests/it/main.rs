@@ -2,15 +2,23 @@
 //! PostgreSQL. `DOCKET_TEST_POSTGRES` says where a PostgreSQL is that may get new databases; `just test` starts one.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod jwt;
+mod smtp;
 mod support;
 
 mod accounts;
 mod bad_input;
 mod concurrency;
 mod cors;
+mod keys;
+mod outside;
+mod passwords;
+mod recovery;
 mod self_service;
 mod spec;
 mod start;
 mod tasks;
+mod throttle;
 mod tokens;
+mod two_factor;
 mod ui;

@@ -216,6 +216,21 @@ async fn every_operation_is_described() {
     }
 }
 
+#[test]
+fn the_tests_of_the_threat_model_exist() {
+    let rows = tables("security/threat-model.md", "Threats");
+    for row in &rows["Who | What | How we answer | Test"] {
+        let (file, name) = row[3].split_once("::").unwrap_or_else(|| panic!("{row:?}"));
+        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/{file}.rs"));
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(
+            text.contains(&format!("fn {name}(")),
+            "{} has no {name}",
+            file.display()
+        );
+    }
+}
+
 on_both_databases! {
     async fn the_migrated_database_is_what_the_schema_says(server) {
         let sqlite = server.database.url.starts_with("sqlite:");

@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::jwt::pem_file;
 use crate::support::{Database, PASSWORD, SECRET, Server, on_both_databases, serve};
 
 on_both_databases! {
@@ -80,16 +81,116 @@ async fn a_missing_secret_is_drawn_once_and_kept_for_the_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("docket.db");
     let url = format!("sqlite://{}", file.display());
-    let drawn = config(&["--database-url", &url]).signing_secret().unwrap();
+    let drawn = config(&["--database-url", &url]).secrets().unwrap().newest.secret;
     let kept = folder.path().join("docket.db.secret");
     assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
-    let again = config(&["--database-url", &url]).signing_secret().unwrap();
+    let again = config(&["--database-url", &url]).secrets().unwrap().newest.secret;
     assert_eq!(drawn.expose(), again.expose());
     assert!(drawn.expose().len() >= 32);
 
     std::fs::write(&kept, "").unwrap();
     let text = refusal(&["--database-url", &url]).await;
     assert!(text.contains("docket.db.secret"), "{text}");
+}
+
+#[tokio::test]
+async fn secrets_with_versions_are_refused_with_advice_but_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("docket.db").display());
+    let newer = "another test secret of some length: 4567";
+    let lists = [
+        String::new(),
+        ",".to_owned(),
+        newer.to_owned(),
+        format!("0:{newer}"),
+        format!("+1:{newer}"),
+        format!("two:{newer}"),
+        format!(":{newer}"),
+        format!("99999999999:{newer}"),
+        format!("2:{newer},"),
+        format!("2:{newer},{SECRET}"),
+        format!("2:{newer},2:{SECRET}"),
+        format!("2:{newer},1:{newer}"),
+        format!("2:{newer},1:short"),
+        format!("2:{newer},1:"),
+        format!("2:{newer},1:{}", "a".repeat(64)),
+        format!("2:{newer}"),
+    ];
+    for list in lists {
+        let flags = [
+            "--database-url",
+            &url,
+            "--better-auth-secret",
+            SECRET,
+            "--better-auth-secrets",
+            &list,
+        ];
+        let text = refusal(&flags).await;
+        assert!(text.contains("BETTER_AUTH_SECRETS"), "{list}: {text}");
+        assert!(!text.contains(newer) && !text.contains(SECRET), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_without_an_ed25519_key_is_refused_with_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("docket.db").display());
+    let empty = folder.path().join("empty.pem").display().to_string();
+    std::fs::write(&empty, "").unwrap();
+    let good = pem_file("ed25519.pem");
+    let missing = folder.path().join("missing.pem").display().to_string();
+    for bad in [missing, empty, pem_file("p256.pem"), pem_file("rsa.pem")] {
+        let files = format!("{good},{bad}");
+        let flags = [
+            "--database-url",
+            &url,
+            "--better-auth-secret",
+            SECRET,
+            "--signing-key-files",
+            &files,
+        ];
+        let text = refusal(&flags).await;
+        assert!(text.contains("SIGNING_KEY_FILES") && text.contains(&bad), "{text}");
+        assert!(!text.contains("PRIVATE KEY"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn half_an_outside_issuer_is_refused_with_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("docket.db").display());
+    let issuer = ["--external-issuer", "https://issuer.example"];
+    let keys = |url| ["--external-jwks-url", url];
+    let trust = ["--trust-external-tokens", "true"];
+    let bad = [
+        (issuer.to_vec(), "TRUST_EXTERNAL_TOKENS"),
+        (vec!["--external-audience", "docket-api"], "TRUST_EXTERNAL_TOKENS"),
+        (keys("https://issuer.example/jwks").to_vec(), "TRUST_EXTERNAL_TOKENS"),
+        ([trust, keys("https://issuer.example/jwks")].concat(), "EXTERNAL_ISSUER"),
+        ([trust, ["--external-issuer", "docket"]].concat(), "EXTERNAL_ISSUER"),
+        ([trust, issuer, keys("http://issuer.example/jwks")].concat(), "https://"),
+        (
+            [trust, issuer, keys("http://localhost.example/jwks")].concat(),
+            "https://",
+        ),
+        ([trust, issuer, keys("http://10.0.0.1/jwks")].concat(), "https://"),
+        ([trust, issuer, keys("ftp://localhost/jwks")].concat(), "https://"),
+        ([trust, issuer, keys("issuer.example/jwks")].concat(), "https://"),
+    ];
+    for (flags, advice) in bad {
+        let text = refusal(&[["--database-url", &url].as_slice(), &flags].concat()).await;
+        assert!(text.contains("EXTERNAL_") && text.contains(advice), "{text}");
+    }
+    let addresses = [
+        "https://issuer.example/jwks",
+        "http://localhost:1/jwks",
+        "http://127.0.0.1:1/",
+        "http://[::1]:1/",
+    ];
+    for address in addresses {
+        let flags = [["--database-url", &url], trust, issuer, keys(address)].concat();
+        assert!(config(&flags).external().unwrap().is_some(), "{address}");
+    }
 }
 
 #[tokio::test]
@@ -111,9 +212,14 @@ fn secrets_do_not_print() {
         "postgres://owner:hidden@localhost/docket",
         "--better-auth-secret",
         SECRET,
+        "--better-auth-secrets",
+        "1:another secret",
     ]);
     let printed = format!("{config:?}");
-    assert!(!printed.contains("hidden") && !printed.contains(SECRET), "{printed}");
+    assert!(
+        !printed.contains("hidden") && !printed.contains("secret\"") && !printed.contains(SECRET),
+        "{printed}"
+    );
 }
 
 /// A way to PostgreSQL that can be cut.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// Signs the tokens of every test's server.
-pub const SECRET: &str = "a test secret of forty-two characters, 0123";
+pub const SECRET: &str = "a test secret of forty-two characters: 0123";
 /// A password that the rules allow.
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -137,6 +137,9 @@ pub async fn serve(url: &str, flags: &[&str]) -> String {
         "127.0.0.1:0",
         "--better-auth-secret",
         SECRET,
+        // All tests come from one address.
+        "--rate-limit",
+        "off",
     ];
     let config = Config::parse_from(fixed.iter().chain(flags));
     let app = docket::app(&config).await.unwrap();
@@ -154,6 +157,11 @@ impl Server {
             database,
             http: client(),
         }
+    }
+
+    /// Another server on the same database, with these flags.
+    pub async fn restarted(&self, flags: &[&str]) -> Self {
+        Self::start(Database::at(self.database.url.clone()), flags).await
     }
 
     /// A request without a user.
@@ -351,8 +359,22 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// `name=value` of the cookie that it sets.
+    /// The line that sets the cookie of that name, with or without `__Host-`; empty when none does.
+    pub fn set_cookie(&self, name: &str) -> &str {
+        let lines = self.headers.get_all("set-cookie").iter();
+        let mut lines = lines.map(|line| line.to_str().unwrap());
+        let plain = |line: &str| line.strip_prefix("__Host-").unwrap_or(line).to_owned();
+        let begin = format!("{name}=");
+        lines.find(|line| plain(line).starts_with(&begin)).unwrap_or("")
+    }
+
+    /// `name=value` of the cookie of that name.
+    pub fn cookie_of(&self, name: &str) -> String {
+        self.set_cookie(name).split(';').next().unwrap().to_owned()
+    }
+
+    /// `name=value` of the refresh token.
     pub fn cookie(&self) -> String {
-        self.header("set-cookie").split(';').next().unwrap().to_owned()
+        self.cookie_of("docket_refresh")
     }
 }

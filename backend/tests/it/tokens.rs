@@ -1,100 +1,96 @@
-//! Which bearer tokens are accepted.
+//! Which of our own bearer tokens are accepted.
 
-use chrono::Utc;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use jsonwebtoken::Algorithm;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{SECRET, Server, on_both_databases};
-
-fn sign(algorithm: Algorithm, secret: &str, claims: &Value) -> String {
-    encode(
-        &Header::new(algorithm),
-        claims,
-        &EncodingKey::from_secret(secret.as_bytes()),
-    )
-    .unwrap()
-}
-
-fn base64(json: &Value) -> String {
-    use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-    BASE64_URL_SAFE_NO_PAD.encode(json.to_string())
-}
-
-/// The claims of a token that our server signed.
-fn claims(token: &str) -> Value {
-    use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-    let payload = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
-}
-
-fn now() -> i64 {
-    Utc::now().timestamp()
-}
-
-async fn list_status(server: &Server, user_id: &str, token: &str) -> StatusCode {
-    let answer = server.get(&format!("/api/{user_id}/tasks")).bearer(token).send().await;
-    if answer.status == StatusCode::UNAUTHORIZED {
-        answer.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
-        assert_eq!(answer.header("www-authenticate"), "Bearer");
-    }
-    answer.status
-}
+use crate::jwt::{Signer, base64, claims, header, list_status, now, ours, with, without};
+use crate::support::{SECRET, on_both_databases};
 
 on_both_databases! {
-    async fn our_tokens_say_what_the_design_says(server) {
+    async fn our_tokens_say_what_the_specification_says(server) {
         let owner = server.owner().await;
+        assert_eq!(header(&owner.token), json!({ "alg": "HS256", "typ": "at+jwt", "kid": "1" }));
         let claims = claims(&owner.token);
         assert_eq!(claims["sub"], owner.id);
         assert_eq!(claims["iss"], "docket");
         assert_eq!(claims["aud"], "docket");
         assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 900);
-        assert!(claims["sid"].is_string());
+        assert!(claims["sid"].is_string() && claims["jti"].is_string() && claims["ver"].is_i64());
+        assert_eq!(claims.as_object().unwrap().len(), 8);
         assert_eq!(list_status(&server, &owner.id, &owner.token).await, StatusCode::OK);
     }
 
-    async fn tokens_that_we_would_not_have_signed_are_401(server) {
+    async fn claims_that_we_would_not_have_signed_are_401(server) {
         let owner = server.owner().await;
         let good = claims(&owner.token);
-        let with = |name: &str, value: Value| {
-            let mut claims = good.clone();
-            claims[name] = value;
-            claims
-        };
-        let without = |name: &str| {
-            let mut claims = good.clone();
-            claims.as_object_mut().unwrap().remove(name);
-            claims
-        };
-        let hs256 = |claims: &Value| sign(Algorithm::HS256, SECRET, claims);
-        assert_eq!(list_status(&server, &owner.id, &hs256(&good)).await, StatusCode::OK);
+        let signed = |claims: &Value| ours().access("1", claims);
+        assert_eq!(list_status(&server, &owner.id, &signed(&good)).await, StatusCode::OK);
+        for name in good.as_object().unwrap().keys() {
+            let token = signed(&without(&good, name));
+            assert_eq!(list_status(&server, &owner.id, &token).await, StatusCode::UNAUTHORIZED, "without {name}");
+            for value in [Value::Null, json!([]), json!({}), json!(true), json!(1.5), json!("nonsense"), json!([good[name]])] {
+                let token = signed(&with(&good, name, value.clone()));
+                let status = list_status(&server, &owner.id, &token).await;
+                assert_eq!(status, StatusCode::UNAUTHORIZED, "{name}: {value}");
+            }
+        }
+        let bad = [
+            with(&good, "iss", "elsewhere"),
+            with(&good, "aud", "elsewhere"),
+            with(&good, "exp", now() - 60),
+            with(&good, "exp", -1),
+            with(&good, "nbf", now() + 600),
+            with(&good, "nbf", "soon"),
+            with(&good, "sub", ""),
+            with(&good, "ver", good["ver"].as_i64().unwrap() + 1),
+            with(&good, "ver", good["ver"].to_string()),
+            with(&good, "sid", "01920000-0000-7000-8000-000000000001"),
+        ];
+        for claims in &bad {
+            assert_eq!(list_status(&server, &owner.id, &signed(claims)).await, StatusCode::UNAUTHORIZED, "{claims}");
+        }
+    }
 
-        let unsigned = format!("{}.{}.", base64(&json!({ "alg": "none", "typ": "JWT" })), base64(&good));
+    async fn clocks_may_be_five_seconds_apart(server) {
+        let owner = server.owner().await;
+        let good = claims(&owner.token);
+        let expiring = |seconds: i64| ours().access("1", &with(&good, "exp", now() + seconds));
+        assert_eq!(list_status(&server, &owner.id, &expiring(0)).await, StatusCode::OK);
+        assert_eq!(list_status(&server, &owner.id, &expiring(-7)).await, StatusCode::UNAUTHORIZED);
+    }
+
+    async fn headers_that_we_would_not_have_signed_are_401(server) {
+        let owner = server.owner().await;
+        let good = claims(&owner.token);
+        let usual = json!({ "typ": "at+jwt", "kid": "1" });
+        let unsigned = format!("{}.{}.", base64(&json!({ "alg": "none", "typ": "at+jwt", "kid": "1" })), base64(&good));
         let mut tampered = owner.token.clone();
         let place = tampered.len() - 5..tampered.len() - 4;
         let other = if &tampered[place.clone()] == "A" { "B" } else { "A" };
         tampered.replace_range(place, other);
+        let stripped = format!("{}.", owner.token.rsplit_once('.').unwrap().0);
+        let by = |algorithm| Signer { algorithm, ..ours() }.access("1", &good);
         let bad = [
             unsigned,
             tampered,
-            sign(Algorithm::HS256, "another secret of sufficient length", &good),
-            sign(Algorithm::HS256, "", &good),
-            sign(Algorithm::HS384, SECRET, &good),
-            sign(Algorithm::HS512, SECRET, &good),
-            hs256(&without("exp")),
-            hs256(&without("sub")),
-            hs256(&without("sid")),
-            hs256(&without("iss")),
-            hs256(&without("aud")),
-            hs256(&with("iss", json!("elsewhere"))),
-            hs256(&with("aud", json!("elsewhere"))),
-            hs256(&with("exp", json!(now() - 60))),
-            hs256(&with("exp", json!("soon"))),
-            hs256(&with("nbf", json!(now() + 600))),
-            hs256(&with("sub", json!(""))),
-            hs256(&with("sub", json!(5))),
-            hs256(&with("sid", json!("nonsense"))),
-            hs256(&with("sid", json!("01920000-0000-7000-8000-000000000001"))),
+            stripped,
+            Signer::secret("another secret of sufficient length").access("1", &good),
+            Signer::secret("").access("1", &good),
+            by(Algorithm::HS384),
+            by(Algorithm::HS512),
+            ours().sign(with(&usual, "alg", "none"), &good),
+            ours().sign(with(&usual, "alg", "EdDSA"), &good),
+            ours().sign(with(&usual, "typ", "JWT"), &good),
+            ours().sign(with(&usual, "typ", "reset+jwt"), &good),
+            ours().sign(with(&usual, "typ", 1), &good),
+            ours().sign(without(&usual, "typ"), &good),
+            ours().sign(with(&usual, "kid", "2"), &good),
+            ours().sign(with(&usual, "kid", 1), &good),
+            ours().sign(with(&usual, "kid", ""), &good),
+            ours().sign(without(&usual, "kid"), &good),
+            ours().sign(with(&usual, "crit", json!(["exp"])), &good),
+            ours().sign(with(&with(&usual, "crit", json!(["b64"])), "b64", false), &good),
             "nonsense".to_owned(),
             "a.b.c".to_owned(),
             String::new(),
@@ -104,13 +100,36 @@ on_both_databases! {
         }
     }
 
+    async fn a_key_that_a_token_brings_along_counts_for_nothing(server) {
+        let owner = server.owner().await;
+        let good = claims(&owner.token);
+        let stranger = Signer::file("ed25519.pem");
+        let places = json!({ "typ": "at+jwt", "kid": "1", "jku": "https://elsewhere.example/jwks",
+            "x5u": "https://elsewhere.example/x5u", "jwk": stranger.jwk("1") });
+        for kid in ["1", "https://elsewhere.example/jwks"] {
+            let token = stranger.sign(with(&places, "kid", kid), &good);
+            assert_eq!(list_status(&server, &owner.id, &token).await, StatusCode::UNAUTHORIZED, "{kid}");
+        }
+        // Nor does it spoil a token that holds without it.
+        assert_eq!(list_status(&server, &owner.id, &ours().sign(places, &good)).await, StatusCode::OK);
+    }
+
+    async fn what_is_made_for_another_purpose_opens_nothing(server) {
+        let owner = server.owner().await;
+        let refresh = owner.cookie.split_once('=').unwrap().1;
+        for secret in [refresh, refresh.split_once('.').unwrap().1, SECRET] {
+            assert_eq!(list_status(&server, &owner.id, secret).await, StatusCode::UNAUTHORIZED, "{secret}");
+        }
+        let renewal = server.post("/api/auth/refresh", json!({}));
+        let cookie = format!("docket_refresh={}", owner.token);
+        renewal.header("cookie", &cookie).send().await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+    }
+
     async fn a_token_is_only_good_for_the_user_of_its_session(server) {
         let owner = server.owner().await;
         let stranger = server.user("stranger@example.com").await;
-        let mut mixed = claims(&stranger.token);
-        mixed["sub"] = json!(owner.id);
-        let token = sign(Algorithm::HS256, SECRET, &mixed);
-        assert_eq!(list_status(&server, &owner.id, &token).await, StatusCode::UNAUTHORIZED);
+        let mixed = with(&claims(&stranger.token), "sub", owner.id.as_str());
+        assert_eq!(list_status(&server, &owner.id, &ours().access("1", &mixed)).await, StatusCode::UNAUTHORIZED);
     }
 
     async fn tokens_of_a_deleted_user_are_401(server) {
@@ -120,34 +139,5 @@ on_both_databases! {
         assert_eq!(list_status(&server, &owner.id, &owner.token).await, StatusCode::UNAUTHORIZED);
         let refresh = server.post("/api/auth/refresh", json!({})).header("cookie", &owner.cookie).send().await;
         refresh.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
-    }
-
-    async fn outside_tokens_are_401_unless_they_are_trusted(server) {
-        let token = sign(Algorithm::HS256, SECRET, &json!({ "sub": "outside", "exp": now() + 60 }));
-        assert_eq!(list_status(&server, "outside", &token).await, StatusCode::UNAUTHORIZED);
-        assert_eq!(server.database.count("users").await, 0);
-    }
-
-    async fn a_trusted_outside_token_brings_its_user(server, "--trust-external-tokens", "true") {
-        let owner = server.owner().await;
-        let outside = json!({ "sub": "outside|7", "exp": now() + 60, "email": "owner@example.com", "id": owner.id,
-            "iss": "http://elsewhere.example", "aud": "http://elsewhere.example" });
-        let token = sign(Algorithm::HS256, SECRET, &outside);
-        let path = "/api/outside%7C7/tasks";
-        server.get(path).bearer(&token).send().await.expect(StatusCode::OK);
-        server.post(path, json!({ "title": "a" })).bearer(&token).send().await.expect(StatusCode::CREATED);
-        let list = server.get(path).bearer(&token).send().await;
-        assert_eq!(list.body[0]["user_id"], "outside|7");
-        assert_eq!(server.database.count("users").await, 2);
-        // Only `sub` counts: the owner's e-mail and id in other claims lead nowhere.
-        let foreign = server.get(&owner.path("")).bearer(&token).send().await;
-        foreign.expect_problem(StatusCode::FORBIDDEN, "forbidden");
-        for claims in [json!({ "sub": "outside" }), json!({ "exp": now() + 60 }), json!({ "sub": "", "exp": now() + 60 })] {
-            let token = sign(Algorithm::HS256, SECRET, &claims);
-            assert_eq!(list_status(&server, "outside", &token).await, StatusCode::UNAUTHORIZED);
-        }
-        // Ours are still held to their session.
-        server.post("/api/auth/sign-out", json!({})).bearer(&owner.token).send().await.expect(StatusCode::OK);
-        assert_eq!(list_status(&server, &owner.id, &owner.token).await, StatusCode::UNAUTHORIZED);
     }
 }

@@ -20,7 +20,7 @@ export async function startServer(settings: Record<string, string> = {}): Promis
       LLVM_PROFILE_FILE: process.env.LLVM_PROFILE_FILE,
       DATABASE_URL: `sqlite://${join(folder, 'docket.db')}`,
       BIND: '127.0.0.1:0',
-      // Every test signs in from the same address.
+      // All tests come from one address.
       RATE_LIMIT: 'off',
       ...settings,
     },

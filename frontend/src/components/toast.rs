@@ -22,6 +22,14 @@ pub struct Toast {
 }
 
 impl Toast {
+    /// Tells of something that worked.
+    pub fn good(text: impl Into<AttrValue>) -> Self {
+        Self {
+            bad: false,
+            ..Self::bad(text)
+        }
+    }
+
     /// Tells of something that went wrong.
     pub fn bad(text: impl Into<AttrValue>) -> Self {
         Self {

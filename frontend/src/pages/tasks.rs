@@ -159,7 +159,11 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
 
     let actions = html! {
         <div class="bar-actions">
-            <p class="bar-name"><span class="sr-only">{ "Signed in as " }</span>{ &user.name }</p>
+            <a href="/settings" class="bar-name">
+                { Icon::Gear.draw() }
+                <span class="sr-only">{ "Settings of " }</span>
+                <span class="bar-name-text">{ &user.name }</span>
+            </a>
             <button type="button" class="button button-quiet" onclick={sign_out} disabled={*leaving}>
                 { "Sign out" }
             </button>
@@ -181,7 +185,7 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
         };
         html! { <div role="alert">{ empty_state(Icon::Cloud, "Your tasks could not be fetched", why, again) }</div> }
     } else if !loaded {
-        skeleton()
+        skeleton("Loading your tasks")
     } else {
         empty(counts, view)
     };

@@ -1,0 +1,63 @@
+//! Forgets what is over: counts of attempts, sessions and tokens of links that have expired.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::{Db, DbError, Tx, Write, now, on};
+
+/// The shortest time between two sweeps.
+const PAUSE: Duration = Duration::from_secs(60);
+/// The most counts of attempts that outlive a sweep; beyond that the ones that would expire first go.
+const COUNTS_MAX: i64 = 100_000;
+
+/// Sweeps when there was something to do. While nobody comes it leaves the database alone, so that it may sleep.
+pub struct Sweeper(mpsc::Sender<()>);
+
+impl Sweeper {
+    /// Sweeps once now. The task behind it ends when the `Sweeper` is dropped.
+    pub fn start(db: Db) -> Self {
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(sweep_on(db, receiver));
+        let sweeper = Self(sender);
+        sweeper.wake();
+        sweeper
+    }
+
+    /// Something was stored that expires.
+    pub fn wake(&self) {
+        // When one is waiting, the next sweep comes anyway.
+        let _ = self.0.try_send(());
+    }
+}
+
+async fn sweep_on(db: Db, mut calls: mpsc::Receiver<()>) {
+    while calls.recv().await.is_some() {
+        if let Err(error) = db.write(Sweep).await {
+            tracing::warn!(%error, "what has expired was not removed; trying again later");
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+struct Sweep;
+
+impl Write for Sweep {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        const EXPIRED: [&str; 3] = [
+            "DELETE FROM throttles WHERE expires_at <= $1",
+            "DELETE FROM sessions WHERE expires_at <= $1",
+            "DELETE FROM one_time_tokens WHERE expires_at <= $1",
+        ];
+        const SURPLUS: &str = "DELETE FROM throttles WHERE expires_at < (SELECT min(expires_at) FROM \
+             (SELECT expires_at FROM throttles ORDER BY expires_at DESC LIMIT $1) AS kept)";
+        let now = now();
+        for sql in EXPIRED {
+            on!(tx, c => sqlx::query(sql).bind(now).execute(&mut **c).await.map(drop))?;
+        }
+        on!(tx, c => sqlx::query(SURPLUS).bind(COUNTS_MAX).execute(&mut **c).await.map(drop))?;
+        Ok(())
+    }
+}

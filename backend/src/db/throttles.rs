@@ -1,0 +1,72 @@
+//! The table `throttles`: how often something was tried.
+
+use super::{Db, DbError, Tx, Write, now, on};
+use crate::auth::throttle::{Counter, Refusal, Tally};
+
+struct Count(Vec<Counter>);
+
+impl Write for Count {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        // The update that changes nothing locks a row that is there: who counts at the same time waits here.
+        const LOCK: &str = "INSERT INTO throttles (key, hits, retry_at, expires_at) VALUES ($1, 0, $2, $2) \
+             ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING hits, retry_at, expires_at";
+        const STORE: &str = "UPDATE throttles SET hits = $2, retry_at = $3, expires_at = $4 WHERE key = $1";
+        let began = now();
+        let mut refusal: Option<Refusal> = None;
+        for Counter { policy, key } in &self.0 {
+            let before: Tally =
+                on!(tx, c => sqlx::query_as(LOCK).bind(key.as_slice()).bind(began).fetch_one(&mut **c).await)?;
+            match policy.count(before, now()) {
+                Ok(after) => on!(tx, c => sqlx::query(STORE)
+                    .bind(key.as_slice())
+                    .bind(after.hits)
+                    .bind(after.retry_at)
+                    .bind(after.expires_at)
+                    .execute(&mut **c)
+                    .await
+                    .map(drop))?,
+                Err(other) if refusal.is_none_or(|refusal| refusal.wait < other.wait) => refusal = Some(other),
+                Err(_) => {}
+            }
+        }
+        refusal.map_or(Ok(()), |refusal| Err(DbError::Throttled(refusal)))
+    }
+}
+
+struct GiveBack(Vec<Counter>);
+
+impl Write for GiveBack {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        const FORGET: &str = "DELETE FROM throttles WHERE key = $1";
+        const UNDO: &str = "UPDATE throttles SET hits = hits - 1, retry_at = $2 WHERE key = $1 AND hits > 0";
+        for Counter { policy, key } in &self.0 {
+            if policy.forgets() {
+                on!(tx, c => sqlx::query(FORGET).bind(key.as_slice()).execute(&mut **c).await.map(drop))?;
+            } else {
+                let past = chrono::DateTime::UNIX_EPOCH;
+                on!(tx, c => sqlx::query(UNDO).bind(key.as_slice()).bind(past).execute(&mut **c).await.map(drop))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Db {
+    /// Counts one more under each of `counters`, which are sorted by key, or under none: [`DbError::Throttled`], with the
+    /// longest wait, if one of them refuses.
+    pub async fn count(&self, counters: Vec<Counter>) -> Result<(), DbError> {
+        self.write(Count(counters)).await
+    }
+
+    /// Takes one back from each of `counters`, which are sorted by key.
+    pub async fn give_back(&self, counters: Vec<Counter>) -> Result<(), DbError> {
+        if counters.is_empty() {
+            return Ok(());
+        }
+        self.write(GiveBack(counters)).await
+    }
+}

@@ -1,0 +1,328 @@
+//! The second factor of an account: the TOTP columns of `users`, the table `recovery_codes`, and the sign-ins in
+//! `one_time_tokens` that want a code.
+
+use chrono::Duration;
+use sqlx::FromRow;
+
+use super::audit::{self, Event};
+use super::users::UserRow;
+use super::{Db, DbError, Tx, Write, now, on};
+use crate::auth::UserId;
+use crate::client::Client;
+
+/// SHA-256 of a recovery code, or of the token of a sign-in that wants a code.
+pub type Hash = [u8; 32];
+
+/// For so long a sign-in may wait for its code.
+pub const PENDING: Duration = Duration::minutes(10);
+
+/// The second factor of an account.
+#[derive(FromRow)]
+pub struct TwoFactor {
+    /// Whether a sign-in needs a code.
+    pub enabled: bool,
+    /// What the app was set up with; perhaps before it was ever used.
+    pub secret: Option<Vec<u8>>,
+}
+
+struct SetUp {
+    user: UserId,
+    secret: Vec<u8>,
+    recovery_codes: Vec<Hash>,
+}
+
+impl Write for SetUp {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        const SQL: &str = "UPDATE users SET totp_secret = $2, totp_last_step = NULL \
+             WHERE id = $1 AND NOT two_factor_enabled";
+        let user = self.user.as_str();
+        let done = on!(tx, c => sqlx::query(SQL)
+            .bind(user)
+            .bind(self.secret.as_slice())
+            .execute(&mut **c)
+            .await
+            .map(|done| done.rows_affected()))?;
+        if done == 0 {
+            return Err(DbError::Changed);
+        }
+        replace_codes(tx, user, &self.recovery_codes).await
+    }
+}
+
+/// A code of the app that fits `secret` at `step`.
+pub struct AppCode {
+    /// What it was computed from.
+    pub secret: Vec<u8>,
+    /// Its place in time. Accepted once, and nothing before it afterwards.
+    pub step: i64,
+}
+
+struct TurnOn {
+    user: UserId,
+    code: AppCode,
+    client: Client,
+}
+
+impl Write for TurnOn {
+    type Out = UserRow;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, DbError> {
+        const SQL: &str = "UPDATE users SET two_factor_enabled = TRUE, totp_last_step = $3, updated_at = $4 \
+             WHERE id = $1 AND totp_secret = $2 AND NOT two_factor_enabled RETURNING *";
+        let user = self.user.as_str();
+        let changed: Option<UserRow> = on!(tx, c => sqlx::query_as(SQL)
+            .bind(user)
+            .bind(self.code.secret.as_slice())
+            .bind(self.code.step)
+            .bind(now())
+            .fetch_optional(&mut **c)
+            .await)?;
+        let row = changed.ok_or(DbError::Changed)?;
+        audit::record(tx, user, Event::TwoFactorEnabled, &self.client).await?;
+        Ok(row)
+    }
+}
+
+struct TurnOff {
+    user: UserId,
+    client: Client,
+}
+
+impl Write for TurnOff {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        const SQL: &str = "UPDATE users SET two_factor_enabled = FALSE, totp_secret = NULL, totp_last_step = NULL, \
+             updated_at = $2 WHERE id = $1 AND two_factor_enabled";
+        const PENDING: &str = "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = 'two_factor'";
+        let user = self.user.as_str();
+        let done = on!(tx, c => sqlx::query(SQL)
+            .bind(user)
+            .bind(now())
+            .execute(&mut **c)
+            .await
+            .map(|done| done.rows_affected()))?;
+        if done == 0 {
+            return Err(DbError::NotFound);
+        }
+        replace_codes(tx, user, &[]).await?;
+        on!(tx, c => sqlx::query(PENDING).bind(user).execute(&mut **c).await.map(drop))?;
+        audit::record(tx, user, Event::TwoFactorDisabled, &self.client).await
+    }
+}
+
+struct ReplaceCodes {
+    user: UserId,
+    recovery_codes: Vec<Hash>,
+    client: Client,
+}
+
+impl Write for ReplaceCodes {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        // Also holds the row, so that of two replacements at once the second finds the codes of the first.
+        const SQL: &str = "UPDATE users SET updated_at = $2 WHERE id = $1 AND two_factor_enabled";
+        let user = self.user.as_str();
+        let done = on!(tx, c => sqlx::query(SQL)
+            .bind(user)
+            .bind(now())
+            .execute(&mut **c)
+            .await
+            .map(|done| done.rows_affected()))?;
+        if done == 0 {
+            return Err(DbError::NotFound);
+        }
+        replace_codes(tx, user, &self.recovery_codes).await?;
+        audit::record(tx, user, Event::RecoveryCodesReplaced, &self.client).await
+    }
+}
+
+/// Replaces the recovery codes as a part of a larger change.
+async fn replace_codes(tx: &mut Tx<'_>, user_id: &str, hashes: &[Hash]) -> Result<(), DbError> {
+    const CLEAR: &str = "DELETE FROM recovery_codes WHERE user_id = $1";
+    const ADD: &str = "INSERT INTO recovery_codes (user_id, hash) VALUES ($1, $2)";
+    on!(tx, c => sqlx::query(CLEAR).bind(user_id).execute(&mut **c).await.map(drop))?;
+    for hash in hashes {
+        on!(tx, c => sqlx::query(ADD).bind(user_id).bind(hash.as_slice()).execute(&mut **c).await.map(drop))?;
+    }
+    Ok(())
+}
+
+struct Await {
+    user_id: String,
+    hash: Hash,
+}
+
+impl Write for Await {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        const SQL: &str = "INSERT INTO one_time_tokens (hash, user_id, purpose, expires_at, created_at) \
+             VALUES ($1, $2, 'two_factor', $3, $4)";
+        let now = now();
+        on!(tx, c => sqlx::query(SQL)
+            .bind(self.hash.as_slice())
+            .bind(&self.user_id)
+            .bind(now + PENDING)
+            .bind(now)
+            .execute(&mut **c)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+}
+
+/// Uses up the sign-in that wants a code. [`DbError::NotFound`] if that was done before or it is too old.
+async fn take(tx: &mut Tx<'_>, user_id: &str, hash: &Hash) -> Result<(), DbError> {
+    const SQL: &str = "DELETE FROM one_time_tokens \
+         WHERE hash = $1 AND user_id = $2 AND purpose = 'two_factor' AND expires_at > $3";
+    let done = on!(tx, c => sqlx::query(SQL)
+        .bind(hash.as_slice())
+        .bind(user_id)
+        .bind(now())
+        .execute(&mut **c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    if done == 0 { Err(DbError::NotFound) } else { Ok(()) }
+}
+
+struct FinishByApp {
+    user_id: String,
+    pending: Hash,
+    code: AppCode,
+}
+
+impl Write for FinishByApp {
+    type Out = UserRow;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, DbError> {
+        // Compare-and-swap: of two uses of a code at once, the second finds its step to be the last one.
+        const SQL: &str = "UPDATE users SET totp_last_step = $3 \
+             WHERE id = $1 AND totp_secret = $2 AND two_factor_enabled AND totp_last_step < $3 RETURNING *";
+        take(tx, &self.user_id, &self.pending).await?;
+        let accepted: Option<UserRow> = on!(tx, c => sqlx::query_as(SQL)
+            .bind(&self.user_id)
+            .bind(self.code.secret.as_slice())
+            .bind(self.code.step)
+            .fetch_optional(&mut **c)
+            .await)?;
+        accepted.ok_or(DbError::Changed)
+    }
+}
+
+struct FinishByRecoveryCode {
+    user_id: String,
+    pending: Hash,
+    code: Hash,
+    client: Client,
+}
+
+impl Write for FinishByRecoveryCode {
+    type Out = UserRow;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, DbError> {
+        const USE: &str = "DELETE FROM recovery_codes WHERE user_id = $1 AND hash = $2";
+        const USER: &str = "SELECT * FROM users WHERE id = $1 AND two_factor_enabled";
+        take(tx, &self.user_id, &self.pending).await?;
+        let done = on!(tx, c => sqlx::query(USE)
+            .bind(&self.user_id)
+            .bind(self.code.as_slice())
+            .execute(&mut **c)
+            .await
+            .map(|done| done.rows_affected()))?;
+        if done == 0 {
+            return Err(DbError::Changed);
+        }
+        audit::record(tx, &self.user_id, Event::RecoveryCodeUsed, &self.client).await?;
+        Ok(on!(tx, c => sqlx::query_as(USER).bind(&self.user_id).fetch_one(&mut **c).await)?)
+    }
+}
+
+impl Db {
+    /// Keeps the secret of an app that is not in use yet, and its recovery codes. [`DbError::Changed`] if two-factor is on.
+    pub async fn set_up_two_factor(
+        &self,
+        user: UserId,
+        secret: Vec<u8>,
+        recovery_codes: Vec<Hash>,
+    ) -> Result<(), DbError> {
+        self.write(SetUp {
+            user,
+            secret,
+            recovery_codes,
+        })
+        .await
+    }
+
+    /// The second factor of a user. [`DbError::NotFound`] if there is no such user.
+    pub async fn two_factor(&self, user_id: &str) -> Result<TwoFactor, DbError> {
+        const SQL: &str = "SELECT two_factor_enabled AS enabled, totp_secret AS secret FROM users WHERE id = $1";
+        Ok(on!(self.read(), pool => sqlx::query_as(SQL).bind(user_id).fetch_one(pool).await)?)
+    }
+
+    /// Turns two-factor on, as a code proves that the app works. [`DbError::Changed`] if it is on or was set up anew.
+    pub async fn turn_two_factor_on(&self, user: UserId, code: AppCode, client: Client) -> Result<UserRow, DbError> {
+        self.write(TurnOn { user, code, client }).await
+    }
+
+    /// Turns two-factor off and forgets all about it. [`DbError::NotFound`] if it is off.
+    pub async fn turn_two_factor_off(&self, user: UserId, client: Client) -> Result<(), DbError> {
+        self.write(TurnOff { user, client }).await
+    }
+
+    /// Replaces the recovery codes. [`DbError::NotFound`] if two-factor is off.
+    pub async fn replace_recovery_codes(
+        &self,
+        user: UserId,
+        recovery_codes: Vec<Hash>,
+        client: Client,
+    ) -> Result<(), DbError> {
+        self.write(ReplaceCodes {
+            user,
+            recovery_codes,
+            client,
+        })
+        .await
+    }
+
+    /// Remembers a sign-in that wants a code.
+    pub async fn await_code(&self, user_id: String, hash: Hash) -> Result<(), DbError> {
+        self.write(Await { user_id, hash }).await
+    }
+
+    /// Whose sign-in it is that wants a code; none if it is too old or over.
+    pub async fn user_awaiting_code(&self, hash: &Hash) -> Result<Option<String>, DbError> {
+        const SQL: &str =
+            "SELECT user_id FROM one_time_tokens WHERE hash = $1 AND purpose = 'two_factor' AND expires_at > $2";
+        Ok(
+            on!(self.read(), pool => sqlx::query_scalar(SQL).bind(hash.as_slice()).bind(now()).fetch_optional(pool).await)?,
+        )
+    }
+
+    /// Uses up the sign-in `pending` and a code of the app. [`DbError::Changed`] if the code, or a later one, was used before;
+    /// [`DbError::NotFound`] if the sign-in is over.
+    pub async fn finish_by_app(&self, user_id: String, pending: Hash, code: AppCode) -> Result<UserRow, DbError> {
+        self.write(FinishByApp { user_id, pending, code }).await
+    }
+
+    /// Uses up the sign-in `pending` and a recovery code. [`DbError::Changed`] if there is no such code (any more);
+    /// [`DbError::NotFound`] if the sign-in is over.
+    pub async fn finish_by_recovery_code(
+        &self,
+        user_id: String,
+        pending: Hash,
+        code: Hash,
+        client: Client,
+    ) -> Result<UserRow, DbError> {
+        self.write(FinishByRecoveryCode {
+            user_id,
+            pending,
+            code,
+            client,
+        })
+        .await
+    }
+}

@@ -1,0 +1,188 @@
+//! Two-factor: setting an authenticator app up, and completing a sign-in with one of its codes or a recovery code.
+
+use std::sync::Arc;
+
+use poem::Request;
+use poem::web::Data;
+use poem::web::cookie::CookieJar;
+use poem_openapi::{ApiResponse, OpenApi};
+use shared::account::Renewed;
+use shared::profile::{Done, PasswordProof};
+use shared::two_factor::{CodeProof, RecoveryCodes as NewCodes, TwoFactorSetup};
+
+use super::Tag;
+use crate::App;
+use crate::auth::two_factor::{self, PendingSignIn, Proof, RecoveryCodes};
+use crate::auth::{self, Member};
+use crate::client::Client;
+use crate::db::DbError;
+use crate::json::{JsonBody, RawJson};
+use crate::problem::Problem;
+
+/// The operations.
+pub struct TwoFactorApi;
+
+#[derive(ApiResponse)]
+enum SetUp {
+    /// What to set an app up with, and the recovery codes. It is the only time that they are shown.
+    #[oai(status = 200)]
+    Ok(RawJson<TwoFactorSetup>),
+}
+
+#[derive(ApiResponse)]
+enum WithToken {
+    /// The account and a token; when this was a sign-in, a cookie renews it.
+    #[oai(status = 200)]
+    Ok(RawJson<Renewed>),
+}
+
+#[derive(ApiResponse)]
+enum Changed {
+    /// It is done.
+    #[oai(status = 200)]
+    Ok(RawJson<Done>),
+}
+
+#[derive(ApiResponse)]
+enum Replaced {
+    /// The new recovery codes. It is the only time that they are shown.
+    #[oai(status = 200)]
+    Ok(RawJson<NewCodes>),
+}
+
+#[OpenApi(prefix_path = "/api/auth/two-factor", tag = "Tag::Accounts")]
+impl TwoFactorApi {
+    /// Set two-factor up
+    ///
+    /// It is on once `verify_totp` got a code of the app. Until then this may be repeated; only the last app counts.
+    #[oai(path = "/enable", method = "post", operation_id = "enable_two_factor")]
+    async fn enable(
+        &self,
+        app: Data<&Arc<App>>,
+        member: Member,
+        body: JsonBody<PasswordProof>,
+    ) -> Result<SetUp, Problem> {
+        let PasswordProof { password } = body.valid()?;
+        let user = member.prove(&app, password, "password").await?;
+        let secret = two_factor::draw_secret()?;
+        let codes = RecoveryCodes::draw()?;
+        let (totp_uri, qr_code) = two_factor::setup(&secret, user.email.as_deref().unwrap_or_default())?;
+        let kept = app
+            .db
+            .set_up_two_factor(member.user.clone(), secret.to_vec(), codes.hashes)
+            .await;
+        kept.map_err(|error| match error {
+            DbError::Changed => Problem::TwoFactorOn,
+            other => other.into(),
+        })?;
+        Ok(SetUp::Ok(RawJson::of(&TwoFactorSetup {
+            totp_uri,
+            qr_code,
+            backup_codes: codes.shown,
+        })?))
+    }
+
+    /// Send a code of the app
+    ///
+    /// With a token it turns two-factor on; with the cookie of a sign-in it completes that.
+    #[oai(path = "/verify-totp", method = "post", operation_id = "verify_totp")]
+    async fn verify_totp(
+        &self,
+        app: Data<&Arc<App>>,
+        request: &Request,
+        client: Client,
+        jar: &CookieJar,
+        body: JsonBody<CodeProof>,
+    ) -> Result<WithToken, Problem> {
+        let identity = auth::identity(request).await?;
+        let session = identity.as_ref().and_then(|identity| identity.session);
+        let renewed = match identity.zip(session) {
+            Some((identity, session)) => {
+                let CodeProof { code, .. } = body.valid()?;
+                let user = two_factor::turn_on(&app, jar, identity.user, &code, client).await?;
+                let token = app.tokens.sign(&user.id, session.id, user.token_version)?;
+                let user = user.into();
+                Renewed { token, user }
+            }
+            None => {
+                let pending = PendingSignIn::find(&app, request, jar).await?;
+                let CodeProof { code, .. } = body.valid()?;
+                pending.finish(&app, jar, Proof::App(&code), client).await?
+            }
+        };
+        Ok(WithToken::Ok(RawJson::of(&renewed)?))
+    }
+
+    /// Send a recovery code
+    ///
+    /// It completes the sign-in of the cookie, as a code of the app does, and is worth nothing afterwards.
+    #[oai(path = "/verify-backup-code", method = "post", operation_id = "verify_backup_code")]
+    async fn verify_backup_code(
+        &self,
+        app: Data<&Arc<App>>,
+        request: &Request,
+        client: Client,
+        jar: &CookieJar,
+        body: JsonBody<CodeProof>,
+    ) -> Result<WithToken, Problem> {
+        let pending = PendingSignIn::find(&app, request, jar).await?;
+        let CodeProof { code, .. } = body.valid()?;
+        let renewed = pending.finish(&app, jar, Proof::RecoveryCode(&code), client).await?;
+        Ok(WithToken::Ok(RawJson::of(&renewed)?))
+    }
+
+    /// Turn two-factor off
+    ///
+    /// The app and the recovery codes are forgotten.
+    #[oai(path = "/disable", method = "post", operation_id = "disable_two_factor")]
+    async fn disable(
+        &self,
+        app: Data<&Arc<App>>,
+        client: Client,
+        member: Member,
+        body: JsonBody<PasswordProof>,
+    ) -> Result<Changed, Problem> {
+        let PasswordProof { password } = body.valid()?;
+        member.prove(&app, password, "password").await?;
+        let done = app.db.turn_two_factor_off(member.user.clone(), client).await;
+        done.map_err(off)?;
+        Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
+    }
+
+    /// Replace the recovery codes
+    ///
+    /// Those of before are worth nothing.
+    #[oai(
+        path = "/generate-backup-codes",
+        method = "post",
+        operation_id = "generate_backup_codes"
+    )]
+    async fn generate_backup_codes(
+        &self,
+        app: Data<&Arc<App>>,
+        client: Client,
+        member: Member,
+        body: JsonBody<PasswordProof>,
+    ) -> Result<Replaced, Problem> {
+        let PasswordProof { password } = body.valid()?;
+        member.prove(&app, password, "password").await?;
+        let codes = RecoveryCodes::draw()?;
+        let done = app
+            .db
+            .replace_recovery_codes(member.user.clone(), codes.hashes, client)
+            .await;
+        done.map_err(off)?;
+        Ok(Replaced::Ok(RawJson::of(&NewCodes {
+            status: true,
+            backup_codes: codes.shown,
+        })?))
+    }
+}
+
+/// What only makes sense with two-factor on finds nothing when it is off.
+fn off(error: DbError) -> Problem {
+    match error {
+        DbError::NotFound => Problem::TwoFactorOff,
+        other => other.into(),
+    }
+}

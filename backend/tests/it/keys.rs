@@ -1,0 +1,178 @@
+//! What signs: secrets that are replaced, Ed25519 keys, and what other services verify our tokens with.
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::jwt::{Signer, base64, claims, header, list_status, ours, pem, pem_file};
+use crate::support::{SECRET, Server, on_both_databases};
+
+const NEWER: &str = "another test secret of some length: 4567";
+const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/ed25519.pem");
+const TWO_KEYS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/keys/ed25519-other.pem,",
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/keys/ed25519.pem"
+);
+
+/// A new token of the same session.
+async fn renewed(server: &Server, cookie: &str) -> String {
+    let answer = server
+        .post("/api/auth/refresh", json!({}))
+        .header("cookie", cookie)
+        .send()
+        .await;
+    answer.expect(StatusCode::OK);
+    answer.body["token"].as_str().unwrap().to_owned()
+}
+
+async fn current(server: &Server, token: &str) -> String {
+    let answer = server.get("/api/auth/token").bearer(token).send().await;
+    answer.expect(StatusCode::OK);
+    answer.body["token"].as_str().unwrap().to_owned()
+}
+
+async fn published(server: &Server) -> Vec<Value> {
+    let answer = server.get("/api/auth/jwks").send().await;
+    answer.expect(StatusCode::OK);
+    answer.body["keys"].as_array().unwrap().clone()
+}
+
+fn kid(token: &str) -> String {
+    header(token)["kid"].as_str().unwrap().to_owned()
+}
+
+on_both_databases! {
+    async fn a_secret_is_replaced_without_signing_anybody_out(server) {
+        let owner = server.owner().await;
+        assert_eq!(kid(&owner.token), "1");
+
+        let both = server.restarted(&["--better-auth-secrets", &format!("2:{NEWER},1:{SECRET}")]).await;
+        assert_eq!(list_status(&both, &owner.id, &owner.token).await, StatusCode::OK);
+        let newer = current(&both, &owner.token).await;
+        assert_eq!(kid(&newer), "2");
+        assert_eq!(list_status(&both, &owner.id, &newer).await, StatusCode::OK);
+        // A server that does not know the new one yet refuses it, so every server gets both before the old one goes.
+        assert_eq!(list_status(&server, &owner.id, &newer).await, StatusCode::UNAUTHORIZED);
+        let good = claims(&newer);
+        for (signer, kid) in [(ours(), "2"), (Signer::secret(NEWER), "1"), (Signer::secret(NEWER), "3")] {
+            let crossed = signer.access(kid, &good);
+            assert_eq!(list_status(&both, &owner.id, &crossed).await, StatusCode::UNAUTHORIZED);
+        }
+
+        let flags = ["--better-auth-secret", NEWER, "--better-auth-secrets", &format!("2:{NEWER}")];
+        let after = server.restarted(&flags).await;
+        assert_eq!(list_status(&after, &owner.id, &newer).await, StatusCode::OK);
+        assert_eq!(list_status(&after, &owner.id, &owner.token).await, StatusCode::UNAUTHORIZED);
+        let token = renewed(&after, &owner.cookie).await;
+        assert_eq!(list_status(&after, &owner.id, &token).await, StatusCode::OK);
+    }
+
+    async fn the_order_of_the_list_does_not_matter(server) {
+        let owner = server.owner().await;
+        let both = server.restarted(&["--better-auth-secrets", &format!("1:{SECRET}, 10:{NEWER}")]).await;
+        assert_eq!(kid(&current(&both, &owner.token).await), "10");
+    }
+
+    async fn without_a_key_nothing_is_published(server) {
+        assert_eq!(published(&server).await, Vec::<Value>::new());
+    }
+
+    async fn anybody_can_verify_a_token_by_the_published_key_alone(server, "--signing-key-files", KEY) {
+        let owner = server.owner().await;
+        let keys = published(&server).await;
+        let expected = Signer::file("ed25519.pem").jwk("");
+        let [key] = keys.as_slice() else { panic!("{keys:?}") };
+        assert_eq!(key["x"], expected["x"]);
+        let fixed = json!({ "kid": key["kid"], "x": key["x"], "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig" });
+        assert_eq!(*key, fixed);
+        assert_eq!(header(&owner.token), json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": key["kid"] }));
+
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&["docket"]);
+        validation.set_audience(&["docket"]);
+        let verifying = DecodingKey::from_ed_components(key["x"].as_str().unwrap()).unwrap();
+        let verified = decode::<Value>(&owner.token, &verifying, &validation).unwrap();
+        assert_eq!(verified.claims["sub"], owner.id);
+        assert_eq!(list_status(&server, &owner.id, &owner.token).await, StatusCode::OK);
+    }
+
+    async fn a_key_is_named_by_its_thumbprint(server, "--signing-key-files", KEY) {
+        use sha2::{Digest, Sha256};
+        let keys = published(&server).await;
+        let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, keys[0]["x"].as_str().unwrap());
+        assert_eq!(keys[0]["kid"], BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(canonical)));
+    }
+
+    async fn with_a_key_only_that_algorithm_is_taken(server, "--signing-key-files", KEY) {
+        let owner = server.owner().await;
+        let good = claims(&owner.token);
+        let key = published(&server).await.remove(0);
+        let (kid, x) = (key["kid"].as_str().unwrap(), key["x"].as_str().unwrap());
+        assert_eq!(list_status(&server, &owner.id, &Signer::file("ed25519.pem").access(kid, &good)).await, StatusCode::OK);
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(x).unwrap();
+        let unsigned = base64(&json!({ "alg": "none", "typ": "at+jwt", "kid": kid }));
+        let eddsa_by_name = json!({ "alg": "HS256", "typ": "at+jwt", "kid": kid });
+        let bad = [
+            // The public half is known to everybody: it must not do as a secret.
+            Signer::secret(&bytes).access(kid, &good),
+            Signer::secret(x).access(kid, &good),
+            Signer::secret(key.to_string()).access(kid, &good),
+            Signer::secret(pem("ed25519.pem")).access(kid, &good),
+            ours().access("1", &good),
+            ours().access(kid, &good),
+            Signer::file("ed25519-other.pem").access(kid, &good),
+            Signer::file("ed25519.pem").access("1", &good),
+            Signer::file("ed25519.pem").sign(json!({ "typ": "at+jwt" }), &good),
+            Signer::file("ed25519.pem").sign(json!({ "typ": "JWT", "kid": kid }), &good),
+            Signer::file("ed25519.pem").sign(eddsa_by_name, &good),
+            Signer::file("p256.pem").access(kid, &good),
+            Signer::file("rsa.pem").access(kid, &good),
+            format!("{unsigned}.{}.", base64(&good)),
+        ];
+        for token in &bad {
+            assert_eq!(list_status(&server, &owner.id, token).await, StatusCode::UNAUTHORIZED, "{token}");
+        }
+    }
+
+    async fn a_key_is_replaced_without_signing_anybody_out(server, "--signing-key-files", KEY) {
+        let owner = server.owner().await;
+        let both = server.restarted(&["--signing-key-files", TWO_KEYS]).await;
+        assert_eq!(list_status(&both, &owner.id, &owner.token).await, StatusCode::OK);
+        let newer = current(&both, &owner.token).await;
+        let kids: Vec<String> = published(&both).await.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(kids, [kid(&newer), kid(&owner.token)]);
+
+        let after = server.restarted(&["--signing-key-files", &pem_file("ed25519-other.pem")]).await;
+        assert_eq!(list_status(&after, &owner.id, &newer).await, StatusCode::OK);
+        assert_eq!(list_status(&after, &owner.id, &owner.token).await, StatusCode::UNAUTHORIZED);
+        let token = renewed(&after, &owner.cookie).await;
+        assert_eq!(list_status(&after, &owner.id, &token).await, StatusCode::OK);
+    }
+
+    async fn sessions_survive_the_change_from_a_secret_to_a_key(server) {
+        let owner = server.owner().await;
+        let keyed = server.restarted(&["--signing-key-files", KEY]).await;
+        assert_eq!(list_status(&keyed, &owner.id, &owner.token).await, StatusCode::UNAUTHORIZED);
+        let token = renewed(&keyed, &owner.cookie).await;
+        assert_eq!(header(&token)["alg"], "EdDSA");
+        assert_eq!(list_status(&keyed, &owner.id, &token).await, StatusCode::OK);
+    }
+
+    async fn a_session_gets_a_fresh_token_to_show_elsewhere(server) {
+        let owner = server.owner().await;
+        let token = current(&server, &owner.token).await;
+        let (before, after) = (claims(&owner.token), claims(&token));
+        assert_eq!((&before["sub"], &before["sid"]), (&after["sub"], &after["sid"]));
+        assert_ne!(before["jti"], after["jti"]);
+        assert_eq!(list_status(&server, &owner.id, &token).await, StatusCode::OK);
+
+        server.post("/api/auth/sign-out", json!({})).bearer(&owner.token).send().await.expect(StatusCode::OK);
+        for token in [&owner.token, &token, ""] {
+            let answer = server.get("/api/auth/token").bearer(token).send().await;
+            answer.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+        }
+    }
+}

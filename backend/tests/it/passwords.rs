@@ -1,0 +1,117 @@
+//! Which passwords are admitted, and what hashing them costs.
+
+use clap::Parser;
+use docket::config::Config;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::{Answer, Database, PASSWORD, Server, on_both_databases};
+
+async fn sign_up(server: &Server, password: &str) -> Answer {
+    let account = json!({ "name": "Owner", "email": "owner@example.com", "password": password });
+    server.post("/api/auth/sign-up/email", account).send().await
+}
+
+async fn sign_in(server: &Server, password: &str) -> Answer {
+    let credentials = json!({ "email": "owner@example.com", "password": password });
+    server.post("/api/auth/sign-in/email", credentials).send().await
+}
+
+#[track_caller]
+fn expect_refused(answer: &Answer, pointer: &str, advice: &str) {
+    answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(answer.body["code"], "VALIDATION_ERROR");
+    assert_eq!(answer.body["errors"][0]["pointer"], pointer);
+    let message = answer.body["message"].as_str().unwrap();
+    assert!(message.contains(advice), "{message}");
+}
+
+/// The stored hash of the only account.
+async fn stored(server: &Server) -> String {
+    server.database.rows("SELECT password_hash FROM users").await[0][0].clone()
+}
+
+on_both_databases! {
+    async fn common_passwords_are_refused(server) {
+        // The last is the 3,000th of the list.
+        for password in ["password", "12345678", "qwertyuiop", "iloveyou", "PassWord1", "TRUSTNO1", "sunshine1", "greyhoun"] {
+            expect_refused(&sign_up(&server, password).await, "/password", "Several words");
+        }
+        sign_up(&server, "password with three more words").await.expect(StatusCode::OK);
+    }
+
+    async fn a_change_of_the_password_follows_the_same_rules(server) {
+        let owner = server.owner().await;
+        let change = |password: &'static str| {
+            let change = json!({ "currentPassword": PASSWORD, "newPassword": password });
+            server.post("/api/auth/change-password", change).bearer(&owner.token).send()
+        };
+        expect_refused(&change("football").await, "/newPassword", "Several words");
+        expect_refused(&change("OWNER@example.com").await, "/newPassword", "your e-mail");
+        sign_in(&server, PASSWORD).await.expect(StatusCode::OK);
+        change("staple battery horse").await.expect(StatusCode::OK);
+    }
+
+    async fn the_shortest_password_can_be_longer(server, "--password-min-length", "15") {
+        expect_refused(&sign_up(&server, "fourteen words").await, "/password", "15 characters");
+        sign_up(&server, "fifteen letters").await.expect(StatusCode::OK);
+        // What was good enough once still signs in.
+        sign_in(&server, "short").await.expect(StatusCode::UNAUTHORIZED);
+    }
+
+    async fn a_hash_of_another_cost_is_replaced_at_the_next_sign_in(
+        server,
+        "--argon2-memory-kib", "7168", "--argon2-passes", "3"
+    ) {
+        server.owner().await;
+        let before = stored(&server).await;
+        assert!(before.starts_with("$argon2id$v=19$m=7168,t=3,p=1$"), "{before}");
+        sign_in(&server, PASSWORD).await.expect(StatusCode::OK);
+        assert_eq!(stored(&server).await, before);
+
+        let other = Server::start(Database::at(server.database.url.clone()), &["--argon2-lanes", "2"]).await;
+        sign_in(&other, "a wrong password").await.expect(StatusCode::UNAUTHORIZED);
+        assert_eq!(stored(&other).await, before);
+        sign_in(&other, PASSWORD).await.expect(StatusCode::OK);
+        let after = stored(&other).await;
+        assert!(after.starts_with("$argon2id$v=19$m=19456,t=2,p=2$"), "{after}");
+        sign_in(&other, PASSWORD).await.expect(StatusCode::OK);
+        assert_eq!(stored(&other).await, after);
+    }
+
+    async fn while_too_many_sign_in_they_are_told_so_and_everything_else_is_served(server, "--argon2-passes", "16") {
+        let owner = server.owner().await;
+        owner.task("Water the plants").await;
+        let mut waiting: FuturesUnordered<_> = (0..300).map(|_| sign_in(&server, PASSWORD)).collect();
+        let busy = loop {
+            let answer = waiting.next().await.unwrap();
+            if answer.status != StatusCode::OK {
+                break answer;
+            }
+        };
+        busy.expect(StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(busy.body["code"], "BUSY");
+        assert_eq!(busy.header("retry-after"), "1");
+        assert_eq!(owner.titles("").await, ["Water the plants"]);
+        assert!(waiting.len() > 200, "the queue was not full any more");
+    }
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    for (flag, values) in [
+        ("--password-min-length", ["7", "129"]),
+        ("--argon2-memory-kib", ["7167", "1048577"]),
+        ("--argon2-passes", ["0", "17"]),
+        ("--argon2-lanes", ["0", "17"]),
+        ("--rate-limit", ["maybe", ""]),
+        ("--trusted-proxies", ["everyone", "10.0.0.0/33"]),
+    ] {
+        for value in values {
+            let error = Config::try_parse_from(["docket", flag, value]).unwrap_err();
+            assert!(error.to_string().contains(flag), "{error}");
+        }
+    }
+}

@@ -1,0 +1,518 @@
+//! Getting back into an account, and proving an address, with mail and without.
+
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::smtp::{Sink, mailing, mailing_with, sending_to};
+use crate::support::{Answer, Database, PASSWORD, Server, on_both_databases};
+
+const OWNER: &str = "owner@example.com";
+const OTHER: &str = "other@example.com";
+const NEW_PASSWORD: &str = "battery horse correct";
+
+const CONFIRM: &str = "Confirm your e-mail address";
+const IN_USE: &str = "You have an account already";
+const RESET: &str = "Choose a new password";
+const WAS_RESET: &str = "Your password was changed";
+const CONFIRM_NEW: &str = "Confirm your new e-mail address";
+const WILL_CHANGE: &str = "Your e-mail address is about to change";
+
+async fn sign_up(server: &Server, email: &str) -> Answer {
+    let account = json!({ "name": "Owner", "email": email, "password": PASSWORD });
+    server.post("/api/auth/sign-up/email", account).send().await
+}
+
+async fn sign_in(server: &Server, email: &str, password: &str) -> Answer {
+    let account = json!({ "email": email, "password": password });
+    server.post("/api/auth/sign-in/email", account).send().await
+}
+
+async fn ask_reset(server: &Server, email: &str) -> Answer {
+    let body = json!({ "email": email });
+    server.post("/api/auth/request-password-reset", body).send().await
+}
+
+async fn reset(server: &Server, token: &str) -> Answer {
+    let body = json!({ "token": token, "newPassword": NEW_PASSWORD });
+    server.post("/api/auth/reset-password", body).send().await
+}
+
+async fn verify(server: &Server, token: &str) -> Answer {
+    server
+        .get(&format!("/api/auth/verify-email?token={token}"))
+        .send()
+        .await
+}
+
+async fn change_email(server: &Server, token: &str, email: &str) -> Answer {
+    let body = json!({ "newEmail": email });
+    server.post("/api/auth/change-email", body).bearer(token).send().await
+}
+
+/// What happened to every account, the first first. A failed sign-in is noted some time after its answer, so it has no place.
+async fn events(database: &Database) -> Vec<String> {
+    let rows = database
+        .rows("SELECT event FROM audit_events WHERE event <> 'sign_in_failed' ORDER BY id")
+        .await;
+    rows.into_iter().flatten().collect()
+}
+
+async fn expire_tokens(database: &Database) {
+    database
+        .execute("UPDATE one_time_tokens SET expires_at = '2001-01-01T00:00:00+00:00'")
+        .await;
+}
+
+#[track_caller]
+fn expect_invalid_token(answer: &Answer) {
+    answer.expect(StatusCode::BAD_REQUEST);
+    assert_eq!(answer.body["code"], "INVALID_TOKEN");
+}
+
+/// The members of a sign-up's answer that tell nothing of the person.
+fn shape(mut answer: Value) -> Value {
+    for member in ["id", "email", "createdAt", "updatedAt"] {
+        assert!(answer["user"][member].take().is_string());
+    }
+    answer
+}
+
+on_both_databases! {
+    async fn a_forgotten_password_is_replaced_by_a_link_that_works_once(server) {
+        let owner = server.owner().await;
+        let (server, mut mails) = mailing(&server.database).await;
+        ask_reset(&server, " OWNER@example.com ").await.expect(StatusCode::OK);
+        let mail = mails.next().await;
+        mail.expect(OWNER, RESET);
+        assert!(mail.text.contains("1 hour") && mail.text.contains("From: Docket <docket@example.com>\n"), "{}", mail.text);
+
+        let token = mail.token("reset-password");
+        let answer = reset(&server, &token).await;
+        answer.expect(StatusCode::OK);
+        assert_eq!(answer.body, json!({ "status": true }));
+        mails.next().await.expect(OWNER, WAS_RESET);
+        sign_in(&server, OWNER, PASSWORD).await.expect(StatusCode::UNAUTHORIZED);
+        let signed_in = sign_in(&server, OWNER, NEW_PASSWORD).await;
+        signed_in.expect(StatusCode::OK);
+        // The link came by mail, so the address is the person's.
+        assert_eq!(signed_in.body["user"]["emailVerified"], true);
+        assert_eq!(signed_in.body["user"]["id"], owner.id);
+
+        expect_invalid_token(&reset(&server, &token).await);
+        assert_eq!(events(&server.database).await, ["signed_up", "password_reset_requested", "password_reset", "signed_in"]);
+        mails.expect_no_more();
+    }
+
+    async fn a_reset_ends_every_session_at_once(server) {
+        let owner = server.owner().await;
+        let (mailing, mut mails) = mailing(&server.database).await;
+        ask_reset(&mailing, OWNER).await.expect(StatusCode::OK);
+        owner.get("").send().await.expect(StatusCode::OK);
+        reset(&mailing, &mails.next().await.token("reset-password")).await.expect(StatusCode::OK);
+        // On the other server, too.
+        for server in [&server, &mailing] {
+            let list = server.get(&owner.path("")).bearer(&owner.token).send().await;
+            list.expect(StatusCode::UNAUTHORIZED);
+            let renewal = server.post("/api/auth/refresh", json!({})).header("cookie", &owner.cookie).send().await;
+            renewal.expect(StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(server.database.count("sessions").await, 0);
+        assert_eq!(server.database.rows("SELECT CAST(token_version AS TEXT) FROM users").await[0][0], "1");
+    }
+
+    async fn the_new_password_keeps_the_rules_and_a_refused_one_leaves_the_link_good(server) {
+        server.owner().await;
+        let (server, mut mails) = mailing(&server.database).await;
+        ask_reset(&server, OWNER).await.expect(StatusCode::OK);
+        let token = mails.next().await.token("reset-password");
+        for password in ["short", OWNER] {
+            let body = json!({ "token": token, "newPassword": password });
+            let answer = server.post("/api/auth/reset-password", body).send().await;
+            answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
+            assert_eq!(answer.body["errors"][0]["pointer"], "/newPassword");
+        }
+        reset(&server, &token).await.expect(StatusCode::OK);
+    }
+
+    async fn only_the_last_link_works_and_none_after_its_time_or_a_new_password(server) {
+        let owner = server.owner().await;
+        let (server, mut mails) = mailing(&server.database).await;
+        let mut tokens = Vec::new();
+        for _ in 0..2 {
+            ask_reset(&server, OWNER).await.expect(StatusCode::OK);
+            tokens.push(mails.next().await.token("reset-password"));
+        }
+        expect_invalid_token(&reset(&server, &tokens[0]).await);
+        expire_tokens(&server.database).await;
+        expect_invalid_token(&reset(&server, &tokens[1]).await);
+
+        ask_reset(&server, OWNER).await.expect(StatusCode::OK);
+        let token = mails.next().await.token("reset-password");
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": "another horse battery" });
+        server.post("/api/auth/change-password", change).bearer(&owner.token).send().await.expect(StatusCode::OK);
+        expect_invalid_token(&reset(&server, &token).await);
+        assert_eq!(server.database.count("one_time_tokens").await, 0);
+    }
+
+    async fn nobody_learns_which_addresses_have_an_account(server) {
+        server.owner().await;
+        let (mailing, mut mails) = mailing(&server.database).await;
+        // With mail and without, for an address with an account and one without.
+        let mut answers = Vec::new();
+        for server in [&server, &mailing] {
+            for email in [OTHER, OWNER] {
+                answers.push(ask_reset(server, email).await);
+            }
+        }
+        for answer in &answers {
+            answer.expect(StatusCode::OK);
+            assert_eq!(answer.text, answers[0].text);
+            assert_eq!(answer.header("set-cookie"), "");
+        }
+        mails.next().await.expect(OWNER, RESET);
+        for server in [&server, &mailing] {
+            for email in [OTHER, OWNER] {
+                let answer = server.post("/api/auth/send-verification-email", json!({ "email": email })).send().await;
+                answer.expect(StatusCode::OK);
+                assert_eq!(answer.text, r#"{"status":true}"#);
+            }
+        }
+        mails.next().await.expect(OWNER, CONFIRM);
+        mails.expect_no_more();
+        for path in ["request-password-reset", "send-verification-email"] {
+            let answer = server.post(&format!("/api/auth/{path}"), json!({ "email": "nobody" })).send().await;
+            answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
+        }
+    }
+
+    async fn signing_up_answers_the_same_for_an_address_that_has_an_account(server) {
+        let owner = server.owner().await;
+        let (server, mut mails) = mailing(&server.database).await;
+        let taken = sign_up(&server, OWNER).await;
+        mails.next().await.expect(OWNER, IN_USE);
+        let free = sign_up(&server, OTHER).await;
+        let mail = mails.next().await;
+        mail.expect(OTHER, CONFIRM);
+        for answer in [&taken, &free] {
+            answer.expect(StatusCode::OK);
+            assert_eq!(answer.body["token"], Value::Null);
+            assert_eq!(answer.header("set-cookie"), "");
+        }
+        assert_ne!(taken.body["user"]["id"], owner.id);
+        assert_eq!(taken.body["user"]["id"].as_str().unwrap().len(), owner.id.len());
+        assert_eq!(shape(taken.body), shape(free.body.clone()));
+        // The one with the account is as it was.
+        server.get(&owner.path("")).bearer(&owner.token).send().await.expect(StatusCode::OK);
+        assert_eq!(server.database.count("users").await, 2);
+
+        let verified = verify(&server, &mail.token("verify-email")).await;
+        verified.expect(StatusCode::OK);
+        assert_eq!(verified.body["user"]["id"], free.body["user"]["id"]);
+        assert_eq!(verified.body["user"]["emailVerified"], true);
+        sign_in(&server, OTHER, PASSWORD).await.expect(StatusCode::OK);
+    }
+
+    async fn an_address_must_be_confirmed_before_the_first_sign_in(server) {
+        let (server, mut mails) = mailing(&server.database).await;
+        sign_up(&server, OWNER).await.expect(StatusCode::OK);
+        let first = mails.next().await.token("verify-email");
+        let early = sign_in(&server, OWNER, PASSWORD).await;
+        early.expect(StatusCode::FORBIDDEN);
+        assert_eq!(early.body["code"], "EMAIL_NOT_VERIFIED");
+        assert_eq!(early.header("set-cookie"), "");
+        let mail = mails.next().await;
+        mail.expect(OWNER, CONFIRM);
+        assert!(mail.text.contains("24 hours"), "{}", mail.text);
+        let second = mail.token("verify-email");
+        // Only who knows the password learns of it, and makes a mail go out.
+        sign_in(&server, OWNER, "wrong horse battery").await.expect(StatusCode::UNAUTHORIZED);
+
+        expect_invalid_token(&verify(&server, &first).await);
+        let answer = verify(&server, &second).await;
+        answer.expect(StatusCode::OK);
+        assert_eq!(answer.body["status"], true);
+        expect_invalid_token(&verify(&server, &second).await);
+        sign_in(&server, OWNER, PASSWORD).await.expect(StatusCode::OK);
+        assert_eq!(events(&server.database).await, ["signed_up", "email_verified", "signed_in"]);
+
+        // Who is confirmed gets no more of these mails.
+        server.post("/api/auth/send-verification-email", json!({ "email": OWNER })).send().await.expect(StatusCode::OK);
+        ask_reset(&server, OWNER).await.expect(StatusCode::OK);
+        mails.next().await.expect(OWNER, RESET);
+        mails.expect_no_more();
+    }
+
+    async fn a_link_that_confirms_ends_with_its_time(server) {
+        let (server, mut mails) = mailing(&server.database).await;
+        sign_up(&server, OWNER).await.expect(StatusCode::OK);
+        let token = mails.next().await.token("verify-email");
+        expire_tokens(&server.database).await;
+        expect_invalid_token(&verify(&server, &token).await);
+        server.get("/api/auth/verify-email").send().await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    }
+
+    async fn a_token_is_good_for_one_purpose_only(server) {
+        let owner = server.owner().await;
+        let (server, mut mails) = mailing(&server.database).await;
+        ask_reset(&server, OWNER).await.expect(StatusCode::OK);
+        let for_reset = mails.next().await.token("reset-password");
+        server.post("/api/auth/send-verification-email", json!({ "email": OWNER })).send().await.expect(StatusCode::OK);
+        let to_verify = mails.next().await.token("verify-email");
+        change_email(&server, &owner.token, OTHER).await.expect(StatusCode::OK);
+        let (mail, _) = mails.next_two(OTHER).await;
+        let to_change = mail.token("verify-email");
+
+        expect_invalid_token(&verify(&server, &for_reset).await);
+        let session = owner.cookie.split(['=', '.']).nth(1).unwrap();
+        for token in [&for_reset, &to_verify, &to_change] {
+            let list = server.get(&owner.path("")).bearer(token).send().await;
+            list.expect(StatusCode::UNAUTHORIZED);
+            for cookie in [format!("docket_refresh={token}"), format!("docket_refresh={session}.{token}")] {
+                let renewal = server.post("/api/auth/refresh", json!({})).header("cookie", &cookie).send().await;
+                renewal.expect(StatusCode::UNAUTHORIZED);
+            }
+        }
+        for token in [&to_verify, &to_change, &owner.token, &"".to_owned()] {
+            expect_invalid_token(&reset(&server, token).await);
+        }
+        expect_invalid_token(&verify(&server, &owner.token).await);
+        // None of this used them up.
+        assert_eq!(server.database.count("one_time_tokens").await, 3);
+        verify(&server, &to_verify).await.expect(StatusCode::OK);
+        reset(&server, &for_reset).await.expect(StatusCode::OK);
+    }
+
+    async fn tokens_are_kept_as_hashes(server) {
+        server.owner().await;
+        let (server, mut mails) = mailing(&server.database).await;
+        ask_reset(&server, OWNER).await.expect(StatusCode::OK);
+        let token = mails.next().await.token("reset-password");
+        assert_eq!(token.len(), 43);
+        let sqlite = server.database.url.starts_with("sqlite:");
+        let column = if sqlite { "hex(hash)" } else { "encode(hash, 'hex')" };
+        let kept = &server.database.rows(&format!("SELECT lower({column}) FROM one_time_tokens")).await[0][0];
+        let text: String = token.bytes().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(kept.len(), 64);
+        assert_ne!(*kept, text[..64]);
+    }
+
+    async fn a_new_address_counts_once_its_link_is_opened(server) {
+        let owner = server.owner().await;
+        let (server, mut mails) = mailing(&server.database).await;
+        change_email(&server, &owner.token, " Other@Example.com").await.expect(StatusCode::OK);
+        let (new, old) = mails.next_two(OTHER).await;
+        new.expect(OTHER, CONFIRM_NEW);
+        assert!(new.text.contains("24 hours"), "{}", new.text);
+        old.expect(OWNER, WILL_CHANGE);
+        assert!(old.text.contains(OTHER) && !old.text.contains("token="), "{}", old.text);
+        let rows = server.database.rows("SELECT email FROM users").await;
+        assert_eq!(rows, [[OWNER]]);
+
+        // Links that went to the old address end with it.
+        ask_reset(&server, OWNER).await.expect(StatusCode::OK);
+        let stale = mails.next().await.token("reset-password");
+        let token = new.token("verify-email");
+        let answer = verify(&server, &token).await;
+        answer.expect(StatusCode::OK);
+        assert_eq!(answer.body["user"]["email"], OTHER);
+        assert_eq!(answer.body["user"]["emailVerified"], true);
+        expect_invalid_token(&verify(&server, &token).await);
+        expect_invalid_token(&reset(&server, &stale).await);
+        sign_in(&server, OWNER, PASSWORD).await.expect(StatusCode::UNAUTHORIZED);
+        sign_in(&server, OTHER, PASSWORD).await.expect(StatusCode::OK);
+        let expected = ["signed_up", "email_change_requested", "password_reset_requested", "email_changed", "signed_in"];
+        assert_eq!(events(&server.database).await, expected);
+    }
+
+    async fn a_new_address_must_still_be_free_and_whose_it_is_stays_secret(server) {
+        let owner = server.owner().await;
+        let (mailing, mut mails) = mailing(&server.database).await;
+        let free = change_email(&mailing, &owner.token, OTHER).await;
+        let (mail, _) = mails.next_two(OTHER).await;
+        let token = mail.token("verify-email");
+        server.user(OTHER).await;
+        let taken = change_email(&mailing, &owner.token, OTHER).await;
+        let (notice, _) = mails.next_two(OTHER).await;
+        notice.expect(OTHER, IN_USE);
+        assert_eq!((free.status, free.text), (taken.status, taken.text));
+
+        let late = verify(&mailing, &token).await;
+        late.expect(StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(late.body["code"], "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
+        sign_in(&server, OWNER, PASSWORD).await.expect(StatusCode::OK);
+    }
+
+    async fn a_change_of_address_needs_a_fresh_session_and_another_address(server) {
+        let owner = server.owner().await;
+        change_email(&server, "nonsense", OTHER).await.expect(StatusCode::UNAUTHORIZED);
+        let same = change_email(&server, &owner.token, "OWNER@example.com").await;
+        same.expect(StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(same.body["errors"][0]["pointer"], "/newEmail");
+        server.database.execute("UPDATE sessions SET authenticated_at = '2001-01-01T00:00:00+00:00'").await;
+        let old = change_email(&server, &owner.token, OTHER).await;
+        old.expect(StatusCode::FORBIDDEN);
+        assert_eq!(old.body["code"], "SESSION_NOT_FRESH");
+    }
+
+    async fn without_mail_an_address_changes_at_once(server) {
+        let owner = server.owner().await;
+        server.user("third@example.com").await;
+        let taken = change_email(&server, &owner.token, "third@example.com").await;
+        taken.expect(StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(taken.body["errors"][0]["pointer"], "/newEmail");
+        change_email(&server, &owner.token, OTHER).await.expect(StatusCode::OK);
+        let answer = sign_in(&server, OTHER, PASSWORD).await;
+        answer.expect(StatusCode::OK);
+        assert_eq!(answer.body["user"]["emailVerified"], false);
+        assert_eq!(events(&server.database).await, ["signed_up", "signed_up", "email_changed", "signed_in"]);
+    }
+
+    async fn the_server_says_whether_it_sends_mail(server) {
+        let (mailing, _mails) = mailing(&server.database).await;
+        for (server, mail) in [(&server, false), (&mailing, true)] {
+            let answer = server.get("/api/auth/capabilities").send().await;
+            answer.expect(StatusCode::OK);
+            assert_eq!(answer.body, json!({ "mail": mail, "passwordMinLength": 8 }));
+        }
+    }
+
+    async fn nobody_is_flooded_with_mail(server) {
+        server.owner().await;
+        let (server, mut mails) = mailing_with(&server.database, &["--rate-limit", "on"]).await;
+        // The same for an address without an account.
+        for email in [OWNER, OTHER] {
+            for _ in 0..5 {
+                ask_reset(&server, email).await.expect(StatusCode::OK);
+            }
+            for answer in [ask_reset(&server, email).await, sign_up(&server, email).await] {
+                answer.expect(StatusCode::TOO_MANY_REQUESTS);
+                assert_eq!(answer.header("ratelimit-policy"), "\"mail-to-account\";q=5;w=3600");
+            }
+        }
+        for _ in 0..5 {
+            mails.next().await.expect(OWNER, RESET);
+        }
+        mails.expect_no_more();
+    }
+
+    async fn a_mail_server_that_is_silent_slows_no_request(server) {
+        server.owner().await;
+        // Nobody accepts its connections.
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = sending_to(&server.database, &silent.local_addr().unwrap().to_string(), &[]).await;
+        let soon = Duration::from_secs(8);
+        let answer = tokio::time::timeout(soon, ask_reset(&server, OWNER)).await;
+        answer.expect("it should not wait for the mail server").expect(StatusCode::OK);
+    }
+
+    async fn the_server_proves_to_the_mail_server_who_it_is(server) {
+        server.owner().await;
+        let mut mails = Sink::start().await;
+        let server = sending_to(&server.database, &format!("docket:p%40ss@{}", mails.address), &[]).await;
+        ask_reset(&server, OWNER).await.expect(StatusCode::OK);
+        assert_eq!(mails.next().await.credentials, BASE64_STANDARD.encode("\0docket\0p@ss"));
+    }
+
+    async fn a_mail_server_that_is_away_fails_no_request(server) {
+        server.owner().await;
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let server = sending_to(&server.database, &address.to_string(), &[]).await;
+        ask_reset(&server, OWNER).await.expect(StatusCode::OK);
+        let mut mails = Sink::at(address).await;
+        ask_reset(&server, OWNER).await.expect(StatusCode::OK);
+        // The second mail comes at once, the first when it is tried again; only the last link works.
+        let mails = [mails.next().await, mails.next().await];
+        let mut worked = 0;
+        for mail in mails {
+            mail.expect(OWNER, RESET);
+            worked += usize::from(reset(&server, &mail.token("reset-password")).await.status == StatusCode::OK);
+        }
+        assert_eq!(worked, 1);
+    }
+
+    async fn the_command_prints_a_link_that_works_once_while_the_server_runs(server) {
+        let owner = server.owner().await;
+        let printed = command(&server.database, "Owner@example.com").await;
+        assert!(printed.status.success(), "{printed:?}");
+        let link = String::from_utf8(printed.stdout).unwrap();
+        let token = link.strip_prefix("https://tasks.example.com/reset-password?token=").unwrap();
+        let token = token.strip_suffix('\n').unwrap();
+        reset(&server, token).await.expect(StatusCode::OK);
+        expect_invalid_token(&reset(&server, token).await);
+        owner.get("").send().await.expect(StatusCode::UNAUTHORIZED);
+        let answer = sign_in(&server, OWNER, NEW_PASSWORD).await;
+        answer.expect(StatusCode::OK);
+        // Who got the link from the server's owner has not shown that mail arrives.
+        assert_eq!(answer.body["user"]["emailVerified"], false);
+        assert_eq!(events(&server.database).await, ["signed_up", "password_reset_requested", "password_reset", "signed_in"]);
+    }
+
+    async fn the_command_says_what_to_do_when_there_is_no_such_account(server) {
+        for email in [OTHER, "nobody"] {
+            let refused = command(&server.database, email).await;
+            assert_eq!(refused.status.code(), Some(1));
+            assert!(refused.stdout.is_empty());
+            let text = String::from_utf8(refused.stderr).unwrap();
+            assert!(text.contains("DATABASE_URL") || text.contains("name@example.com"), "{text}");
+        }
+    }
+}
+
+/// Runs `docket reset-password`.
+async fn command(database: &Database, email: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docket"));
+    command
+        .args(["reset-password", email])
+        .env("DATABASE_URL", &database.url)
+        .env("BETTER_AUTH_URL", "https://tasks.example.com")
+        .stdin(Stdio::null());
+    let run = move || command.output().unwrap();
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_command_makes_no_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("docket.db");
+    let database = Database::at(format!("sqlite://{}", file.display()));
+    let refused = command(&database, OWNER).await;
+    assert_eq!(refused.status.code(), Some(1));
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert!(text.contains("docket.db") && text.contains("DATABASE_URL"), "{text}");
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn a_mail_server_that_cannot_be_used_is_refused_at_start_with_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}", folder.path().join("docket.db").display());
+    let from = ["--mail-from", "docket@example.com"];
+    let cases: [(&str, &[&str], &str); 5] = [
+        ("smtps://owner:hidden@mail.example.com", &[], "MAIL_FROM"),
+        (
+            "smtps://owner:hidden@mail.example.com",
+            &["--mail-from", "nobody"],
+            "MAIL_FROM",
+        ),
+        ("owner:hidden@mail.example.com", &from, "SMTP_URL must look like"),
+        ("", &from, "SMTP_URL must look like"),
+        ("smtp://owner:hidden@mail.example.com", &from, "unencrypted"),
+    ];
+    for (url, flags, advice) in cases {
+        let fixed = ["docket", "--database-url", &database, "--smtp-url", url];
+        let config = <docket::config::Config as clap::Parser>::parse_from(fixed.iter().chain(flags));
+        let Err(error) = docket::app(&config).await else {
+            panic!("it started with {url}")
+        };
+        let text = error.to_string();
+        assert!(text.contains(advice) && !text.contains("hidden"), "{text}");
+        assert!(!format!("{config:?}").contains("hidden"));
+    }
+}

@@ -1,0 +1,356 @@
+//! How often one may guess. Time is moved by changing the stored counts behind the server's back.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::{Answer, Database, PASSWORD, Server, on_both_databases, serve};
+
+const ON: [&str; 4] = ["--rate-limit", "on", "--trusted-proxies", "127.0.0.1"];
+/// Two addresses of people, as a proxy reports them.
+const HERE: &str = "198.51.100.7";
+const THERE: &str = "203.0.113.9";
+
+/// Tries to sign in. The proxy says that it comes from `address`.
+async fn sign_in(server: &Server, address: &str, email: &str, password: &str, cookie: &str) -> Answer {
+    let credentials = json!({ "email": email, "password": password });
+    let request = server.post("/api/auth/sign-in/email", credentials);
+    request
+        .header("x-forwarded-for", address)
+        .header("cookie", cookie)
+        .send()
+        .await
+}
+
+async fn guess(server: &Server, address: &str, email: &str) -> StatusCode {
+    sign_in(server, address, email, "a wrong password", "").await.status
+}
+
+#[track_caller]
+fn expect_too_many(answer: &Answer) {
+    answer.expect_problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+    assert_eq!(answer.body["code"], "TOO_MANY_REQUESTS");
+}
+
+/// The counts that last about so long: 10 minutes for an address, an hour for an account, a day for what has a delay.
+fn lasting(time: TimeDelta) -> String {
+    let around = |factor: f64| {
+        let time = TimeDelta::milliseconds((time.num_milliseconds() as f64 * factor) as i64);
+        (Utc::now() + time).to_rfc3339()
+    };
+    format!("expires_at BETWEEN '{}' AND '{}'", around(0.5), around(1.1))
+}
+
+fn of_an_address() -> String {
+    lasting(TimeDelta::minutes(10))
+}
+
+fn of_an_account() -> String {
+    lasting(TimeDelta::hours(1))
+}
+
+fn with_a_delay() -> String {
+    lasting(TimeDelta::days(1))
+}
+
+/// As if there had been so many attempts, and the delay after the last were over.
+async fn set_hits(database: &Database, hits: u32, which: &str) {
+    database
+        .execute(&format!(
+            "UPDATE throttles SET hits = {hits}, retry_at = '{}' WHERE {which}",
+            DateTime::UNIX_EPOCH.to_rfc3339()
+        ))
+        .await;
+}
+
+/// Makes every delay that is there last for years.
+async fn stop_the_clock(database: &Database) {
+    database
+        .execute(
+            "UPDATE throttles SET retry_at = '2999-01-01T00:00:00+00:00' WHERE retry_at > '2000-01-01T00:00:00+00:00'",
+        )
+        .await;
+}
+
+on_both_databases! {
+    async fn five_guesses_are_free_and_the_next_has_to_wait(server, ON[0], ON[1], ON[2], ON[3]) {
+        server.owner().await;
+        for _ in 0..4 {
+            assert_eq!(guess(&server, HERE, "owner@example.com").await, StatusCode::UNAUTHORIZED);
+        }
+        stop_the_clock(&server.database).await;
+        assert_eq!(guess(&server, HERE, "owner@example.com").await, StatusCode::UNAUTHORIZED);
+        stop_the_clock(&server.database).await;
+        // The right password as well, or the delay would tell which it is.
+        expect_too_many(&sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await);
+        assert_eq!(guess(&server, HERE, "owner@example.com").await, StatusCode::TOO_MANY_REQUESTS);
+        // Another account from here, and this account from elsewhere.
+        assert_eq!(guess(&server, HERE, "other@example.com").await, StatusCode::UNAUTHORIZED);
+        sign_in(&server, THERE, "owner@example.com", PASSWORD, "").await.expect(StatusCode::OK);
+    }
+
+    async fn the_delay_grows_to_a_quarter_of_an_hour_and_the_answer_names_it(server, ON[0], ON[1], ON[2], ON[3]) {
+        server.owner().await;
+        guess(&server, HERE, "owner@example.com").await;
+        for (hits, delay) in [(12, 256), (13, 512), (14, 900), (5000, 900)] {
+            set_hits(&server.database, hits, &with_a_delay()).await;
+            assert_eq!(guess(&server, HERE, "owner@example.com").await, StatusCode::UNAUTHORIZED);
+            let refused = sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await;
+            expect_too_many(&refused);
+            let seconds: i64 = refused.header("retry-after").parse().unwrap();
+            assert!((delay / 2..=delay).contains(&seconds), "{seconds} after {hits}");
+            assert_eq!(refused.header("ratelimit-policy"), "\"account-at-address\";q=5;w=86400");
+            assert_eq!(refused.header("ratelimit"), format!("\"account-at-address\";r=0;t={seconds}"));
+        }
+    }
+
+    async fn of_guesses_at_the_same_moment_none_slips_through(server, ON[0], ON[1], ON[2], ON[3]) {
+        server.owner().await;
+        guess(&server, HERE, "owner@example.com").await;
+        set_hits(&server.database, 12, &with_a_delay()).await;
+        let guesses = (0..20).map(|_| guess(&server, HERE, "owner@example.com"));
+        let statuses = futures_util::future::join_all(guesses).await;
+        let judged = statuses.iter().filter(|status| **status == StatusCode::UNAUTHORIZED).count();
+        let refused = statuses.iter().filter(|status| **status == StatusCode::TOO_MANY_REQUESTS).count();
+        assert_eq!((judged, refused), (1, 19));
+    }
+
+    async fn a_success_takes_back_what_was_counted(server, ON[0], ON[1], ON[2], ON[3]) {
+        server.owner().await;
+        for _ in 0..3 {
+            for _ in 0..4 {
+                assert_eq!(guess(&server, HERE, "owner@example.com").await, StatusCode::UNAUTHORIZED);
+            }
+            sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await.expect(StatusCode::OK);
+        }
+        // The guesses stay counted for the address and for the account, the successes do not.
+        assert_eq!(server.database.count(&format!("throttles WHERE {}", with_a_delay())).await, 0);
+        assert_eq!(server.database.count(&format!("throttles WHERE hits = 12 AND {}", of_an_address())).await, 1);
+        assert_eq!(server.database.count(&format!("throttles WHERE hits = 12 AND {}", of_an_account())).await, 1);
+    }
+
+    async fn an_address_has_sixty_guesses_in_ten_minutes(server, ON[0], ON[1], ON[2], ON[3]) {
+        for (near, same, other) in [
+            (HERE, HERE, THERE),
+            ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"),
+            ("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"),
+        ] {
+            guess(&server, near, "owner@example.com").await;
+            set_hits(&server.database, 59, &format!("hits = 1 AND {}", of_an_address())).await;
+            assert_eq!(guess(&server, near, "other@example.com").await, StatusCode::UNAUTHORIZED);
+            let refused = sign_in(&server, same, "third@example.com", "a wrong password", "").await;
+            expect_too_many(&refused);
+            assert_eq!(refused.header("ratelimit-policy"), "\"address\";q=60;w=600");
+            assert_eq!(guess(&server, other, "third@example.com").await, StatusCode::UNAUTHORIZED);
+            server.database.execute("DELETE FROM throttles").await;
+        }
+    }
+
+    async fn nobody_can_lock_the_owner_out(server, ON[0], ON[1], ON[2], ON[3]) {
+        server.owner().await;
+        let welcome = sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await;
+        let device = welcome.cookie_of("docket_device");
+        server.user("other@example.com").await;
+        let foreign = sign_in(&server, HERE, "other@example.com", PASSWORD, "").await.cookie_of("docket_device");
+
+        guess(&server, THERE, "owner@example.com").await;
+        set_hits(&server.database, 99, &of_an_account()).await;
+        assert_eq!(guess(&server, THERE, "owner@example.com").await, StatusCode::UNAUTHORIZED);
+        // From wherever: a device that is not known waits, with the right password too.
+        let refused = sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await;
+        expect_too_many(&refused);
+        assert_eq!(refused.header("ratelimit-policy"), "\"account\";q=100;w=3600");
+        let forged = format!("{}A", &device[..device.len() - 1]);
+        let seal = device.rsplit_once('.').unwrap().1;
+        let other_id = format!("docket_device=00000000-0000-4000-8000-000000000000.{seal}");
+        for cookie in [&foreign, &forged, &other_id] {
+            expect_too_many(&sign_in(&server, HERE, "owner@example.com", PASSWORD, cookie).await);
+        }
+        // The owner's own is let in, even where somebody used up the address.
+        set_hits(&server.database, 60, &of_an_address()).await;
+        stop_the_clock(&server.database).await;
+        sign_in(&server, THERE, "owner@example.com", PASSWORD, &device).await.expect(StatusCode::OK);
+    }
+
+    async fn a_known_device_has_a_delay_of_its_own(server, ON[0], ON[1], ON[2], ON[3]) {
+        server.owner().await;
+        let welcome = sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await;
+        let device = welcome.cookie_of("docket_device");
+        for _ in 0..5 {
+            sign_in(&server, HERE, "owner@example.com", "a wrong password", &device).await.expect(StatusCode::UNAUTHORIZED);
+        }
+        stop_the_clock(&server.database).await;
+        expect_too_many(&sign_in(&server, THERE, "owner@example.com", PASSWORD, &device).await);
+        sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await.expect(StatusCode::OK);
+    }
+
+    async fn the_device_cookie_is_out_of_reach_and_good_for_nothing_else(server) {
+        let owner = server.owner().await;
+        let welcome = sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await;
+        let line = welcome.set_cookie("docket_device");
+        for part in ["HttpOnly", "SameSite=Strict", "Max-Age=31536000"] {
+            assert!(line.contains(part), "{line}");
+        }
+        let device = welcome.cookie_of("docket_device");
+        let value = device.split_once('=').unwrap().1;
+        assert!(!value.contains(&owner.id), "{value}");
+        let refresh = server.post("/api/auth/refresh", json!({})).header("cookie", &format!("docket_refresh={value}"));
+        refresh.send().await.expect(StatusCode::UNAUTHORIZED);
+        server.get(&owner.path("")).bearer(value).send().await.expect(StatusCode::UNAUTHORIZED);
+        // It stays the same device.
+        let again = sign_in(&server, HERE, "owner@example.com", PASSWORD, &device).await;
+        assert_eq!(again.cookie_of("docket_device"), device);
+    }
+
+    async fn an_address_without_an_account_is_throttled_alike(server, ON[0], ON[1], ON[2], ON[3]) {
+        server.owner().await;
+        for email in ["owner@example.com", "nobody@example.com"] {
+            for _ in 0..5 {
+                assert_eq!(guess(&server, HERE, email).await, StatusCode::UNAUTHORIZED);
+            }
+        }
+        stop_the_clock(&server.database).await;
+        let known = sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await;
+        let unknown = sign_in(&server, HERE, " NOBODY@example.com", PASSWORD, "").await;
+        expect_too_many(&known);
+        assert_eq!(known.body, unknown.body);
+    }
+
+    async fn servers_on_one_database_count_together(server, ON[0], ON[1], ON[2], ON[3]) {
+        server.owner().await;
+        let base = serve(&server.database.url, &ON).await;
+        let credentials = json!({ "email": "owner@example.com", "password": "a wrong password" });
+        let at_the_other = || async {
+            let client = reqwest::Client::new();
+            let request = client.post(format!("{base}/api/auth/sign-in/email")).json(&credentials);
+            request.header("x-forwarded-for", HERE).send().await.unwrap().status()
+        };
+        for _ in 0..2 {
+            assert_eq!(guess(&server, HERE, "owner@example.com").await, StatusCode::UNAUTHORIZED);
+            assert_eq!(at_the_other().await, StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(guess(&server, HERE, "owner@example.com").await, StatusCode::UNAUTHORIZED);
+        stop_the_clock(&server.database).await;
+        assert_eq!(at_the_other().await, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(guess(&server, HERE, "owner@example.com").await, StatusCode::TOO_MANY_REQUESTS);
+    }
+
+    async fn a_session_has_five_guesses_at_its_password(server, ON[0], ON[1], ON[2], ON[3]) {
+        let owner = server.owner().await;
+        let prove = |password: &'static str| {
+            server.post("/api/auth/verify-password", json!({ "password": password })).bearer(&owner.token).send()
+        };
+        for _ in 0..5 {
+            prove("a wrong password").await.expect(StatusCode::BAD_REQUEST);
+        }
+        stop_the_clock(&server.database).await;
+        expect_too_many(&prove(PASSWORD).await);
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": "staple battery horse" });
+        expect_too_many(&server.post("/api/auth/change-password", change).bearer(&owner.token).send().await);
+        // Signing in is another matter.
+        sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await.expect(StatusCode::OK);
+        server.database.execute("DELETE FROM throttles").await;
+        prove(PASSWORD).await.expect(StatusCode::OK);
+        assert_eq!(server.database.count("throttles").await, 0);
+    }
+
+    async fn an_address_has_thirty_sign_ups_an_hour(server, ON[0], ON[1], ON[2], ON[3]) {
+        server.owner().await;
+        set_hits(&server.database, 29, &of_an_account()).await;
+        server.user("other@example.com").await;
+        let account = json!({ "name": "Third", "email": "third@example.com", "password": PASSWORD });
+        let refused = server.post("/api/auth/sign-up/email", account.clone()).send().await;
+        expect_too_many(&refused);
+        assert_eq!(refused.header("ratelimit-policy"), "\"sign-up\";q=30;w=3600");
+        let elsewhere = server.post("/api/auth/sign-up/email", account).header("x-forwarded-for", THERE);
+        elsewhere.send().await.expect(StatusCode::OK);
+    }
+
+    async fn load_tests_can_turn_it_off(server, "--rate-limit", "off") {
+        server.owner().await;
+        for _ in 0..10 {
+            assert_eq!(guess(&server, HERE, "owner@example.com").await, StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(server.database.count("throttles").await, 0);
+    }
+
+    async fn a_failed_sign_in_is_in_the_history_of_the_account(server, ON[0], ON[1], ON[2], ON[3]) {
+        let owner = server.owner().await;
+        guess(&server, THERE, "owner@example.com").await;
+        // It is written after the answer, which must not take longer where there is an account.
+        loop {
+            let answer = server.get("/api/auth/activity").bearer(&owner.token).send().await;
+            answer.expect(StatusCode::OK);
+            let events = answer.body.as_array().unwrap();
+            if let Some(event) = events.iter().find(|event| event["event"] == "sign_in_failed") {
+                assert_eq!(event["ipAddress"], THERE);
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn the_word_of_a_proxy_counts_only_if_it_is_trusted(
+        server,
+        "--trusted-proxies", "127.0.0.0/8, 10.0.0.1,2001:db8:ffff::/48"
+    ) {
+        let untrusting = Server::start(Database::at(server.database.url.clone()), &[]).await;
+        server.owner().await;
+        for (forwarded, trusting, plain) in [
+            ("203.0.113.9", "203.0.113.9", "127.0.0.1"),
+            // Only the last part was written by somebody we know.
+            ("198.51.100.7, 203.0.113.9", "203.0.113.9", "127.0.0.1"),
+            ("198.51.100.7, 203.0.113.9, 10.0.0.1", "203.0.113.9", "127.0.0.1"),
+            ("203.0.113.9, 10.0.0.2", "10.0.0.2", "127.0.0.1"),
+            ("2001:db8::9,2001:db8:ffff::1", "2001:db8::9", "127.0.0.1"),
+            ("::ffff:203.0.113.9", "203.0.113.9", "127.0.0.1"),
+            ("203.0.113.9:4711", "203.0.113.9", "127.0.0.1"),
+            ("[2001:db8::9]:4711", "2001:db8::9", "127.0.0.1"),
+            ("203.0.113.9, unknown", "127.0.0.1", "127.0.0.1"),
+            ("10.0.0.1, 10.0.0.1", "10.0.0.1", "127.0.0.1"),
+            ("", "127.0.0.1", "127.0.0.1"),
+        ] {
+            for (server, expected) in [(&server, trusting), (&untrusting, plain)] {
+                let welcome = sign_in(server, forwarded, "owner@example.com", PASSWORD, "").await;
+                let token = welcome.body["token"].as_str().unwrap();
+                let current = server.get("/api/auth/get-session").bearer(token).send().await;
+                assert_eq!(current.body["session"]["ipAddress"], expected, "{forwarded}");
+            }
+        }
+    }
+
+    async fn what_has_expired_is_removed_and_the_counts_are_bounded(server) {
+        const MAX: usize = 100_000;
+        let owner = server.owner().await;
+        server.database.execute("UPDATE sessions SET expires_at = '2001-01-01T00:00:00+00:00'").await;
+        let token = "INSERT INTO one_time_tokens (hash, user_id, purpose, expires_at, created_at) VALUES";
+        let sqlite = server.database.url.starts_with("sqlite:");
+        let (hash, key, expires_at) = if sqlite {
+            ("x'00'", "randomblob(32)", "strftime('%Y-%m-%dT%H:%M:%S+00:00', '2990-01-01', i || ' seconds')")
+        } else {
+            ("'\\x00'", "decode(md5(i::text), 'hex')", "timestamptz '2990-01-01 00:00:00+00' + i * interval '1 second'")
+        };
+        let time = "'2001-01-01T00:00:00+00:00'";
+        server.database.execute(&format!("{token} ({hash}, '{}', 'reset_password', {time}, {time})", owner.id)).await;
+        server.database.execute(&format!("INSERT INTO throttles VALUES ({hash}, 1, {time}, {time})")).await;
+        server
+            .database
+            .execute(&format!(
+                "INSERT INTO throttles WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) \
+                 SELECT {key}, 1, {time}, {expires_at} FROM n",
+                MAX + 500
+            ))
+            .await;
+
+        // A server that starts sweeps.
+        serve(&server.database.url, &[]).await;
+        let rest = "(SELECT user_id FROM sessions UNION ALL SELECT user_id FROM one_time_tokens) AS rest";
+        while server.database.count("throttles").await > MAX || server.database.count(rest).await > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(server.database.count("throttles").await, MAX);
+        // The ones that would have been forgotten first are gone.
+        let early = "throttles WHERE expires_at < '2990-01-01T00:08:20+00:00'";
+        assert_eq!(server.database.count(early).await, 0);
+    }
+}

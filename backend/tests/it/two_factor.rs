@@ -1,0 +1,447 @@
+//! Two-factor: an authenticator app, recovery codes, and the sign-in between the password and the code.
+
+use std::collections::HashSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use totp_rs::Totp;
+
+use crate::support::{Answer, PASSWORD, Server, User, on_both_databases};
+
+const LONG_AGO: &str = "'2001-01-01T00:00:00+00:00'";
+
+/// An owner whose sign-in needs a code.
+struct Guarded<'a> {
+    user: User<'a>,
+    app: Totp,
+    recovery_codes: Vec<String>,
+}
+
+async fn guarded(server: &Server) -> Guarded<'_> {
+    let user = server.owner().await;
+    let (app, recovery_codes) = set_up(server, &user.token).await;
+    turn_on(server, &user.token, &code(&app, 0))
+        .await
+        .expect(StatusCode::OK);
+    // Else the test would have to wait for the next code.
+    server.database.execute("UPDATE users SET totp_last_step = 0").await;
+    Guarded {
+        user,
+        app,
+        recovery_codes,
+    }
+}
+
+async fn with_password(server: &Server, operation: &str, token: &str, password: &str) -> Answer {
+    let path = format!("/api/auth/two-factor/{operation}");
+    let request = server.post(&path, json!({ "password": password }));
+    request.bearer(token).send().await
+}
+
+/// What the app was set up with, and the recovery codes.
+async fn set_up(server: &Server, token: &str) -> (Totp, Vec<String>) {
+    let answer = with_password(server, "enable", token, PASSWORD).await;
+    answer.expect(StatusCode::OK);
+    let app = Totp::from_url(answer.body["totpURI"].as_str().unwrap()).unwrap();
+    (app, texts(&answer.body["backupCodes"]))
+}
+
+async fn turn_on(server: &Server, token: &str, code: &str) -> Answer {
+    let request = server.post("/api/auth/two-factor/verify-totp", json!({ "code": code }));
+    request.bearer(token).send().await
+}
+
+async fn sign_in(server: &Server) -> Answer {
+    let credentials = json!({ "email": "owner@example.com", "password": PASSWORD });
+    server.post("/api/auth/sign-in/email", credentials).send().await
+}
+
+/// `name=value` of the cookie of a new sign-in that wants a code.
+async fn pending(server: &Server) -> String {
+    let answer = sign_in(server).await;
+    answer.expect(StatusCode::OK);
+    answer.cookie_of("docket_two_factor")
+}
+
+async fn finish(server: &Server, by: &str, cookie: &str, code: &str) -> Answer {
+    let request = server.post(&format!("/api/auth/two-factor/{by}"), json!({ "code": code }));
+    request.header("cookie", cookie).send().await
+}
+
+async fn by_app(server: &Server, cookie: &str, code: &str) -> Answer {
+    finish(server, "verify-totp", cookie, code).await
+}
+
+async fn by_recovery_code(server: &Server, cookie: &str, code: &str) -> Answer {
+    finish(server, "verify-backup-code", cookie, code).await
+}
+
+fn step() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 30
+}
+
+/// The code that the app shows, so many steps from now. The one of now still holds when the next step has begun.
+fn code(app: &Totp, steps: i64) -> String {
+    app.generate(step().strict_add_signed(steps) * 30).to_string()
+}
+
+/// A code that the app shows at no moment of this test.
+fn wrong_code(app: &Totp) -> String {
+    let shown: HashSet<String> = (-3..=30).map(|steps| code(app, steps)).collect();
+    let mut codes = (0..).map(|number| format!("{number:06}"));
+    codes.find(|code| !shown.contains(code)).unwrap()
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    let list = list.as_array().unwrap().iter();
+    list.map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+/// What `GET /api/auth/activity` tells, newest first.
+async fn events(server: &Server, token: &str) -> Vec<String> {
+    let answer = server.get("/api/auth/activity").bearer(token).send().await;
+    let events = answer.body.as_array().unwrap().iter();
+    events
+        .map(|event| event["event"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+on_both_databases! {
+    async fn setting_up_locks_nobody_out_before_a_code_was_verified(server) {
+        let owner = server.owner().await;
+        let answer = with_password(&server, "enable", &owner.token, PASSWORD).await;
+        answer.expect(StatusCode::OK);
+        let first = Totp::from_url(answer.body["totpURI"].as_str().unwrap()).unwrap();
+        assert_eq!((first.issuer(), first.account_name()), (Some("Docket"), "owner@example.com"));
+        assert_eq!(first.secret().as_bytes().len(), 20);
+        assert!(answer.body["qrCode"].as_str().unwrap().starts_with("data:image/svg+xml;base64,"));
+        sign_in(&server).await.expect(StatusCode::OK);
+
+        turn_on(&server, &owner.token, &wrong_code(&first)).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        // Begun anew: only the last app counts.
+        let (second, _) = set_up(&server, &owner.token).await;
+        turn_on(&server, &owner.token, &code(&first, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        let answer = sign_in(&server).await;
+        assert_eq!(answer.body["user"]["twoFactorEnabled"], false);
+        assert!(answer.body["token"].is_string());
+
+        let on = turn_on(&server, &owner.token, &code(&second, 0)).await;
+        on.expect(StatusCode::OK);
+        assert_eq!(on.body["user"]["twoFactorEnabled"], true);
+        assert_eq!(on.set_cookie("docket_refresh"), "");
+        let token = on.body["token"].as_str().unwrap();
+        let current = server.get("/api/auth/get-session").bearer(token).send().await;
+        assert_eq!(current.body["user"]["twoFactorEnabled"], true);
+        assert!(sign_in(&server).await.body.get("token").is_none());
+    }
+
+    async fn a_second_app_needs_the_first_to_be_turned_off(server) {
+        let owner = guarded(&server).await;
+        let token = &owner.user.token;
+        with_password(&server, "enable", token, PASSWORD).await.expect_problem(StatusCode::BAD_REQUEST, "two_factor_on");
+        turn_on(&server, token, &code(&owner.app, 1)).await.expect_problem(StatusCode::BAD_REQUEST, "two_factor_on");
+        by_app(&server, &pending(&server).await, &code(&owner.app, 0)).await.expect(StatusCode::OK);
+    }
+
+    async fn each_change_needs_a_token_and_the_password(server) {
+        let owner = guarded(&server).await;
+        for operation in ["enable", "disable", "generate-backup-codes"] {
+            let path = format!("/api/auth/two-factor/{operation}");
+            let nobody = server.post(&path, json!({ "password": PASSWORD })).send().await;
+            nobody.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+            let wrong = with_password(&server, operation, &owner.user.token, "wrong horse battery").await;
+            wrong.expect_problem(StatusCode::BAD_REQUEST, "wrong_password");
+            assert_eq!(wrong.body["errors"][0]["pointer"], "/password");
+        }
+        by_recovery_code(&server, &pending(&server).await, &owner.recovery_codes[0]).await.expect(StatusCode::OK);
+    }
+
+    async fn while_it_is_off_there_is_nothing_to_verify_replace_or_turn_off(server) {
+        let owner = server.owner().await;
+        turn_on(&server, &owner.token, "000000").await.expect_problem(StatusCode::BAD_REQUEST, "two_factor_off");
+        for operation in ["disable", "generate-backup-codes"] {
+            let refused = with_password(&server, operation, &owner.token, PASSWORD).await;
+            refused.expect_problem(StatusCode::BAD_REQUEST, "two_factor_off");
+        }
+    }
+
+    async fn signing_in_needs_the_password_and_then_a_code(server) {
+        let owner = guarded(&server).await;
+        let answer = sign_in(&server).await;
+        answer.expect(StatusCode::OK);
+        assert_eq!(answer.body, json!({ "twoFactorRedirect": true, "twoFactorMethods": ["totp"] }));
+        assert_eq!(answer.set_cookie("docket_refresh"), "");
+        let cookie = answer.set_cookie("docket_two_factor");
+        for part in ["HttpOnly", "SameSite=Strict", "Max-Age=600", "Path=/api/auth"] {
+            assert!(cookie.contains(part), "{cookie}");
+        }
+
+        let cookie = answer.cookie_of("docket_two_factor");
+        let done = by_app(&server, &cookie, &code(&owner.app, 0)).await;
+        done.expect(StatusCode::OK);
+        assert_eq!(done.body["user"]["id"], owner.user.id);
+        assert!(done.set_cookie("docket_two_factor").contains("Max-Age=0"));
+        let token = done.body["token"].as_str().unwrap();
+        server.get(&owner.user.path("")).bearer(token).send().await.expect(StatusCode::OK);
+        let refresh = done.cookie_of("docket_refresh");
+        let renewed = server.post("/api/auth/refresh", json!({})).header("cookie", &refresh).send().await;
+        renewed.expect(StatusCode::OK);
+
+        by_app(&server, &cookie, &code(&owner.app, 1)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+    }
+
+    async fn a_code_is_for_one_use_and_for_its_time(server) {
+        let owner = guarded(&server).await;
+        let used = code(&owner.app, 0);
+        by_app(&server, &pending(&server).await, &used).await.expect(StatusCode::OK);
+        let cookie = pending(&server).await;
+        for refused in [wrong_code(&owner.app), code(&owner.app, -3), code(&owner.app, 30), used] {
+            by_app(&server, &cookie, &refused).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        }
+        // A wrong code does not end the sign-in.
+        by_app(&server, &cookie, &code(&owner.app, 1)).await.expect(StatusCode::OK);
+    }
+
+    async fn the_code_that_turned_it_on_does_not_sign_in(server) {
+        let owner = server.owner().await;
+        let (app, _) = set_up(&server, &owner.token).await;
+        let used = code(&app, 0);
+        turn_on(&server, &owner.token, &used).await.expect(StatusCode::OK);
+        by_app(&server, &pending(&server).await, &used).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+    }
+
+    async fn of_two_uses_of_a_code_at_once_one_wins(server) {
+        let owner = guarded(&server).await;
+        let (one, two) = (pending(&server).await, pending(&server).await);
+        let app_code = code(&owner.app, 0);
+        let recovery_code = &owner.recovery_codes[0];
+        let answers = tokio::join!(by_app(&server, &one, &app_code), by_app(&server, &two, &app_code));
+        let loser = one_wins(answers, [one, two], "invalid_code");
+        // The loser's sign-in goes on, with a code that nobody used.
+        let other = pending(&server).await;
+        let answers = tokio::join!(
+            by_recovery_code(&server, &loser, recovery_code),
+            by_recovery_code(&server, &other, recovery_code),
+        );
+        let loser = one_wins(answers, [loser, other], "invalid_code");
+        by_recovery_code(&server, &loser, &owner.recovery_codes[1]).await.expect(StatusCode::OK);
+        assert_eq!(server.database.count("recovery_codes").await, 8);
+    }
+
+    async fn of_two_codes_for_one_sign_in_at_once_one_is_used_up(server) {
+        let owner = guarded(&server).await;
+        let cookie = pending(&server).await;
+        let [one, two] = [&owner.recovery_codes[0], &owner.recovery_codes[1]];
+        let answers = tokio::join!(by_recovery_code(&server, &cookie, one), by_recovery_code(&server, &cookie, two));
+        one_wins(answers, [cookie.clone(), cookie], "no_session");
+        assert_eq!(server.database.count("recovery_codes").await, 9);
+    }
+
+    async fn each_recovery_code_signs_in_once(server) {
+        let owner = guarded(&server).await;
+        let codes = &owner.recovery_codes;
+        assert_eq!(codes.iter().collect::<HashSet<_>>().len(), 10);
+        for code in codes {
+            let groups: Vec<&str> = code.split('-').collect();
+            let base32 = |group: &&str| group.len() == 4 && group.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'));
+            assert!(groups.len() == 4 && groups.iter().all(base32), "{code}");
+        }
+        for typed in [codes[0].clone(), codes[1].to_lowercase(), codes[2].replace('-', " "), codes[3].replace('-', "")] {
+            by_recovery_code(&server, &pending(&server).await, &typed).await.expect(StatusCode::OK);
+        }
+        let cookie = pending(&server).await;
+        for refused in [codes[0].as_str(), "AAAA-AAAA-AAAA-AAAA", "-", &code(&owner.app, 0)] {
+            let answer = by_recovery_code(&server, &cookie, refused).await;
+            answer.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        }
+        by_app(&server, &cookie, &codes[4]).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        assert_eq!(server.database.count("recovery_codes").await, 6);
+    }
+
+    async fn new_recovery_codes_replace_the_old_ones(server) {
+        let owner = guarded(&server).await;
+        let answer = with_password(&server, "generate-backup-codes", &owner.user.token, PASSWORD).await;
+        answer.expect(StatusCode::OK);
+        assert_eq!(answer.body["status"], true);
+        let codes = texts(&answer.body["backupCodes"]);
+        assert_eq!(codes.len(), 10);
+        let cookie = pending(&server).await;
+        let old = by_recovery_code(&server, &cookie, &owner.recovery_codes[0]).await;
+        old.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        by_recovery_code(&server, &cookie, &codes[9]).await.expect(StatusCode::OK);
+    }
+
+    async fn two_replacements_at_once_leave_ten_recovery_codes(server) {
+        let owner = guarded(&server).await;
+        let replace = || with_password(&server, "generate-backup-codes", &owner.user.token, PASSWORD);
+        let (one, two) = tokio::join!(replace(), replace());
+        assert_eq!((one.status, two.status), (StatusCode::OK, StatusCode::OK));
+        assert_eq!(server.database.count("recovery_codes").await, 10);
+    }
+
+    async fn turned_off_the_password_is_enough(server) {
+        let owner = guarded(&server).await;
+        let waiting = pending(&server).await;
+        with_password(&server, "disable", &owner.user.token, PASSWORD).await.expect(StatusCode::OK);
+        let answer = sign_in(&server).await;
+        assert_eq!(answer.body["redirect"], false);
+        assert_eq!(answer.body["user"]["twoFactorEnabled"], false);
+        by_app(&server, &waiting, &code(&owner.app, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        assert_eq!(server.database.count("recovery_codes").await, 0);
+        assert_eq!(server.database.count("users WHERE totp_secret IS NOT NULL").await, 0);
+    }
+
+    async fn a_sign_in_waits_ten_minutes_for_its_code(server) {
+        let owner = guarded(&server).await;
+        let cookie = pending(&server).await;
+        server.database.execute(&format!("UPDATE one_time_tokens SET expires_at = {LONG_AGO}")).await;
+        by_app(&server, &cookie, &code(&owner.app, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        let late = by_recovery_code(&server, &cookie, &owner.recovery_codes[0]).await;
+        late.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        assert_eq!(server.database.count("recovery_codes").await, 10);
+    }
+
+    async fn the_cookie_of_a_sign_in_that_wants_a_code_is_good_for_nothing_else(server) {
+        let owner = guarded(&server).await;
+        let cookie = pending(&server).await;
+        let value = cookie.strip_prefix("docket_two_factor=").unwrap();
+        let token = value.split('.').next().unwrap();
+        for bearer in [value, token] {
+            let tasks = server.get(&owner.user.path("")).bearer(bearer).send().await;
+            tasks.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+            let session = server.get("/api/auth/get-session").bearer(bearer).send().await;
+            assert_eq!(session.text, "null");
+        }
+        let session = owner.user.cookie.strip_prefix("docket_refresh=").unwrap().split('.').next().unwrap();
+        for refresh in [value, token, &format!("{session}.{token}")] {
+            let cookie = format!("docket_refresh={refresh}");
+            let renewed = server.post("/api/auth/refresh", json!({})).header("cookie", &cookie).send().await;
+            renewed.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        }
+        by_app(&server, &cookie, &code(&owner.app, 0)).await.expect(StatusCode::OK);
+    }
+
+    async fn nothing_else_is_good_for_the_code(server) {
+        let owner = guarded(&server).await;
+        let refresh = owner.user.cookie.strip_prefix("docket_refresh=").unwrap();
+        let secret = refresh.split('.').next_back().unwrap();
+        let made_up = ["", "x", ".", refresh, secret, &owner.user.token];
+        for cookie in made_up.map(|value| format!("docket_two_factor={value}")) {
+            let refused = by_app(&server, &cookie, &code(&owner.app, 0)).await;
+            refused.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        }
+        // The token of a link in a mail.
+        let cookie = pending(&server).await;
+        server.database.execute("UPDATE one_time_tokens SET purpose = 'reset_password'").await;
+        by_app(&server, &cookie, &code(&owner.app, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+    }
+
+    async fn a_page_of_another_site_cannot_finish_a_sign_in(server) {
+        let owner = guarded(&server).await;
+        let cookie = pending(&server).await;
+        for by in ["verify-totp", "verify-backup-code"] {
+            let request = server.post(&format!("/api/auth/two-factor/{by}"), json!({ "code": code(&owner.app, 0) }));
+            let answer = request.header("cookie", &cookie).header("origin", "http://evil.example").send().await;
+            answer.expect_problem(StatusCode::FORBIDDEN, "forbidden_origin");
+        }
+    }
+
+    async fn the_choice_to_stay_signed_in_outlives_the_code(server) {
+        let owner = guarded(&server).await;
+        for (remember, step) in [(false, 0), (true, 1)] {
+            let credentials = json!({ "email": "owner@example.com", "password": PASSWORD, "rememberMe": remember });
+            let answer = server.post("/api/auth/sign-in/email", credentials).send().await;
+            let cookie = answer.cookie_of("docket_two_factor");
+            let done = by_app(&server, &cookie, &code(&owner.app, step)).await;
+            done.expect(StatusCode::OK);
+            assert_eq!(done.set_cookie("docket_refresh").contains("Max-Age"), remember);
+        }
+    }
+
+    async fn a_new_password_leaves_it_on_and_ends_what_waits_for_a_code(server) {
+        let owner = guarded(&server).await;
+        let waiting = pending(&server).await;
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": "another horse battery" });
+        let answer = server.post("/api/auth/change-password", change).bearer(&owner.user.token).send().await;
+        answer.expect(StatusCode::OK);
+        assert_eq!(answer.body["user"]["twoFactorEnabled"], true);
+        by_app(&server, &waiting, &code(&owner.app, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+    }
+
+    async fn the_activity_tells_of_it(server) {
+        let owner = guarded(&server).await;
+        let token = &owner.user.token;
+        let cookie = pending(&server).await;
+        by_app(&server, &cookie, &wrong_code(&owner.app)).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        by_recovery_code(&server, &cookie, &owner.recovery_codes[0]).await.expect(StatusCode::OK);
+        with_password(&server, "generate-backup-codes", token, PASSWORD).await.expect(StatusCode::OK);
+        with_password(&server, "disable", token, PASSWORD).await.expect(StatusCode::OK);
+        let told = events(&server, token).await;
+        let expected = [
+            "two_factor_disabled",
+            "recovery_codes_replaced",
+            "signed_in",
+            "recovery_code_used",
+            "sign_in_failed",
+            "two_factor_enabled",
+            "signed_up",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    async fn codes_cannot_be_guessed_one_after_the_other(server, "--rate-limit", "on") {
+        let owner = guarded(&server).await;
+        let first = by_recovery_code(&server, &pending(&server).await, &owner.recovery_codes[9]).await;
+        let device = first.cookie_of("docket_device");
+        let cookie = pending(&server).await;
+        let wrong = wrong_code(&owner.app);
+        for _ in 0..4 {
+            by_app(&server, &cookie, &wrong).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        }
+        by_recovery_code(&server, &cookie, "wrong").await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        // As if no time passed.
+        let late = "'2999-01-01T00:00:00+00:00'";
+        server.database.execute(&format!("UPDATE throttles SET retry_at = {late} WHERE retry_at > {LONG_AGO}")).await;
+        // The right password earns no new guesses, and the right code no other answer.
+        for cookie in [cookie, pending(&server).await] {
+            let refused = by_app(&server, &cookie, &code(&owner.app, 0)).await;
+            refused.expect_problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+            let refused = by_recovery_code(&server, &cookie, &owner.recovery_codes[0]).await;
+            refused.expect_problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+        }
+        // Who guesses elsewhere does not keep the owner from signing in on a known device.
+        let known = format!("{}; {device}", pending(&server).await);
+        by_app(&server, &known, &code(&owner.app, 0)).await.expect(StatusCode::OK);
+    }
+
+    async fn recovery_codes_and_what_waits_for_a_code_are_kept_as_hashes(server) {
+        let owner = guarded(&server).await;
+        let cookie = pending(&server).await;
+        let token = cookie.split(['=', '.']).nth(1).unwrap();
+        let code = owner.recovery_codes[0].replace('-', "");
+        let kept = [
+            ("one_time_tokens", Sha256::digest(BASE64_URL_SAFE_NO_PAD.decode(token).unwrap())),
+            ("recovery_codes", Sha256::digest(code)),
+        ];
+        let hex = if server.database.url.starts_with("sqlite:") { "hex(hash)" } else { "encode(hash, 'hex')" };
+        for (table, hash) in kept {
+            assert_eq!(server.database.count(&format!("{table} WHERE lower({hex}) = '{hash:x}'")).await, 1);
+        }
+    }
+}
+
+/// One of two answers is a success, the other that problem. The answer is the cookie of the other.
+#[track_caller]
+fn one_wins(answers: (Answer, Answer), cookies: [String; 2], problem: &str) -> String {
+    let [first, second] = cookies;
+    let (winner, loser, cookie) = match answers.0.status {
+        StatusCode::OK => (answers.0, answers.1, second),
+        _ => (answers.1, answers.0, first),
+    };
+    winner.expect(StatusCode::OK);
+    loser.expect_problem(StatusCode::UNAUTHORIZED, problem);
+    cookie
+}
