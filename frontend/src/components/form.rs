@@ -252,6 +252,7 @@ pub fn Form(props: &FormProps) -> Html {
             }
             { for fields }
             <div class="form-actions">
+                // A button that is disabled would lose the focus.
                 <button type="submit" class={&props.look} aria-disabled={sending.then_some("true")} aria-label={&props.label}>
                     { if *sending { &props.busy } else { &props.button } }
                 </button>
