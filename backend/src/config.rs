@@ -1,5 +1,6 @@
 //! The configuration: flags and environment, one struct. What is secret does not print.
 
+mod external;
 mod secrets;
 
 use std::fs;
@@ -10,14 +11,13 @@ use clap::Parser;
 use clap::builder::NonEmptyStringValueParser;
 use ipnet::IpNet;
 use poem::http::Uri;
-use reqwest::Url;
 
+pub use external::External;
 use secrets::MAKE_SECRET;
 pub use secrets::{Secret, Secrets, Version};
 
 use crate::auth::mail::Mailer;
 use crate::auth::password::Cost;
-use crate::auth::token::ISSUER;
 use crate::command::Command;
 
 /// How the server runs. Each flag can also be given by the environment variable beside it.
@@ -252,24 +252,7 @@ impl Config {
 
     /// Whose tokens are accepted besides our own; none unless `TRUST_EXTERNAL_TOKENS`.
     pub fn external(&self) -> Result<Option<External>, ConfigError> {
-        let jwks_url = self.external_jwks_url.as_deref().map(jwks_url).transpose()?;
-        let external = External {
-            issuer: self.external_issuer.clone(),
-            audience: self.external_audience.clone(),
-            jwks_url,
-        };
-        if self.trust_external_tokens {
-            external.check()?;
-            Ok(Some(external))
-        } else if external.is_empty() {
-            Ok(None)
-        } else {
-            Err(ConfigError(
-                "EXTERNAL_ISSUER, EXTERNAL_AUDIENCE and EXTERNAL_JWKS_URL do nothing while TRUST_EXTERNAL_TOKENS is false. \
-                 Set it to true, or unset them."
-                    .to_owned(),
-            ))
-        }
+        External::from_config(self)
     }
 
     /// The file of the database, if it is one.
@@ -290,51 +273,5 @@ fn shows_password(smtp_url: &str) -> bool {
         let encrypts = url.query().is_some_and(|query| query.contains("tls=required"));
         let is_here = matches!(url.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
         url.scheme_str() == Some("smtp") && has_user && !encrypts && !is_here
-    })
-}
-
-/// Another service whose tokens are accepted.
-#[derive(Clone, Debug)]
-pub struct External {
-    /// The `iss` that they must have, if one is demanded.
-    pub issuer: Option<String>,
-    /// The `aud` that they must have, if one is demanded.
-    pub audience: Option<String>,
-    /// Where their keys are published; if nowhere, they are signed with our secret.
-    pub jwks_url: Option<Url>,
-}
-
-impl External {
-    fn is_empty(&self) -> bool {
-        self.issuer.is_none() && self.audience.is_none() && self.jwks_url.is_none()
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        if self.jwks_url.is_some() && self.issuer.is_none() {
-            return Err(ConfigError(
-                "EXTERNAL_JWKS_URL needs EXTERNAL_ISSUER: the `iss` of the tokens that those keys sign.".to_owned(),
-            ));
-        }
-        if self.issuer.as_deref() == Some(ISSUER) {
-            return Err(ConfigError(format!(
-                "EXTERNAL_ISSUER cannot be {ISSUER}: that is the `iss` of Docket's own tokens."
-            )));
-        }
-        Ok(())
-    }
-}
-
-/// An address whose answers nobody on the way can change.
-fn jwks_url(text: &str) -> Result<Url, ConfigError> {
-    let url = Url::parse(text).ok().filter(|url| {
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-        url.scheme() == "https" || url.scheme() == "http" && loopback
-    });
-    url.ok_or_else(|| {
-        ConfigError(
-            "EXTERNAL_JWKS_URL must begin with https://, or with http:// for a service on this machine (localhost)."
-                .to_owned(),
-        )
     })
 }

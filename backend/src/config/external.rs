@@ -1,0 +1,74 @@
+//! The service whose tokens are accepted besides our own, if there is one.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use super::{Config, ConfigError};
+use crate::auth::token::ISSUER;
+
+/// Another service whose tokens are accepted.
+#[derive(Clone, Debug)]
+pub struct External {
+    /// The `iss` that they must have, if one is demanded.
+    pub issuer: Option<String>,
+    /// The `aud` that they must have, if one is demanded.
+    pub audience: Option<String>,
+    /// Where their keys are published; if nowhere, they are signed with our secret.
+    pub jwks_url: Option<Url>,
+}
+
+impl External {
+    pub(super) fn from_config(config: &Config) -> Result<Option<Self>, ConfigError> {
+        let external = Self {
+            issuer: config.external_issuer.clone(),
+            audience: config.external_audience.clone(),
+            jwks_url: config.external_jwks_url.as_deref().map(jwks_url).transpose()?,
+        };
+        if config.trust_external_tokens {
+            external.check()?;
+            Ok(Some(external))
+        } else if external.is_empty() {
+            Ok(None)
+        } else {
+            Err(ConfigError(
+                "EXTERNAL_ISSUER, EXTERNAL_AUDIENCE and EXTERNAL_JWKS_URL do nothing while TRUST_EXTERNAL_TOKENS is false. \
+                 Set it to true, or unset them."
+                    .to_owned(),
+            ))
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.issuer.is_none() && self.audience.is_none() && self.jwks_url.is_none()
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.jwks_url.is_some() && self.issuer.is_none() {
+            return Err(ConfigError(
+                "EXTERNAL_JWKS_URL needs EXTERNAL_ISSUER: the `iss` of the tokens that those keys sign.".to_owned(),
+            ));
+        }
+        if self.issuer.as_deref() == Some(ISSUER) {
+            return Err(ConfigError(format!(
+                "EXTERNAL_ISSUER cannot be {ISSUER}: that is the `iss` of Docket's own tokens."
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// An address whose answers nobody on the way can change.
+fn jwks_url(text: &str) -> Result<Url, ConfigError> {
+    let url = Url::parse(text).ok().filter(|url| {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+        url.scheme() == "https" || url.scheme() == "http" && loopback
+    });
+    url.ok_or_else(|| {
+        ConfigError(
+            "EXTERNAL_JWKS_URL must begin with https://, or with http:// for a service on this machine (localhost)."
+                .to_owned(),
+        )
+    })
+}
