@@ -1,8 +1,10 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, test } from './support/test.ts';
-import { addTasks, member, signIn } from './support/people.ts';
+import { addTasks, fillSignIn, member, signIn } from './support/people.ts';
+import { SettingsScreen } from './support/account.ts';
 import { TaskScreen } from './support/screen.ts';
+import { appCode } from './support/totp.ts';
 
 test.use({ contextOptions: { reducedMotion: 'reduce' } });
 
@@ -19,6 +21,16 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await clean(page);
       await page.goto('/signup');
       await expect(page.getByRole('heading', { level: 1, name: 'Create your account' })).toBeVisible();
+      await clean(page);
+      await page.goto('/forgot-password');
+      await expect(page.getByText('This server sends no mail')).toBeVisible();
+      await clean(page);
+      await page.goto('/reset-password?token=made-up');
+      await page.getByRole('button', { name: 'Change password' }).click();
+      await expect(page.getByLabel('New password', { exact: true })).toHaveAttribute('aria-invalid', 'true');
+      await clean(page);
+      await page.goto('/verify-email?token=made-up');
+      await expect(page.getByRole('heading', { level: 1, name: 'Your address is not confirmed' })).toBeVisible();
       await clean(page);
       await page.goto('/no/such/page');
       await expect(page.getByRole('heading', { level: 1, name: 'Page not found' })).toBeVisible();
@@ -48,6 +60,35 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await context.setOffline(true);
       await tasks.add('Written on the train');
       await expect(tasks.banner()).toBeVisible();
+      await clean(page);
+    });
+
+    test('no violations in the settings', async ({ page, request }) => {
+      const owner = await member(request);
+      const settings = new SettingsScreen(page);
+      await signIn(page, owner);
+      await settings.open();
+      await expect(settings.devices()).toHaveCount(2);
+      await settings.button('Change password').click();
+      await expect(settings.field('Current password')).toHaveAttribute('aria-invalid', 'true');
+      await clean(page);
+      await settings.button('Delete account').click();
+      await expect(settings.dialog('Delete your account')).toBeVisible();
+      await clean(page);
+      await page.keyboard.press('Escape');
+      await settings.button('Set up two-factor').click();
+      await settings.prove('Set up two-factor', owner.password, 'Continue');
+      const section = settings.section('Two-factor');
+      await expect(section.getByRole('img')).toBeVisible();
+      await clean(page);
+      await settings.field('Code').fill(appCode(`otpauth://totp/?secret=${await section.getByRole('code').textContent()}`));
+      await settings.button('Turn on two-factor').click();
+      await expect(section.getByRole('listitem')).toHaveCount(10);
+      await clean(page);
+      await page.goto('/tasks');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await fillSignIn(page, owner);
+      await expect(page.getByRole('heading', { level: 1, name: 'Enter your code' })).toBeVisible();
       await clean(page);
     });
   });

@@ -86,3 +86,12 @@ test('a password can be looked at', async ({ page }) => {
   await page.getByRole('button', { name: 'Hide password' }).click();
   await expect(password).toHaveAttribute('type', 'password');
 });
+
+test('a server without mail says who can help with a forgotten password', async ({ page }) => {
+  await page.goto('/login');
+  await page.getByRole('link', { name: 'Forgot your password?' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Forgot your password?' })).toBeVisible();
+  await expect(page.getByRole('main')).toContainText('This server sends no mail');
+  await expect(page.getByRole('code')).toHaveText('docket reset-password <email>');
+  await expect(page.getByRole('textbox')).toHaveCount(0);
+});

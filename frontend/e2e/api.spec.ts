@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import createClient from 'openapi-fetch';
 import { expect, test } from './support/test.ts';
 import { stranger } from './support/people.ts';
+import { appCode } from './support/totp.ts';
 import type { paths } from './support/api.d.ts';
 
 test('a generated client can call every endpoint', async ({ baseURL, request }) => {
@@ -15,10 +16,13 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
   expect(signedUp.data?.user.email).toBe(person.email);
   const { name: _, ...credentials } = person;
   const signedIn = await api.POST('/api/auth/sign-in/email', { body: credentials });
-  expect(signedIn.data?.redirect).toBe(false);
-  const cookie = signedIn.response.headers.get('set-cookie')?.split(';')[0] ?? '';
-  const refreshed = await api.POST('/api/auth/refresh', { body: {}, headers: { Cookie: cookie } });
-  const { token, user } = refreshed.data!;
+  expect(signedIn.data).toMatchObject({ redirect: false });
+  const refreshed = await api.POST('/api/auth/refresh', {
+    body: {},
+    headers: cookie(signedIn.response, 'docket_refresh'),
+  });
+  const { user } = refreshed.data!;
+  let { token } = refreshed.data!;
   api.use({
     onRequest({ request }) {
       request.headers.set('Authorization', `Bearer ${token}`);
@@ -56,8 +60,63 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
 
   expect((await api.DELETE('/api/{user_id}/tasks/{id}', one)).response.status).toBe(204);
   expect((await api.GET('/api/{user_id}/tasks/{id}', one)).error).toMatchObject({ code: 'not_found' });
-  const signedOut = await api.POST('/api/auth/sign-out');
-  expect(signedOut.data?.success).toBe(true);
+
+  const { password } = person;
+  expect((await api.GET('/api/auth/capabilities')).data).toMatchObject({ mail: false });
+  expect((await api.GET('/api/auth/jwks')).data).toEqual({ keys: [] });
+  expect((await api.GET('/api/auth/token')).data?.token).toMatch(/^ey/);
+  expect((await api.POST('/api/auth/update-user', { body: { name: 'Other' } })).data).toEqual({ status: true });
+  expect((await api.POST('/api/auth/verify-password', { body: { password } })).data).toEqual({ status: true });
+  const newEmail = stranger().email;
+  expect((await api.POST('/api/auth/change-email', { body: { newEmail } })).data).toEqual({ status: true });
+  const exported = await api.GET('/api/auth/export');
+  expect(exported.data).toMatchObject({ user: { name: 'Other', email: newEmail }, tasks: [] });
+  const happened = await api.GET('/api/auth/activity', { params: { query: { limit: 500 } } });
+  expect(happened.data?.at(-1)?.event).toBe('signed_up');
+
+  const devices = await api.GET('/api/auth/list-sessions');
+  expect(devices.data).toHaveLength(2);
+  const revoked = await api.POST('/api/auth/revoke-session', { body: { token: devices.data!.at(-1)!.token } });
+  expect(revoked.data).toEqual({ status: true });
+  expect((await api.POST('/api/auth/revoke-other-sessions')).data).toEqual({ status: true });
+
+  const setup = await api.POST('/api/auth/two-factor/enable', { body: { password } });
+  const address = setup.data!.totpURI;
+  const turnedOn = await api.POST('/api/auth/two-factor/verify-totp', { body: { code: appCode(address) } });
+  expect(turnedOn.data?.user.twoFactorEnabled).toBe(true);
+  const codes = await api.POST('/api/auth/two-factor/generate-backup-codes', { body: { password } });
+  const half = await api.POST('/api/auth/sign-in/email', { body: { email: newEmail, password } });
+  expect(half.data).toEqual({ twoFactorRedirect: true, twoFactorMethods: ['totp'] });
+  const whole = await api.POST('/api/auth/two-factor/verify-backup-code', {
+    body: { code: codes.data!.backupCodes[0]! },
+    headers: cookie(half.response, 'docket_two_factor'),
+  });
+  expect(whole.data?.user.id).toBe(user.id);
+  expect((await api.POST('/api/auth/two-factor/disable', { body: { password } })).data).toEqual({ status: true });
+
+  const forgotten = await api.POST('/api/auth/request-password-reset', { body: { email: newEmail } });
+  expect(forgotten.data?.status).toBe(true);
+  const asked = await api.POST('/api/auth/send-verification-email', { body: { email: newEmail } });
+  expect(asked.data).toEqual({ status: true });
+  const reset = { token: 'made-up', newPassword: 'staple after staple' };
+  expect((await api.POST('/api/auth/reset-password', { body: reset })).error?.code).toBe('INVALID_TOKEN');
+  const verified = await api.GET('/api/auth/verify-email', { params: { query: { token: 'made-up' } } });
+  expect(verified.error?.code).toBe('INVALID_TOKEN');
+
+  const change = { currentPassword: password, newPassword: 'staple after staple' };
+  const changed = await api.POST('/api/auth/change-password', { body: change });
+  token = changed.data!.token;
+  expect((await api.POST('/api/auth/sign-out')).data?.success).toBe(true);
+  const again = { email: newEmail, password: change.newPassword };
+  token = await newToken();
+  expect((await api.POST('/api/auth/revoke-sessions')).data).toEqual({ status: true });
+  token = await newToken();
+  const gone = await api.POST('/api/auth/delete-user', { body: { password: again.password } });
+  expect(gone.data?.success).toBe(true);
+  async function newToken() {
+    const { data } = await api.POST('/api/auth/sign-in/email', { body: again });
+    return data && 'token' in data ? data.token : '';
+  }
 
   const document = await (await request.get('/openapi.json')).json();
   const described = Object.entries<object>(document.paths).flatMap(([path, item]) =>
@@ -65,3 +124,9 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
   );
   expect([...called].sort()).toEqual(described.sort());
 });
+
+/** What sends a cookie of an answer back, as a browser does by itself. */
+function cookie(answer: Response, name: string) {
+  const cookies = answer.headers.getSetCookie().map((cookie) => cookie.split(';')[0] ?? '');
+  return { Cookie: cookies.find((cookie) => cookie.startsWith(`${name}=`)) ?? '' };
+}

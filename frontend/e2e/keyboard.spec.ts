@@ -1,9 +1,10 @@
 import { type Locator, type Page } from '@playwright/test';
 import { expect, test } from './support/test.ts';
-import { stranger } from './support/people.ts';
+import { member, signIn, stranger } from './support/people.ts';
+import { SettingsScreen } from './support/account.ts';
 import { TaskScreen } from './support/screen.ts';
 
-test('everything can be done with the keyboard alone', async ({ page }) => {
+test('tasks can be kept with the keyboard alone', async ({ page }) => {
   const person = stranger();
   const tasks = new TaskScreen(page);
   const keyboard = page.keyboard;
@@ -47,7 +48,7 @@ test('everything can be done with the keyboard alone', async ({ page }) => {
   await keyboard.press('Enter');
   await tasks.shows(['Post the letter']);
   // The focus does not fall back to the top of the page with the button it was on.
-  expect(await page.evaluate(() => document.activeElement !== document.body)).toBe(true);
+  await expect.poll(() => page.evaluate(() => document.activeElement !== document.body)).toBe(true);
   await tabTo(tasks.undo());
   await keyboard.press('Enter');
   await tasks.shows(['Post the letter', 'Feed the plants']);
@@ -58,6 +59,42 @@ test('everything can be done with the keyboard alone', async ({ page }) => {
   await tabTo(page.getByRole('button', { name: 'Sign out' }));
   await keyboard.press('Enter');
   await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
+});
+
+test('an account can be kept with the keyboard alone', async ({ page, request }) => {
+  const owner = await member(request);
+  const settings = new SettingsScreen(page);
+  const keyboard = page.keyboard;
+  await signIn(page, owner);
+  await tabTo(page.getByRole('link', { name: 'Settings of Owner' }));
+  await keyboard.press('Enter');
+  await expect(settings.devices()).toHaveCount(2);
+
+  await tabTo(settings.field('Name'));
+  await keyboard.press('ControlOrMeta+a');
+  await keyboard.type('Other');
+  await keyboard.press('Enter');
+  await settings.says('Your name is saved');
+
+  await tabTo(settings.field('Current password'));
+  await keyboard.type(owner.password);
+  await tabTo(settings.field('New password'));
+  await keyboard.type('staple after staple');
+  await keyboard.press('Enter');
+  await settings.says(/^Your password is changed/);
+
+  await tabTo(settings.button('Set up two-factor'));
+  await keyboard.press('Enter');
+  await expect(settings.dialog('Set up two-factor').getByLabel('Password', { exact: true })).toBeFocused();
+  await keyboard.press('Escape');
+  await expect(settings.button('Set up two-factor')).toBeFocused();
+
+  await tabTo(settings.button('Delete account'));
+  await keyboard.press('Space');
+  await expect(settings.dialog('Delete your account').getByLabel('Password', { exact: true })).toBeFocused();
+  await keyboard.type('staple after staple');
+  await keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1, name: 'Your account is deleted' })).toBeVisible();
 });
 
 /** Presses Tab until the focus is there, round the page if need be. */

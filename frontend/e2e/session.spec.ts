@@ -1,6 +1,7 @@
 import type { APIRequestContext } from '@playwright/test';
 import { expect, test } from './support/test.ts';
 import { fillSignIn, member, signIn } from './support/people.ts';
+import { SettingsScreen } from './support/account.ts';
 import { TaskScreen } from './support/screen.ts';
 
 // Tokens that live for a second, so that the tests see them end.
@@ -36,6 +37,39 @@ test('a session that has ended leads to /login, and what was typed is still ther
   await fillSignIn(page, owner);
   await expect(tasks.heading()).toBeVisible();
   await expect(tasks.box('Half a thought')).toBeVisible();
+});
+
+test('the settings renew an expired token as well', async ({ page, request }) => {
+  const owner = await member(request);
+  const settings = new SettingsScreen(page);
+  await signIn(page, owner);
+  await expired(request, owner);
+  await settings.open();
+  await expect(settings.devices().filter({ hasText: 'This device' })).toHaveCount(1);
+});
+
+test('two tabs that renew at the same moment stay signed in', async ({ page, context, request }) => {
+  const owner = await member(request);
+  const other = await context.newPage();
+  const [here, there] = [new TaskScreen(page), new TaskScreen(other)];
+  await signIn(page, owner);
+  await other.goto('/tasks');
+  await expect(there.heading()).toBeVisible();
+  await expired(request, owner);
+  await Promise.all([here.add('Written here'), there.add('Written there')]);
+  await Promise.all([page.reload(), other.reload()]);
+  await Promise.all([expect(here.list().getByRole('listitem')).toHaveCount(2), expect(there.heading()).toBeVisible()]);
+
+  // The client lets one tab renew at a time; without that, too, nobody is signed out.
+  const renew = async () => {
+    const headers = { 'Content-Type': 'application/json' };
+    return (await fetch('/api/auth/refresh', { method: 'POST', headers, body: '{}' })).status;
+  };
+  for (let round = 0; round < 20; round++) {
+    expect(await Promise.all([page.evaluate(renew), other.evaluate(renew)]), `round ${round}`).toEqual([200, 200]);
+  }
+  await page.reload();
+  await expect(here.heading()).toBeVisible();
 });
 
 /** Waits until the tokens of before this moment have ended. */

@@ -23,9 +23,9 @@ pub enum Failure {
     /// No answer came: there is no network, or nobody listens.
     Unreachable,
     /// The server cannot do it now (429, 5xx), and perhaps says in how many seconds it can.
-    Busy(Problem, Option<u32>),
+    Busy(Box<Problem>, Option<u32>),
     /// The server will not do it (4xx).
-    Refused(Problem),
+    Refused(Box<Problem>),
     /// Nobody is signed in any more, and the session cannot be renewed.
     SessionEnded,
     /// It was not sent: it breaks rules that both sides know.
@@ -369,6 +369,7 @@ fn failure(answer: &Response, body: &str) -> Failure {
         message: None,
         errors: Vec::new(),
     });
+    let problem = Box::new(problem);
     if status == 429 || status >= 500 {
         let after = answer.headers().get("retry-after");
         return Failure::Busy(problem, after.and_then(|seconds| seconds.parse().ok()));

@@ -252,7 +252,8 @@ pub fn Form(props: &FormProps) -> Html {
             }
             { for fields }
             <div class="form-actions">
-                <button type="submit" class={&props.look} disabled={*sending} aria-label={&props.label}>
+                // A button that is disabled would lose the focus.
+                <button type="submit" class={&props.look} aria-disabled={sending.then_some("true")} aria-label={&props.label}>
                     { if *sending { &props.busy } else { &props.button } }
                 </button>
                 { props.children.clone() }

@@ -45,11 +45,13 @@ struct Account {
 impl Account {
     /// Fetches it, with what is new about its person.
     async fn of(user_id: &str) -> Result<(Self, User), Failure> {
+        // First, because it renews a token that has run out; with such a token nobody is the current person.
+        let devices = api::sessions(user_id).await?;
         let current = api::current_session(user_id).await?;
         let account = Self {
             capabilities: api::capabilities().await?,
             this_device: current.session.id,
-            devices: api::sessions(user_id).await?,
+            devices,
             activity: api::activity(user_id).await?,
         };
         Ok((account, current.user))
