@@ -1,5 +1,5 @@
 //! The table `one_time_tokens`: what may be done once by whoever has the token. Every statement that looks for one names the
-//! purpose, so a token is good for nothing else.
+//! purpose, so a token is good for nothing else. Here are those of links; a sign-in that wants a code is in `two_factor`.
 
 use chrono::TimeDelta;
 use sqlx::FromRow;
