@@ -24,7 +24,7 @@ export default defineConfig({
   projects: [
     { name: 'desktop', use: desktop, testIgnore: special },
     // What the size of the screen cannot change is tested once.
-    { name: 'phone', use: phone, testIgnore: [...special, 'api.spec.ts', 'weight.spec.ts', 'keyboard.spec.ts'] },
+    { name: 'phone', use: phone, testIgnore: [...special, 'api.spec.ts', 'better-auth.spec.ts', 'weight.spec.ts', 'keyboard.spec.ts'] },
     { name: 'trunk-serve', use: desktop, testMatch: 'trunk-serve.spec.ts' },
     { name: 'screenshots', use: { ...chromium, viewport: { width: 1280, height: 800 }, deviceScaleFactor: 2 }, testMatch: 'screenshots.spec.ts' },
   ],
