@@ -2,6 +2,8 @@
 
 mod key_set;
 
+use std::sync::Arc;
+
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde::Deserialize;
@@ -49,14 +51,14 @@ enum Keys {
     /// Our own secrets, with HS256.
     Shared(Vec<DecodingKey>),
     /// The public keys of the service, each with its own algorithm.
-    Published(Box<KeySet>),
+    Published(Arc<KeySet>),
 }
 
 impl Issuer {
     /// The service that is configured. `secrets` are ours.
     pub fn new(external: External, secrets: &Secrets) -> Result<Self, ConfigError> {
         let keys = match external.jwks_url {
-            Some(url) => Keys::Published(Box::new(KeySet::new(url)?)),
+            Some(url) => Keys::Published(Arc::new(KeySet::new(url)?)),
             None => {
                 let secrets = secrets.all().map(|version| version.secret.expose().as_bytes());
                 Keys::Shared(secrets.map(DecodingKey::from_secret).collect())
@@ -92,7 +94,7 @@ impl Issuer {
         claims.sid.is_none().then_some(claims)
     }
 
-    async fn by_key(&self, token: &str, header: &Header, keys: &KeySet) -> Result<Option<OutsideClaims>, Problem> {
+    async fn by_key(&self, token: &str, header: &Header, keys: &Arc<KeySet>) -> Result<Option<OutsideClaims>, Problem> {
         // Our own tokens come by when they have expired: they are no reason to ask the service for a key.
         let claimed: Option<Claimed> = insecure_decode_claims(token).ok();
         let (Some(claimed), Some(id)) = (claimed, &header.kid) else {

@@ -330,7 +330,7 @@ async fn renew(old: Session) -> Result<String, Failure> {
         .json(&NoMembers {})
         .send(None)
         .await;
-    if is_unauthenticated(&answer) {
+    if matches!(&answer, Err(Failure::Refused(problem)) if problem.status == 401) {
         return Err(Failure::SessionEnded);
     }
     let session: Session = decode(&answer?)?;
@@ -341,8 +341,9 @@ async fn renew(old: Session) -> Result<String, Failure> {
     Ok(session.token)
 }
 
+/// Whether the token is refused. A wrong code is 401, too, but no reason to renew it.
 fn is_unauthenticated(answer: &Result<Answer, Failure>) -> bool {
-    matches!(answer, Err(Failure::Refused(problem)) if problem.status == 401)
+    matches!(answer, Err(Failure::Refused(problem)) if problem.kind == "urn:docket:problem:unauthenticated")
 }
 
 /// Where the server is: `index.html` says so. Empty means the page's own origin.

@@ -171,10 +171,11 @@ impl Mailer {
             let Err(error) = sent else { return };
             match pauses.next() {
                 Some(pause) if !error.is_permanent() => {
-                    tracing::warn!(subject, %error, ?pause, "a mail could not be sent; trying again");
+                    tracing::warn!(subject, status = ?error.status(), ?pause, "a mail could not be sent; trying again");
                     tokio::time::sleep(pause).await;
                 }
-                _ => return tracing::error!(subject, %error, "a mail was not sent"),
+                // The server's own words may hold the address.
+                _ => return tracing::error!(subject, status = ?error.status(), "a mail was not sent"),
             }
         }
     }

@@ -178,14 +178,16 @@ fn owner(path: &str) -> Option<Cow<'_, str>> {
     Some(percent_decode_str(owner).decode_utf8_lossy())
 }
 
+/// The bearer token of a request.
+pub fn bearer(request: &Request) -> Option<&str> {
+    let (scheme, token) = request.header(header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
 /// Who sent the request, where a missing or invalid token is no error.
 pub async fn identity(request: &Request) -> Result<Option<Identity>, Problem> {
-    let token = request
-        .header(header::AUTHORIZATION)
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let Some((_, token)) = token else { return Ok(None) };
-    match identify(request, token.trim()).await {
+    let Some(token) = bearer(request) else { return Ok(None) };
+    match identify(request, token).await {
         Ok(identity) => Ok(Some(identity)),
         Err(Problem::Unauthenticated) => Ok(None),
         Err(problem) => Err(problem),

@@ -123,8 +123,10 @@ impl Passwords {
                 comparison => Ok(comparison),
             })
             .await;
-        if !matches!(compared, Ok(Comparison::Wrong)) {
-            permit.give_back().await?;
+        match compared {
+            Ok(Comparison::Right { .. }) => permit.succeeded().await?,
+            Ok(Comparison::Wrong) => {}
+            Err(_) => permit.not_judged().await?,
         }
         compared
     }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::client::Client;
+use crate::db::DbError;
 use crate::db::sessions::{IDLE, NewSession, RefreshHash};
 use crate::db::users::UserRow;
 use crate::problem::Problem;
@@ -186,6 +187,10 @@ pub async fn open(
     remember: bool,
 ) -> Result<(String, User), Problem> {
     let (session, refresh) = draw(client, remember)?;
-    app.db.start_session(user.id.clone(), session).await?;
+    let started = app.db.start_session(user.id.clone(), user.token_version, session).await;
+    started.map_err(|error| match error {
+        DbError::NotFound => Problem::NoSession,
+        other => other.into(),
+    })?;
     hand_over(app, jar, &refresh, user, remember)
 }

@@ -30,7 +30,7 @@ static SESSION: Policy = Policy::delay("session", 5);
 static SIGN_UP: Policy = Policy::window("sign-up", 30, TimeDelta::hours(1));
 /// Mails asked for from one address.
 static MAIL_FROM_ADDRESS: Policy = Policy::window("mail-from-address", 20, TimeDelta::hours(1));
-/// Mails to one account.
+/// Mails of one kind to one account.
 static MAIL_TO_ACCOUNT: Policy = Policy::window("mail-to-account", 5, TimeDelta::hours(1));
 
 /// How often something may be done.
@@ -209,9 +209,14 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// The attempt succeeded, or could not be judged: it does not count, and no delay is left.
-    pub async fn give_back(self) -> Result<(), Problem> {
-        Ok(self.db.give_back(self.counters).await?)
+    /// The attempt succeeded: it does not count, and no delay is left.
+    pub async fn succeeded(self) -> Result<(), Problem> {
+        Ok(self.db.give_back(self.counters, true).await?)
+    }
+
+    /// The attempt could not be judged: it does not count, but those before it do.
+    pub async fn not_judged(self) -> Result<(), Problem> {
+        Ok(self.db.give_back(self.counters, false).await?)
     }
 }
 
@@ -242,12 +247,13 @@ impl Throttle {
         Ok(())
     }
 
-    /// Counts a mail that somebody asks for, to an e-mail address in normal form, whether it has an account or not.
+    /// Counts a mail that somebody asks for, to an e-mail address in normal form, whether it has an account or not. Each
+    /// `kind` counts apart, so that nobody can keep a link to a new password from its owner by asking for other mails.
     /// [`Problem::TooMany`] if there were too many.
-    pub async fn mail(&self, client: &Client, email: &str) -> Result<(), Problem> {
+    pub async fn mail(&self, client: &Client, kind: &str, email: &str) -> Result<(), Problem> {
         let counters = vec![
             Counter::of(&MAIL_FROM_ADDRESS, &[&network(client)]),
-            Counter::of(&MAIL_TO_ACCOUNT, &[email]),
+            Counter::of(&MAIL_TO_ACCOUNT, &[kind, email]),
         ];
         self.count(counters).await?;
         Ok(())

@@ -131,7 +131,7 @@ pub async fn turn_on(app: &App, jar: &CookieJar, user: UserId, code: &str, clien
     let step = step_of(code, &secret, Utc::now())?;
     let code = AppCode { secret, step };
     let user = app.db.turn_two_factor_on(user, code, client).await.map_err(refused)?;
-    permit.give_back().await?;
+    permit.succeeded().await?;
     Ok(user)
 }
 
@@ -198,7 +198,7 @@ impl PendingSignIn {
         let permit = permit(app, jar, &self.user_id, &client).await?;
         match self.use_up(app, proof, &client).await {
             Ok(user) => {
-                permit.give_back().await?;
+                permit.succeeded().await?;
                 app.cookies.clear(jar, COOKIE);
                 let (token, user) = session::open(app, jar, client, user, self.remember).await?;
                 Ok(Renewed { token, user })

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::audit::{self, Event};
-use super::{Db, DbError, Tx, Write, now, on};
+use super::{Db, DbError, Tx, Write, now, on, users};
 use crate::auth::UserId;
 use crate::client::Client;
 
@@ -75,6 +75,7 @@ pub struct NewSession {
 
 struct Start {
     user_id: String,
+    token_version: i64,
     session: NewSession,
 }
 
@@ -83,6 +84,8 @@ impl Write for Start {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
         const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
+        // Of a new password and a sign-in with the old one at the same moment, the password wins.
+        users::hold(tx, &self.user_id, self.token_version).await?;
         on!(tx, c => sqlx::query(SWEEP).bind(&self.user_id).bind(now()).execute(&mut **c).await.map(drop))?;
         insert(tx, &self.user_id, &self.session).await?;
         audit::record(tx, &self.user_id, Event::SignedIn, &self.session.client).await
@@ -271,9 +274,15 @@ pub(super) async fn authenticate(tx: &mut Tx<'_>, id: Uuid) -> Result<(), DbErro
 }
 
 impl Db {
-    /// Begins a session, and forgets those of the user that have expired.
-    pub async fn start_session(&self, user_id: String, session: NewSession) -> Result<(), DbError> {
-        self.write(Start { user_id, session }).await
+    /// Begins a session for a user who signed in at `token_version`, and forgets those that have expired.
+    /// [`DbError::NotFound`] if another password was set meanwhile.
+    pub async fn start_session(&self, user_id: String, token_version: i64, session: NewSession) -> Result<(), DbError> {
+        self.write(Start {
+            user_id,
+            token_version,
+            session,
+        })
+        .await
     }
 
     /// Replaces a refresh token by its successor. Presenting the same one again within the grace changes nothing and finds

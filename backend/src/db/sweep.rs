@@ -8,7 +8,8 @@ use super::{Db, DbError, Tx, Write, now, on};
 
 /// The shortest time between two sweeps.
 const PAUSE: Duration = Duration::from_secs(60);
-/// The most counts of attempts that outlive a sweep; beyond that the ones that would expire first go.
+/// The most counts of attempts that outlive a sweep; beyond that the ones with the fewest attempts go, and of
+/// those the ones that would expire first: nobody can push out the counts that matter by making many new ones.
 const COUNTS_MAX: i64 = 100_000;
 
 /// Sweeps when there was something to do. While nobody comes it leaves the database alone, so that it may sleep.
@@ -51,8 +52,9 @@ impl Write for Sweep {
             "DELETE FROM sessions WHERE expires_at <= $1",
             "DELETE FROM one_time_tokens WHERE expires_at <= $1",
         ];
-        const SURPLUS: &str = "DELETE FROM throttles WHERE expires_at < (SELECT min(expires_at) FROM \
-             (SELECT expires_at FROM throttles ORDER BY expires_at DESC LIMIT $1) AS kept)";
+        // SQLite knows an offset only with a limit.
+        const SURPLUS: &str = "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles \
+             ORDER BY hits DESC, expires_at DESC LIMIT 1000000000 OFFSET $1)";
         let now = now();
         for sql in EXPIRED {
             on!(tx, c => sqlx::query(sql).bind(now).execute(&mut **c).await.map(drop))?;

@@ -35,7 +35,10 @@ impl Write for Count {
     }
 }
 
-struct GiveBack(Vec<Counter>);
+struct GiveBack {
+    counters: Vec<Counter>,
+    succeeded: bool,
+}
 
 impl Write for GiveBack {
     type Out = ();
@@ -43,8 +46,8 @@ impl Write for GiveBack {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
         const FORGET: &str = "DELETE FROM throttles WHERE key = $1";
         const UNDO: &str = "UPDATE throttles SET hits = hits - 1, retry_at = $2 WHERE key = $1 AND hits > 0";
-        for Counter { policy, key } in &self.0 {
-            if policy.forgets() {
+        for Counter { policy, key } in &self.counters {
+            if self.succeeded && policy.forgets() {
                 on!(tx, c => sqlx::query(FORGET).bind(key.as_slice()).execute(&mut **c).await.map(drop))?;
             } else {
                 let past = chrono::DateTime::UNIX_EPOCH;
@@ -62,11 +65,11 @@ impl Db {
         self.write(Count(counters)).await
     }
 
-    /// Takes one back from each of `counters`, which are sorted by key.
-    pub async fn give_back(&self, counters: Vec<Counter>) -> Result<(), DbError> {
+    /// Takes one back from each of `counters`, which are sorted by key; one that `succeeded` wipes a growing delay away.
+    pub async fn give_back(&self, counters: Vec<Counter>, succeeded: bool) -> Result<(), DbError> {
         if counters.is_empty() {
             return Ok(());
         }
-        self.write(GiveBack(counters)).await
+        self.write(GiveBack { counters, succeeded }).await
     }
 }

@@ -147,6 +147,19 @@ impl Write for Rename {
     }
 }
 
+/// Holds an account whose password was proved, as a part of a larger change. [`DbError::NotFound`] if it has another
+/// password, or is gone, since its row had that token version.
+pub(super) async fn hold(tx: &mut Tx<'_>, user_id: &str, token_version: i64) -> Result<(), DbError> {
+    const SQL: &str = "UPDATE users SET token_version = token_version WHERE id = $1 AND token_version = $2";
+    let held = on!(tx, c => sqlx::query(SQL)
+        .bind(user_id)
+        .bind(token_version)
+        .execute(&mut **c)
+        .await
+        .map(|done| done.rows_affected()))?;
+    if held == 0 { Err(DbError::NotFound) } else { Ok(()) }
+}
+
 /// A new password, as a part of a larger change: no access token, link or half-done sign-in of before is valid any more, and
 /// every session but `keep` has ended.
 pub(super) async fn set_password(
@@ -208,6 +221,7 @@ impl Write for ChangeEmail {
 
 struct ChangePassword {
     user: UserId,
+    token_version: i64,
     password_hash: String,
     session: Uuid,
     client: Client,
@@ -218,6 +232,7 @@ impl Write for ChangePassword {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, DbError> {
         let user = self.user.as_str();
+        hold(tx, user, self.token_version).await?;
         let row = set_password(tx, user, &self.password_hash, Some(self.session)).await?;
         sessions::authenticate(tx, self.session).await?;
         audit::record(tx, user, Event::PasswordChanged, &self.client).await?;
@@ -269,16 +284,19 @@ impl Db {
         self.write(Rename { user, name, client }).await
     }
 
-    /// Sets a new password. Only `session` goes on, and needs a new access token: the answer has the new token version.
+    /// Sets a new password, whose old one was proved at `token_version`. Only `session` goes on, and needs a new access token:
+    /// the answer has the new token version. [`DbError::NotFound`] if another password was set meanwhile.
     pub async fn change_password(
         &self,
         user: UserId,
+        token_version: i64,
         password_hash: String,
         session: Uuid,
         client: Client,
     ) -> Result<UserRow, DbError> {
         self.write(ChangePassword {
             user,
+            token_version,
             password_hash,
             session,
             client,

@@ -11,7 +11,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::{Mutex, MutexGuard, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::Instant;
 
 use crate::config::ConfigError;
@@ -44,7 +44,7 @@ pub struct KeySet {
     lifetime: Duration,
     known: watch::Sender<Known>,
     /// Held while the service is asked, so that one request asks for all.
-    last: Mutex<Attempt>,
+    last: Arc<Mutex<Attempt>>,
 }
 
 #[derive(Default)]
@@ -78,24 +78,27 @@ impl KeySet {
             pause: PAUSE,
             lifetime: LIFETIME,
             known: watch::Sender::default(),
-            last: Mutex::default(),
+            last: Arc::default(),
         })
     }
 
     /// The key of that `kid`; none if the service has no such key. [`Problem::Unavailable`] if it is not known and the service
     /// did not answer when it was last asked.
-    pub async fn find(&self, id: &str) -> Result<Option<Arc<Key>>, Problem> {
+    pub async fn find(self: &Arc<Self>, id: &str) -> Result<Option<Arc<Key>>, Problem> {
         let (key, is_recent) = self.look_up(id);
         let last = match (&key, is_recent) {
             (Some(_), true) => return Ok(key),
             // One request asks whether the key still holds; the others do not wait for the answer.
-            (Some(_), false) => match self.last.try_lock() {
+            (Some(_), false) => match Arc::clone(&self.last).try_lock_owned() {
                 Ok(last) => last,
                 Err(_) => return Ok(key),
             },
-            (None, _) => self.last.lock().await,
+            (None, _) => Arc::clone(&self.last).lock_owned().await,
         };
-        let failure = self.ask(last).await;
+        // It goes on when the request that began it goes away.
+        let asked = tokio::spawn(Arc::clone(self).ask(last)).await;
+        let failure =
+            asked.map_err(|error| Problem::internal("the keys of the outside issuer were not fetched", error))?;
         match (self.look_up(id).0, failure) {
             (None, Some(reason)) => Err(Problem::Unavailable(reason)),
             (key, _) => Ok(key),
@@ -110,13 +113,9 @@ impl KeySet {
     }
 
     /// Fetches the keys, unless that was tried a moment ago. The answer is why the last attempt failed, if it did.
-    async fn ask(&self, mut last: MutexGuard<'_, Attempt>) -> Option<String> {
+    async fn ask(self: Arc<Self>, mut last: OwnedMutexGuard<Attempt>) -> Option<String> {
         if last.begun.is_none_or(|begun| begun.elapsed() >= self.pause) {
-            // It counts even if the request that waits for it goes away.
-            *last = Attempt {
-                begun: Some(Instant::now()),
-                failure: Some("the request for the keys was given up".to_owned()),
-            };
+            last.begun = Some(Instant::now());
             last.failure = match self.fetch().await {
                 Ok(keys) => {
                     let since = Some(Instant::now());
@@ -201,7 +200,7 @@ mod tests {
         answers: Vec<(StatusCode, String)>,
         pause: Duration,
         lifetime: Duration,
-    ) -> (KeySet, Arc<AtomicUsize>) {
+    ) -> (Arc<KeySet>, Arc<AtomicUsize>) {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
         let endpoint = make_sync(move |_| {
@@ -215,15 +214,15 @@ mod tests {
         let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
         tokio::spawn(Server::new_with_acceptor(acceptor).run(endpoint));
         let url = Url::parse(&format!("http://{address}/jwks")).unwrap();
-        let keys = KeySet {
+        let keys = Arc::new(KeySet {
             pause,
             lifetime,
             ..KeySet::new(url).unwrap()
-        };
+        });
         (keys, asked)
     }
 
-    async fn knows(keys: &KeySet, id: &str) -> bool {
+    async fn knows(keys: &Arc<KeySet>, id: &str) -> bool {
         keys.find(id).await.unwrap().is_some()
     }
 

@@ -13,6 +13,7 @@ use crate::App;
 use crate::auth::session::REFRESH_COOKIE;
 use crate::auth::{Fresh, Member};
 use crate::client::Client;
+use crate::db::DbError;
 use crate::db::audit::Event;
 use crate::json::{JsonBody, RawJson};
 use crate::problem::Problem;
@@ -112,8 +113,13 @@ impl AccountApi {
         let session = member.session.id;
         let user = app
             .db
-            .change_password(member.user.clone(), password_hash, session, client)
-            .await?;
+            .change_password(member.user.clone(), user.token_version, password_hash, session, client)
+            .await
+            .map_err(|error| match error {
+                // The password that was proved is not the password any more.
+                DbError::NotFound => Problem::Unauthenticated,
+                other => other.into(),
+            })?;
         let token = app.tokens.sign(&user.id, session, user.token_version)?;
         let user = User::from(user);
         Ok(WithToken::Ok(RawJson::of(&Renewed { token, user })?))

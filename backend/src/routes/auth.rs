@@ -114,7 +114,7 @@ impl AuthApi {
             password_hash,
         };
         if let Some(mailer) = &app.mailer {
-            app.throttle.mail(&client, &user.email).await?;
+            app.throttle.mail(&client, "sign-up", &user.email).await?;
             let unconfirmed = SignedUp {
                 token: None,
                 user: User::from(&user),
@@ -166,7 +166,7 @@ impl AuthApi {
             }
         };
         if let Some(mailer) = app.mailer.as_ref().filter(|_| !user.email_verified) {
-            app.throttle.mail(&client, &email).await?;
+            app.throttle.mail(&client, "confirm", &email).await?;
             mailer.post(recovery::verification_letter(Arc::clone(&app), email, client))?;
             return Err(Problem::EmailNotVerified);
         }
@@ -200,13 +200,15 @@ impl AuthApi {
         if let Some(session) = identity.and_then(|identity| identity.session) {
             app.db.end_session(session.id, client.clone()).await?;
         }
-        if let Some(token) = RefreshToken::read(&app.cookies, jar)
-            && cors::may_use_cookies(request, &app.cors_origins)
-            && app.db.session_holds(token.session, &token.hash()).await?
-        {
-            app.db.end_session(token.session, client).await?;
+        // A form of another site must neither use the cookie nor take it away.
+        if cors::may_use_cookies(request, &app.cors_origins) {
+            if let Some(token) = RefreshToken::read(&app.cookies, jar)
+                && app.db.session_holds(token.session, &token.hash()).await?
+            {
+                app.db.end_session(token.session, client).await?;
+            }
+            app.cookies.clear(jar, REFRESH_COOKIE);
         }
-        app.cookies.clear(jar, REFRESH_COOKIE);
         Ok(Farewell::Ok(RawJson::of(&SignedOut { success: true })?))
     }
 

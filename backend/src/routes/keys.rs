@@ -2,26 +2,21 @@
 
 use std::sync::Arc;
 
+use poem::Request;
 use poem::web::Data;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Serialize;
+use shared::profile::AccessToken;
 
 use super::Tag;
 use crate::App;
-use crate::auth::Member;
 use crate::auth::token::PublicKey;
+use crate::auth::{self, Member};
 use crate::json::RawJson;
 use crate::problem::Problem;
 
 /// The operations.
 pub struct KeyApi;
-
-/// An access token.
-#[derive(Object, Serialize)]
-struct AccessToken {
-    /// The JWT.
-    token: String,
-}
 
 /// Public keys (RFC 7517).
 #[derive(Object, Serialize)]
@@ -63,8 +58,8 @@ impl From<&PublicKey> for Jwk {
 }
 
 #[derive(ApiResponse)]
-enum Fresh {
-    /// A token of the same session, with its whole life ahead.
+enum Current {
+    /// The token that was sent.
     #[oai(status = 200)]
     Ok(RawJson<AccessToken>),
 }
@@ -78,13 +73,13 @@ enum Keys {
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl KeyApi {
-    /// Get a token of the current session
+    /// Get the token of the current session
+    ///
+    /// It is the one that was sent, while it is valid: only the refresh token makes a session's tokens last longer.
     #[oai(path = "/token", method = "get", operation_id = "get_token")]
-    async fn token(&self, app: Data<&Arc<App>>, member: Member) -> Result<Fresh, Problem> {
-        let user = app.db.user(member.user.as_str()).await?;
-        let user = user.ok_or(Problem::Unauthenticated)?;
-        let token = app.tokens.sign(&user.id, member.session.id, user.token_version)?;
-        Ok(Fresh::Ok(RawJson::of(&AccessToken { token })?))
+    async fn token(&self, request: &Request, _member: Member) -> Result<Current, Problem> {
+        let token = auth::bearer(request).ok_or(Problem::Unauthenticated)?.to_owned();
+        Ok(Current::Ok(RawJson::of(&AccessToken { token })?))
     }
 
     /// Get the public keys of our tokens

@@ -84,7 +84,7 @@ impl RecoveryApi {
     ) -> Result<Requested, Problem> {
         let LinkRequest { email, .. } = body.valid()?;
         if let Some(mailer) = &app.mailer {
-            app.throttle.mail(&client, &email).await?;
+            app.throttle.mail(&client, "reset", &email).await?;
             mailer.post(reset_letter(Arc::clone(&app), email, client))?;
         }
         Ok(Requested::Ok(RawJson::of(&LinkRequested {
@@ -137,7 +137,7 @@ impl RecoveryApi {
     ) -> Result<Changed, Problem> {
         let LinkRequest { email, .. } = body.valid()?;
         if let Some(mailer) = &app.mailer {
-            app.throttle.mail(&client, &email).await?;
+            app.throttle.mail(&client, "confirm", &email).await?;
             mailer.post(verification_letter(Arc::clone(&app), email, client))?;
         }
         Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
@@ -180,7 +180,7 @@ impl RecoveryApi {
         }
         match &app.mailer {
             Some(mailer) => {
-                app.throttle.mail(&client, &new_email).await?;
+                app.throttle.mail(&client, "change", &new_email).await?;
                 mailer.post(change_letter(Arc::clone(&app), user, new_email, client))?;
             }
             None => match app.db.change_email(member.user.clone(), new_email, client).await {

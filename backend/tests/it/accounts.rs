@@ -103,6 +103,15 @@ on_both_databases! {
         owner.get("").send().await.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
     }
 
+    async fn another_web_site_signs_nobody_out(server) {
+        let owner = server.owner().await;
+        let sign_out = server.post("/api/auth/sign-out", json!({})).header("cookie", &owner.cookie);
+        let answer = sign_out.header("origin", "http://evil.example").send().await;
+        answer.expect(StatusCode::OK);
+        assert_eq!(answer.header("set-cookie"), "");
+        refresh(&server, &owner.cookie).await.expect(StatusCode::OK);
+    }
+
     async fn a_made_up_cookie_signs_nobody_out(server) {
         let owner = server.owner().await;
         // The session's id is no secret: it stands in its access tokens.

@@ -161,16 +161,14 @@ on_both_databases! {
         assert_eq!(list_status(&keyed, &owner.id, &token).await, StatusCode::OK);
     }
 
-    async fn a_session_gets_a_fresh_token_to_show_elsewhere(server) {
+    async fn a_token_answers_for_itself_and_makes_no_other(server) {
         let owner = server.owner().await;
         let token = current(&server, &owner.token).await;
-        let (before, after) = (claims(&owner.token), claims(&token));
-        assert_eq!((&before["sub"], &before["sid"]), (&after["sub"], &after["sid"]));
-        assert_ne!(before["jti"], after["jti"]);
-        assert_eq!(list_status(&server, &owner.id, &token).await, StatusCode::OK);
+        // A thief cannot make it last longer.
+        assert_eq!(token, owner.token);
 
         server.post("/api/auth/sign-out", json!({})).bearer(&owner.token).send().await.expect(StatusCode::OK);
-        for token in [&owner.token, &token, ""] {
+        for token in [token.as_str(), ""] {
             let answer = server.get("/api/auth/token").bearer(token).send().await;
             answer.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
         }

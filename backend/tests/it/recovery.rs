@@ -389,10 +389,9 @@ on_both_databases! {
             for _ in 0..5 {
                 ask_reset(&server, email).await.expect(StatusCode::OK);
             }
-            for answer in [ask_reset(&server, email).await, sign_up(&server, email).await] {
-                answer.expect(StatusCode::TOO_MANY_REQUESTS);
-                assert_eq!(answer.header("ratelimit-policy"), "\"mail-to-account\";q=5;w=3600");
-            }
+            let answer = ask_reset(&server, email).await;
+            answer.expect(StatusCode::TOO_MANY_REQUESTS);
+            assert_eq!(answer.header("ratelimit-policy"), "\"mail-to-account\";q=5;w=3600");
         }
         for _ in 0..5 {
             mails.next().await.expect(OWNER, RESET);

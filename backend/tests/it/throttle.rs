@@ -337,7 +337,7 @@ on_both_databases! {
             .database
             .execute(&format!(
                 "INSERT INTO throttles WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) \
-                 SELECT {key}, 1, {time}, {expires_at} FROM n",
+                 SELECT {key}, CASE i WHEN 1 THEN 2 ELSE 1 END, {time}, {expires_at} FROM n",
                 MAX + 500
             ))
             .await;
@@ -349,8 +349,8 @@ on_both_databases! {
             tokio::task::yield_now().await;
         }
         assert_eq!(server.database.count("throttles").await, MAX);
-        // The ones that would have been forgotten first are gone.
+        // The ones that would have been forgotten first are gone, but for one that has counted more.
         let early = "throttles WHERE expires_at < '2990-01-01T00:08:20+00:00'";
-        assert_eq!(server.database.count(early).await, 0);
+        assert_eq!(server.database.count(early).await, 1);
     }
 }
