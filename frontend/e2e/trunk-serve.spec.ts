@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { expect, test as base } from './support/test.ts';
 import { startServer } from './support/server.ts';
+import { SettingsScreen } from './support/account.ts';
 import { stranger } from './support/people.ts';
 import { TaskScreen } from './support/screen.ts';
 
@@ -50,6 +51,8 @@ test('the client talks to the API and renews its token across origins', async ({
     await expect(tasks.box('Water the plants')).toBeChecked();
     expect(renewals).toBeGreaterThan(0);
   }).toPass();
+  await new SettingsScreen(page).open();
+  await page.getByRole('link', { name: 'Your tasks' }).click();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
 });
