@@ -68,6 +68,10 @@ async function setUp(page: Page, password: string) {
   await settings.prove('Set up two-factor', password, 'Continue');
   await expect(section.getByRole('img', { name: 'QR code for your authenticator app' })).toBeVisible();
   const address = `otpauth://totp/Docket?secret=${await section.getByRole('code').textContent()}`;
+  // A slip costs nothing: the same picture is still there.
+  await settings.field('Code').fill('000000');
+  await settings.button('Turn on two-factor').click();
+  await expect(section.getByText('This code is not right')).toBeVisible();
   await settings.field('Code').fill(appCode(address));
   await settings.button('Turn on two-factor').click();
   const list = section.getByRole('list', { name: 'Recovery codes' });
