@@ -51,7 +51,7 @@ on_both_databases! {
 
         let both = server.restarted(&["--better-auth-secrets", &format!("2:{NEWER},1:{SECRET}")]).await;
         assert_eq!(list_status(&both, &owner.id, &owner.token).await, StatusCode::OK);
-        let newer = current(&both, &owner.token).await;
+        let newer = renewed(&both, &owner.cookie).await;
         assert_eq!(kid(&newer), "2");
         assert_eq!(list_status(&both, &owner.id, &newer).await, StatusCode::OK);
         // A server that does not know the new one yet refuses it, so every server gets both before the old one goes.
@@ -73,7 +73,7 @@ on_both_databases! {
     async fn the_order_of_the_list_does_not_matter(server) {
         let owner = server.owner().await;
         let both = server.restarted(&["--better-auth-secrets", &format!("1:{SECRET}, 10:{NEWER}")]).await;
-        assert_eq!(kid(&current(&both, &owner.token).await), "10");
+        assert_eq!(kid(&renewed(&both, &owner.cookie).await), "10");
     }
 
     async fn without_a_key_nothing_is_published(server) {
@@ -141,7 +141,7 @@ on_both_databases! {
         let owner = server.owner().await;
         let both = server.restarted(&["--signing-key-files", TWO_KEYS]).await;
         assert_eq!(list_status(&both, &owner.id, &owner.token).await, StatusCode::OK);
-        let newer = current(&both, &owner.token).await;
+        let newer = renewed(&both, &owner.cookie).await;
         let kids: Vec<String> = published(&both).await.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect();
         assert_eq!(kids, [kid(&newer), kid(&owner.token)]);
 
