@@ -3,14 +3,13 @@
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use sha2::{Digest, Sha256};
 
+use super::random;
 use crate::db::one_time_tokens::{NewToken, Purpose, TokenHash};
 use crate::problem::Problem;
 
 /// A new link below `public_url`, and its token as it is to be stored. `email` is the address that it will be sent to, if any.
 pub fn draw(public_url: &str, purpose: Purpose, email: Option<String>) -> Result<(String, NewToken), Problem> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(|error| Problem::internal("the system has no randomness", error))?;
-    let token = BASE64_URL_SAFE_NO_PAD.encode(random);
+    let token = BASE64_URL_SAFE_NO_PAD.encode(random::<32>()?);
     let page = match purpose {
         Purpose::ResetPassword => "reset-password",
         Purpose::VerifyEmail | Purpose::ChangeEmail => "verify-email",

@@ -178,6 +178,13 @@ fn owner(path: &str) -> Option<Cow<'_, str>> {
     Some(percent_decode_str(owner).decode_utf8_lossy())
 }
 
+/// Bytes that nobody can guess.
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], Problem> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| Problem::internal("the system has no randomness", error))?;
+    Ok(bytes)
+}
+
 /// The bearer token of a request.
 pub fn bearer(request: &Request) -> Option<&str> {
     let (scheme, token) = request.header(header::AUTHORIZATION)?.split_once(' ')?;

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use shared::account::User;
 use uuid::Uuid;
 
+use super::random;
 use crate::App;
 use crate::client::Client;
 use crate::db::DbError;
@@ -72,12 +73,6 @@ pub struct RefreshToken {
     pub session: Uuid,
     family: [u8; 16],
     secret: [u8; 32],
-}
-
-fn random<const N: usize>() -> Result<[u8; N], Problem> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| Problem::internal("the system has no randomness", error))?;
-    Ok(bytes)
 }
 
 impl RefreshToken {

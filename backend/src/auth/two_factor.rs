@@ -13,7 +13,7 @@ use shared::account::Renewed;
 use totp_rs::{Builder, Totp, TotpError};
 
 use super::throttle::{Attempt, Permit};
-use super::{UserId, session};
+use super::{UserId, random, session};
 use crate::App;
 use crate::client::Client;
 use crate::cors;
@@ -36,7 +36,7 @@ const MODULE: u32 = 6;
 
 /// What the app and the server both know: 160 bits, as many as the hash of a code has.
 pub fn draw_secret() -> Result<[u8; 20], Problem> {
-    draw()
+    random()
 }
 
 /// What sets an app up: the `otpauth` address, and the same as a picture in a `data:` address.
@@ -86,7 +86,7 @@ pub struct RecoveryCodes {
 impl RecoveryCodes {
     /// Ten codes of 80 random bits.
     pub fn draw() -> Result<Self, Problem> {
-        let code = |_| Ok(base32::encode(Alphabet::Rfc4648 { padding: false }, &draw::<10>()?));
+        let code = |_| Ok(base32::encode(Alphabet::Rfc4648 { padding: false }, &random::<10>()?));
         let codes = (0..RECOVERY_CODES)
             .map(code)
             .collect::<Result<Vec<String>, Problem>>()?;
@@ -162,7 +162,7 @@ pub struct PendingSignIn {
 impl PendingSignIn {
     /// Gives the browser a cookie that a code completes within 10 minutes.
     pub async fn begin(app: &App, jar: &CookieJar, user_id: String, remember: bool) -> Result<(), Problem> {
-        let token = draw::<32>()?;
+        let token = random::<32>()?;
         app.db.await_code(user_id, Sha256::digest(token).into()).await?;
         let value = format!("{}.{remember}", BASE64_URL_SAFE_NO_PAD.encode(token));
         app.cookies.set(jar, COOKIE, &value, PENDING.to_std().ok());
@@ -228,12 +228,6 @@ impl PendingSignIn {
         };
         used.map_err(refused)
     }
-}
-
-fn draw<const BYTES: usize>() -> Result<[u8; BYTES], Problem> {
-    let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| Problem::internal("the system has no randomness", error))?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use shared::profile::Activity;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{Db, DbError, Tx, Write, now, on};
+use super::{Db, DbError, Tx, Write, execute, now, on};
 use crate::client::Client;
 
 /// What happened. The word in the table and on the wire is [`Event::word`].
@@ -88,17 +88,17 @@ impl From<EventRow> for Activity {
 pub(super) async fn record(tx: &mut Tx<'_>, user_id: &str, event: Event, client: &Client) -> Result<(), DbError> {
     const SQL: &str = "INSERT INTO audit_events (user_id, id, event, ip_address, user_agent, request_id, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    on!(tx, c => sqlx::query(SQL)
-        .bind(user_id)
-        .bind(Uuid::now_v7())
-        .bind(event.word())
-        .bind(client.address_text())
-        .bind(&client.user_agent)
-        .bind(&client.request_id)
-        .bind(now())
-        .execute(&mut **c)
-        .await
-        .map(drop))?;
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(user_id)
+            .bind(Uuid::now_v7())
+            .bind(event.word())
+            .bind(client.address_text())
+            .bind(&client.user_agent)
+            .bind(&client.request_id)
+            .bind(now())
+    )?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::{Db, DbError, Tx, Write, now, on, users};
+use super::{Db, DbError, Tx, Write, execute, now, on, users};
 use crate::issuer::Outsider;
 
 /// The account of an outsider.
@@ -37,14 +37,10 @@ impl Write for Admit {
             users::insert_bare(tx, &id).await?;
             id
         };
-        let inserted = on!(tx, c => sqlx::query(INSERT)
-            .bind(issuer)
-            .bind(subject)
-            .bind(user_id)
-            .bind(now())
-            .execute(&mut **c)
-            .await
-            .map(|done| done.rows_affected()))?;
+        let inserted = execute!(
+            tx,
+            sqlx::query(INSERT).bind(issuer).bind(subject).bind(user_id).bind(now())
+        )?;
         if inserted == 0 {
             return Err(DbError::LostRace("the outsider was admitted meanwhile".to_owned()));
         }

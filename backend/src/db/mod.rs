@@ -38,6 +38,14 @@ macro_rules! on {
 }
 pub(crate) use on;
 
+/// Runs a statement of a write that answers no rows; the result is how many rows it touched.
+macro_rules! execute {
+    ($tx:expr, $query:expr) => {
+        $crate::db::on!($tx, c => $query.execute(&mut **c).await.map(|done| done.rows_affected()))
+    };
+}
+pub(crate) use execute;
+
 /// One thing in its SQLite and in its PostgreSQL form.
 pub(crate) enum Either<S, P> {
     Sqlite(S),

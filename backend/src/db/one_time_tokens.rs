@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use super::audit::{self, Event};
 use super::users::{self, UserRow};
-use super::{Db, DbError, Tx, Write, now, on};
+use super::{Db, DbError, Tx, Write, execute, now, on};
 use crate::client::Client;
 
 /// SHA-256 of a token: all that is stored of it.
@@ -72,7 +72,7 @@ async fn redeem(tx: &mut Tx<'_>, hash: &TokenHash, purpose: Purpose) -> Result<O
 /// Takes the worth from every token of a user, as a part of a larger change.
 pub(super) async fn forget_all(tx: &mut Tx<'_>, user_id: &str) -> Result<(), DbError> {
     const SQL: &str = "DELETE FROM one_time_tokens WHERE user_id = $1";
-    on!(tx, c => sqlx::query(SQL).bind(user_id).execute(&mut **c).await.map(drop))?;
+    execute!(tx, sqlx::query(SQL).bind(user_id))?;
     Ok(())
 }
 
@@ -82,18 +82,18 @@ async fn insert(tx: &mut Tx<'_>, user_id: &str, token: &NewToken) -> Result<(), 
     const SQL: &str = "INSERT INTO one_time_tokens (hash, user_id, purpose, email, expires_at, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6)";
     let purpose = token.purpose.word();
-    on!(tx, c => sqlx::query(REPLACE).bind(user_id).bind(purpose).execute(&mut **c).await.map(drop))?;
+    execute!(tx, sqlx::query(REPLACE).bind(user_id).bind(purpose))?;
     let now = now();
-    on!(tx, c => sqlx::query(SQL)
-        .bind(token.hash.as_slice())
-        .bind(user_id)
-        .bind(purpose)
-        .bind(&token.email)
-        .bind(now + token.purpose.lifetime())
-        .bind(now)
-        .execute(&mut **c)
-        .await
-        .map(drop))?;
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(token.hash.as_slice())
+            .bind(user_id)
+            .bind(purpose)
+            .bind(&token.email)
+            .bind(now + token.purpose.lifetime())
+            .bind(now)
+    )?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::audit::{self, Event};
-use super::{Db, DbError, Tx, Write, now, on, users};
+use super::{Db, DbError, Tx, Write, execute, now, on, users};
 use crate::auth::UserId;
 use crate::client::Client;
 
@@ -86,7 +86,7 @@ impl Write for Start {
         const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
         // Of a new password and a sign-in with the old one at the same moment, the password wins.
         users::hold(tx, &self.user_id, self.token_version).await?;
-        on!(tx, c => sqlx::query(SWEEP).bind(&self.user_id).bind(now()).execute(&mut **c).await.map(drop))?;
+        execute!(tx, sqlx::query(SWEEP).bind(&self.user_id).bind(now()))?;
         insert(tx, &self.user_id, &self.session).await?;
         audit::record(tx, &self.user_id, Event::SignedIn, &self.session.client).await
     }
@@ -97,19 +97,19 @@ pub(super) async fn insert(tx: &mut Tx<'_>, user_id: &str, session: &NewSession)
     const SQL: &str = "INSERT INTO sessions (id, user_id, refresh_hash, rotated_at, expires_at, created_at, updated_at, \
          authenticated_at, ip_address, user_agent, remember, family_hash) VALUES ($1, $2, $3, $4, $5, $4, $4, $4, $6, $7, $8, $9)";
     let now = now();
-    on!(tx, c => sqlx::query(SQL)
-        .bind(session.id)
-        .bind(user_id)
-        .bind(session.refresh_hash.as_slice())
-        .bind(now)
-        .bind(now + IDLE)
-        .bind(session.client.address_text())
-        .bind(&session.client.user_agent)
-        .bind(session.remember)
-        .bind(session.family_hash.as_slice())
-        .execute(&mut **c)
-        .await
-        .map(drop))?;
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(session.id)
+            .bind(user_id)
+            .bind(session.refresh_hash.as_slice())
+            .bind(now)
+            .bind(now + IDLE)
+            .bind(session.client.address_text())
+            .bind(&session.client.user_agent)
+            .bind(session.remember)
+            .bind(session.family_hash.as_slice())
+    )?;
     Ok(())
 }
 
@@ -117,7 +117,7 @@ pub(super) async fn insert(tx: &mut Tx<'_>, user_id: &str, session: &NewSession)
 pub(super) async fn end_all(tx: &mut Tx<'_>, user_id: &str, keep: Option<Uuid>) -> Result<(), DbError> {
     const SQL: &str = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
     let keep = keep.unwrap_or_default();
-    on!(tx, c => sqlx::query(SQL).bind(user_id).bind(keep).execute(&mut **c).await.map(drop))?;
+    execute!(tx, sqlx::query(SQL).bind(user_id).bind(keep))?;
     Ok(())
 }
 
@@ -227,7 +227,7 @@ impl Write for Revoke {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
         const SQL: &str = "DELETE FROM sessions WHERE user_id = $1 AND id = $2";
         let user = self.user.as_str();
-        let done = on!(tx, c => sqlx::query(SQL).bind(user).bind(self.id).execute(&mut **c).await.map(|done| done.rows_affected()))?;
+        let done = execute!(tx, sqlx::query(SQL).bind(user).bind(self.id))?;
         if done == 0 {
             return Err(DbError::NotFound);
         }
@@ -269,7 +269,7 @@ impl Write for Authenticate {
 /// Notes that the password was just proved in a session.
 pub(super) async fn authenticate(tx: &mut Tx<'_>, id: Uuid) -> Result<(), DbError> {
     const SQL: &str = "UPDATE sessions SET authenticated_at = $2 WHERE id = $1";
-    on!(tx, c => sqlx::query(SQL).bind(id).bind(now()).execute(&mut **c).await.map(drop))?;
+    execute!(tx, sqlx::query(SQL).bind(id).bind(now()))?;
     Ok(())
 }
 

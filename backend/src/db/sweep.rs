@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{Db, DbError, Tx, Write, now, on};
+use super::{Db, DbError, Tx, Write, execute, now};
 
 /// The shortest time between two sweeps.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -57,9 +57,9 @@ impl Write for Sweep {
              ORDER BY hits DESC, expires_at DESC LIMIT 1000000000 OFFSET $1)";
         let now = now();
         for sql in EXPIRED {
-            on!(tx, c => sqlx::query(sql).bind(now).execute(&mut **c).await.map(drop))?;
+            execute!(tx, sqlx::query(sql).bind(now))?;
         }
-        on!(tx, c => sqlx::query(SURPLUS).bind(COUNTS_MAX).execute(&mut **c).await.map(drop))?;
+        execute!(tx, sqlx::query(SURPLUS).bind(COUNTS_MAX))?;
         Ok(())
     }
 }

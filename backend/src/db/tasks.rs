@@ -6,7 +6,7 @@ use shared::task::{NewTask, Order, Sort, Status, TITLE_KEY_MAX, Task, TaskChange
 use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
-use super::{Db, DbError, Tx, Write, now, on};
+use super::{Db, DbError, Tx, Write, execute, now, on};
 use crate::auth::UserId;
 
 #[derive(FromRow)]
@@ -245,14 +245,14 @@ impl Write for Delete {
              WHERE user_id = $1 AND id = $2";
         let revision = next_revision(tx, &self.user).await?;
         expect(tx, &self.user, self.id, self.expected).await?;
-        on!(tx, c => sqlx::query(SQL)
-            .bind(self.user.as_str())
-            .bind(self.id)
-            .bind(now())
-            .bind(revision)
-            .execute(&mut **c)
-            .await
-            .map(drop))?;
+        execute!(
+            tx,
+            sqlx::query(SQL)
+                .bind(self.user.as_str())
+                .bind(self.id)
+                .bind(now())
+                .bind(revision)
+        )?;
         Ok(())
     }
 }

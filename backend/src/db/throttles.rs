@@ -1,6 +1,6 @@
 //! The table `throttles`: how often something was tried.
 
-use super::{Db, DbError, Tx, Write, now, on};
+use super::{Db, DbError, Tx, Write, execute, now, on};
 use crate::auth::throttle::{Counter, Refusal, Tally};
 
 struct Count(Vec<Counter>);
@@ -19,14 +19,16 @@ impl Write for Count {
             let before: Tally =
                 on!(tx, c => sqlx::query_as(LOCK).bind(key.as_slice()).bind(began).fetch_one(&mut **c).await)?;
             match policy.count(before, now()) {
-                Ok(after) => on!(tx, c => sqlx::query(STORE)
-                    .bind(key.as_slice())
-                    .bind(after.hits)
-                    .bind(after.retry_at)
-                    .bind(after.expires_at)
-                    .execute(&mut **c)
-                    .await
-                    .map(drop))?,
+                Ok(after) => {
+                    execute!(
+                        tx,
+                        sqlx::query(STORE)
+                            .bind(key.as_slice())
+                            .bind(after.hits)
+                            .bind(after.retry_at)
+                            .bind(after.expires_at)
+                    )?;
+                }
                 Err(other) if refusal.is_none_or(|refusal| refusal.wait < other.wait) => refusal = Some(other),
                 Err(_) => {}
             }
@@ -48,10 +50,10 @@ impl Write for GiveBack {
         const UNDO: &str = "UPDATE throttles SET hits = hits - 1, retry_at = $2 WHERE key = $1 AND hits > 0";
         for Counter { policy, key } in &self.counters {
             if self.succeeded && policy.forgets() {
-                on!(tx, c => sqlx::query(FORGET).bind(key.as_slice()).execute(&mut **c).await.map(drop))?;
+                execute!(tx, sqlx::query(FORGET).bind(key.as_slice()))?;
             } else {
                 let past = chrono::DateTime::UNIX_EPOCH;
-                on!(tx, c => sqlx::query(UNDO).bind(key.as_slice()).bind(past).execute(&mut **c).await.map(drop))?;
+                execute!(tx, sqlx::query(UNDO).bind(key.as_slice()).bind(past))?;
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use super::audit::{self, Event};
 use super::users::UserRow;
-use super::{Db, DbError, Tx, Write, now, on};
+use super::{Db, DbError, Tx, Write, execute, now, on};
 use crate::auth::UserId;
 use crate::client::Client;
 
@@ -38,12 +38,7 @@ impl Write for SetUp {
         const SQL: &str = "UPDATE users SET totp_secret = $2, totp_last_step = NULL \
              WHERE id = $1 AND NOT two_factor_enabled";
         let user = self.user.as_str();
-        let done = on!(tx, c => sqlx::query(SQL)
-            .bind(user)
-            .bind(self.secret.as_slice())
-            .execute(&mut **c)
-            .await
-            .map(|done| done.rows_affected()))?;
+        let done = execute!(tx, sqlx::query(SQL).bind(user).bind(self.secret.as_slice()))?;
         if done == 0 {
             return Err(DbError::Changed);
         }
@@ -98,17 +93,12 @@ impl Write for TurnOff {
              updated_at = $2 WHERE id = $1 AND two_factor_enabled";
         const PENDING: &str = "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = 'two_factor'";
         let user = self.user.as_str();
-        let done = on!(tx, c => sqlx::query(SQL)
-            .bind(user)
-            .bind(now())
-            .execute(&mut **c)
-            .await
-            .map(|done| done.rows_affected()))?;
+        let done = execute!(tx, sqlx::query(SQL).bind(user).bind(now()))?;
         if done == 0 {
             return Err(DbError::NotFound);
         }
         replace_codes(tx, user, &[]).await?;
-        on!(tx, c => sqlx::query(PENDING).bind(user).execute(&mut **c).await.map(drop))?;
+        execute!(tx, sqlx::query(PENDING).bind(user))?;
         audit::record(tx, user, Event::TwoFactorDisabled, &self.client).await
     }
 }
@@ -126,12 +116,7 @@ impl Write for ReplaceCodes {
         // Also holds the row, so that of two replacements at once the second finds the codes of the first.
         const SQL: &str = "UPDATE users SET updated_at = $2 WHERE id = $1 AND two_factor_enabled";
         let user = self.user.as_str();
-        let done = on!(tx, c => sqlx::query(SQL)
-            .bind(user)
-            .bind(now())
-            .execute(&mut **c)
-            .await
-            .map(|done| done.rows_affected()))?;
+        let done = execute!(tx, sqlx::query(SQL).bind(user).bind(now()))?;
         if done == 0 {
             return Err(DbError::NotFound);
         }
@@ -144,9 +129,9 @@ impl Write for ReplaceCodes {
 async fn replace_codes(tx: &mut Tx<'_>, user_id: &str, hashes: &[Hash]) -> Result<(), DbError> {
     const CLEAR: &str = "DELETE FROM recovery_codes WHERE user_id = $1";
     const ADD: &str = "INSERT INTO recovery_codes (user_id, hash) VALUES ($1, $2)";
-    on!(tx, c => sqlx::query(CLEAR).bind(user_id).execute(&mut **c).await.map(drop))?;
+    execute!(tx, sqlx::query(CLEAR).bind(user_id))?;
     for hash in hashes {
-        on!(tx, c => sqlx::query(ADD).bind(user_id).bind(hash.as_slice()).execute(&mut **c).await.map(drop))?;
+        execute!(tx, sqlx::query(ADD).bind(user_id).bind(hash.as_slice()))?;
     }
     Ok(())
 }
@@ -163,14 +148,14 @@ impl Write for Await {
         const SQL: &str = "INSERT INTO one_time_tokens (hash, user_id, purpose, expires_at, created_at) \
              VALUES ($1, $2, 'two_factor', $3, $4)";
         let now = now();
-        on!(tx, c => sqlx::query(SQL)
-            .bind(self.hash.as_slice())
-            .bind(&self.user_id)
-            .bind(now + PENDING)
-            .bind(now)
-            .execute(&mut **c)
-            .await
-            .map(drop))?;
+        execute!(
+            tx,
+            sqlx::query(SQL)
+                .bind(self.hash.as_slice())
+                .bind(&self.user_id)
+                .bind(now + PENDING)
+                .bind(now)
+        )?;
         Ok(())
     }
 }
@@ -179,13 +164,7 @@ impl Write for Await {
 async fn take(tx: &mut Tx<'_>, user_id: &str, hash: &Hash) -> Result<(), DbError> {
     const SQL: &str = "DELETE FROM one_time_tokens \
          WHERE hash = $1 AND user_id = $2 AND purpose = 'two_factor' AND expires_at > $3";
-    let done = on!(tx, c => sqlx::query(SQL)
-        .bind(hash.as_slice())
-        .bind(user_id)
-        .bind(now())
-        .execute(&mut **c)
-        .await
-        .map(|done| done.rows_affected()))?;
+    let done = execute!(tx, sqlx::query(SQL).bind(hash.as_slice()).bind(user_id).bind(now()))?;
     if done == 0 { Err(DbError::NotFound) } else { Ok(()) }
 }
 
@@ -227,12 +206,7 @@ impl Write for FinishByRecoveryCode {
         const USE: &str = "DELETE FROM recovery_codes WHERE user_id = $1 AND hash = $2";
         const USER: &str = "SELECT * FROM users WHERE id = $1 AND two_factor_enabled";
         take(tx, &self.user_id, &self.pending).await?;
-        let done = on!(tx, c => sqlx::query(USE)
-            .bind(&self.user_id)
-            .bind(self.code.as_slice())
-            .execute(&mut **c)
-            .await
-            .map(|done| done.rows_affected()))?;
+        let done = execute!(tx, sqlx::query(USE).bind(&self.user_id).bind(self.code.as_slice()))?;
         if done == 0 {
             return Err(DbError::Changed);
         }

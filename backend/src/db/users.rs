@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::audit::{self, Event};
 use super::sessions::{self, NewSession};
-use super::{Db, DbError, Tx, Write, now, on, one_time_tokens};
+use super::{Db, DbError, Tx, Write, execute, now, on, one_time_tokens};
 use crate::auth::UserId;
 use crate::client::Client;
 
@@ -109,12 +109,7 @@ impl Write for Create {
 pub(super) async fn insert_bare(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
     const SQL: &str = "INSERT INTO users (id, name, created_at, updated_at) VALUES ($1, '', $2, $2) \
          ON CONFLICT (id) DO NOTHING";
-    let inserted = on!(tx, c => sqlx::query(SQL)
-        .bind(id)
-        .bind(now())
-        .execute(&mut **c)
-        .await
-        .map(|done| done.rows_affected()))?;
+    let inserted = execute!(tx, sqlx::query(SQL).bind(id).bind(now()))?;
     Ok(inserted > 0)
 }
 
@@ -122,11 +117,7 @@ pub(super) async fn insert_bare(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbErr
 pub(super) async fn hold_bare(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE users SET updated_at = updated_at \
          WHERE id = $1 AND email IS NULL AND password_hash IS NULL";
-    let held = on!(tx, c => sqlx::query(SQL)
-        .bind(id)
-        .execute(&mut **c)
-        .await
-        .map(|done| done.rows_affected()))?;
+    let held = execute!(tx, sqlx::query(SQL).bind(id))?;
     Ok(held > 0)
 }
 
@@ -142,7 +133,7 @@ impl Write for Rename {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
         const SQL: &str = "UPDATE users SET name = $2, updated_at = $3 WHERE id = $1";
         let user = self.user.as_str();
-        on!(tx, c => sqlx::query(SQL).bind(user).bind(&self.name).bind(now()).execute(&mut **c).await.map(drop))?;
+        execute!(tx, sqlx::query(SQL).bind(user).bind(&self.name).bind(now()))?;
         audit::record(tx, user, Event::NameChanged, &self.client).await
     }
 }
@@ -151,12 +142,7 @@ impl Write for Rename {
 /// password, or is gone, since its row had that token version.
 pub(super) async fn hold(tx: &mut Tx<'_>, user_id: &str, token_version: i64) -> Result<(), DbError> {
     const SQL: &str = "UPDATE users SET token_version = token_version WHERE id = $1 AND token_version = $2";
-    let held = on!(tx, c => sqlx::query(SQL)
-        .bind(user_id)
-        .bind(token_version)
-        .execute(&mut **c)
-        .await
-        .map(|done| done.rows_affected()))?;
+    let held = execute!(tx, sqlx::query(SQL).bind(user_id).bind(token_version))?;
     if held == 0 { Err(DbError::NotFound) } else { Ok(()) }
 }
 
@@ -252,13 +238,13 @@ impl Write for Rehash {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
         // The password may have been changed meanwhile.
         const SQL: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
-        on!(tx, c => sqlx::query(SQL)
-            .bind(&self.user_id)
-            .bind(&self.before)
-            .bind(&self.password_hash)
-            .execute(&mut **c)
-            .await
-            .map(drop))?;
+        execute!(
+            tx,
+            sqlx::query(SQL)
+                .bind(&self.user_id)
+                .bind(&self.before)
+                .bind(&self.password_hash)
+        )?;
         Ok(())
     }
 }
@@ -273,7 +259,7 @@ impl Write for Delete {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
         // Every other table refers to this one and follows it.
         const SQL: &str = "DELETE FROM users WHERE id = $1";
-        on!(tx, c => sqlx::query(SQL).bind(self.user.as_str()).execute(&mut **c).await.map(drop))?;
+        execute!(tx, sqlx::query(SQL).bind(self.user.as_str()))?;
         Ok(())
     }
 }

@@ -6,9 +6,9 @@ use poem::web::Data;
 use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::account::{Renewed, Session, User};
-use shared::profile::{AccountDeleted, Done, Export, PasswordChange, PasswordProof, ProfileChange};
+use shared::profile::{AccountDeleted, Export, PasswordChange, PasswordProof, ProfileChange};
 
-use super::Tag;
+use super::{Changed, Tag};
 use crate::App;
 use crate::auth::session::REFRESH_COOKIE;
 use crate::auth::{Fresh, Member};
@@ -19,14 +19,8 @@ use crate::json::{JsonBody, RawJson};
 use crate::problem::Problem;
 
 /// The operations.
+#[derive(Default)]
 pub struct AccountApi;
-
-#[derive(ApiResponse)]
-enum Changed {
-    /// It is done.
-    #[oai(status = 200)]
-    Ok(RawJson<Done>),
-}
 
 #[derive(ApiResponse)]
 enum WithToken {
@@ -68,7 +62,7 @@ impl AccountApi {
         if let Some(name) = body.valid()?.name {
             app.db.rename_user(member.user.clone(), name, client).await?;
         }
-        Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
+        Changed::done()
     }
 
     /// Prove the password again
@@ -84,7 +78,7 @@ impl AccountApi {
         let PasswordProof { password } = body.valid()?;
         member.prove(&app, password, "password").await?;
         app.db.authenticate_session(member.session.id).await?;
-        Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
+        Changed::done()
     }
 
     /// Change the password

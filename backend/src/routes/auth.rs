@@ -28,6 +28,7 @@ use crate::json::{JsonBody, RawJson};
 use crate::problem::Problem;
 
 /// The operations.
+#[derive(Default)]
 pub struct AuthApi;
 
 /// An empty object. That it must be JSON keeps forms of other sites out.

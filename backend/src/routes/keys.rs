@@ -16,6 +16,7 @@ use crate::json::RawJson;
 use crate::problem::Problem;
 
 /// The operations.
+#[derive(Default)]
 pub struct KeyApi;
 
 /// Public keys (RFC 7517).

@@ -10,7 +10,11 @@ pub mod tasks;
 pub mod two_factor;
 pub mod ui;
 
-use poem_openapi::Tags;
+use poem_openapi::{ApiResponse, Tags};
+use shared::profile::Done;
+
+use crate::json::RawJson;
+use crate::problem::Problem;
 
 /// The groups of operations in the OpenAPI document.
 #[derive(Tags)]
@@ -19,4 +23,18 @@ pub enum Tag {
     Tasks,
     /// Accounts and sessions.
     Accounts,
+}
+
+/// The answer of an operation that has nothing more to say.
+#[derive(ApiResponse)]
+enum Changed {
+    /// It is done.
+    #[oai(status = 200)]
+    Ok(RawJson<Done>),
+}
+
+impl Changed {
+    fn done() -> Result<Self, Problem> {
+        Ok(Self::Ok(RawJson::of(&Done { status: true })?))
+    }
 }

@@ -8,10 +8,10 @@ use poem::web::cookie::CookieJar;
 use poem_openapi::param::Query;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::problem::FieldError;
-use shared::profile::{Capabilities, Done, EmailChange};
+use shared::profile::{Capabilities, EmailChange};
 use shared::recovery::{EmailVerified, LinkRequest, LinkRequested, PasswordReset};
 
-use super::Tag;
+use super::{Changed, Tag};
 use crate::App;
 use crate::auth::mail::Letter;
 use crate::auth::{Fresh, link};
@@ -27,6 +27,7 @@ const LINK_REQUESTED: &str =
     "If there is an account with this address, a mail with a link is on its way. Look into the spam folder, too.";
 
 /// The operations.
+#[derive(Default)]
 pub struct RecoveryApi;
 
 #[derive(ApiResponse)]
@@ -41,13 +42,6 @@ enum Requested {
     /// The same for every address.
     #[oai(status = 200)]
     Ok(RawJson<LinkRequested>),
-}
-
-#[derive(ApiResponse)]
-enum Changed {
-    /// It is done.
-    #[oai(status = 200)]
-    Ok(RawJson<Done>),
 }
 
 #[derive(ApiResponse)]
@@ -120,7 +114,7 @@ impl RecoveryApi {
         if let Some((mailer, email)) = app.mailer.as_ref().zip(user.email) {
             mailer.notify(Letter::password_was_reset(email, &app.public_url));
         }
-        Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
+        Changed::done()
     }
 
     /// Ask for another link that confirms the address
@@ -140,7 +134,7 @@ impl RecoveryApi {
             app.throttle.mail(&client, "confirm", &email).await?;
             mailer.post(verification_letter(Arc::clone(&app), email, client))?;
         }
-        Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
+        Changed::done()
     }
 
     /// Confirm an address with a link
@@ -188,7 +182,7 @@ impl RecoveryApi {
                 changed => changed?,
             },
         }
-        Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
+        Changed::done()
     }
 }
 

@@ -19,6 +19,7 @@ use crate::json::{JsonBody, OptionalJsonBody, RawJson};
 use crate::problem::Problem;
 
 /// The operations.
+#[derive(Default)]
 pub struct SessionApi;
 
 #[derive(ApiResponse)]

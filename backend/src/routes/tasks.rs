@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::ready::{Asked, Ready};
 
 /// The operations.
+#[derive(Default)]
 pub struct TaskApi;
 
 #[derive(ApiResponse)]

@@ -7,10 +7,10 @@ use poem::web::Data;
 use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::account::Renewed;
-use shared::profile::{Done, PasswordProof};
+use shared::profile::PasswordProof;
 use shared::two_factor::{CodeProof, RecoveryCodes as NewCodes, TwoFactorSetup};
 
-use super::Tag;
+use super::{Changed, Tag};
 use crate::App;
 use crate::auth::two_factor::{self, PendingSignIn, Proof, RecoveryCodes};
 use crate::auth::{self, Member};
@@ -20,6 +20,7 @@ use crate::json::{JsonBody, RawJson};
 use crate::problem::Problem;
 
 /// The operations.
+#[derive(Default)]
 pub struct TwoFactorApi;
 
 #[derive(ApiResponse)]
@@ -34,13 +35,6 @@ enum WithToken {
     /// The account and a token; when this was a sign-in, a cookie renews it.
     #[oai(status = 200)]
     Ok(RawJson<Renewed>),
-}
-
-#[derive(ApiResponse)]
-enum Changed {
-    /// It is done.
-    #[oai(status = 200)]
-    Ok(RawJson<Done>),
 }
 
 #[derive(ApiResponse)]
@@ -146,7 +140,7 @@ impl TwoFactorApi {
         member.prove(&app, password, "password").await?;
         let done = app.db.turn_two_factor_off(member.user.clone(), client).await;
         done.map_err(off)?;
-        Ok(Changed::Ok(RawJson::of(&Done { status: true })?))
+        Changed::done()
     }
 
     /// Replace the recovery codes
