@@ -1,13 +1,11 @@
 //! Which passwords are admitted, and what hashing them costs.
 
-use clap::Parser;
-use docket::config::Config;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::{Answer, Database, PASSWORD, Server, on_both_databases};
+use crate::support::{Answer, Database, PASSWORD, Server, config, on_both_databases};
 
 async fn sign_up(server: &Server, password: &str) -> Answer {
     let account = json!({ "name": "Owner", "email": "owner@example.com", "password": password });
@@ -110,7 +108,7 @@ fn settings_out_of_range_are_refused() {
         ("--trusted-proxies", ["everyone", "10.0.0.0/33"]),
     ] {
         for value in values {
-            let error = Config::try_parse_from(["docket", flag, value]).unwrap_err();
+            let error = config([flag, value]).unwrap_err();
             assert!(error.to_string().contains(flag), "{error}");
         }
     }

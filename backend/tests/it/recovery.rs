@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::smtp::{Sink, mailing, mailing_with, sending_to};
-use crate::support::{Answer, Database, PASSWORD, Server, on_both_databases};
+use crate::support::{Answer, Database, PASSWORD, Server, config, on_both_databases};
 
 const OWNER: &str = "owner@example.com";
 const OTHER: &str = "other@example.com";
@@ -469,6 +469,9 @@ async fn command(database: &Database, email: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_docket"));
     command
         .args(["reset-password", email])
+        .env_clear()
+        // Where an instrumented program leaves its coverage.
+        .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
         .env("DATABASE_URL", &database.url)
         .env("BETTER_AUTH_URL", "https://tasks.example.com")
         .stdin(Stdio::null());
@@ -505,8 +508,8 @@ async fn a_mail_server_that_cannot_be_used_is_refused_at_start_with_advice() {
         ("smtp://owner:hidden@mail.example.com", &from, "unencrypted"),
     ];
     for (url, flags, advice) in cases {
-        let fixed = ["docket", "--database-url", &database, "--smtp-url", url];
-        let config = <docket::config::Config as clap::Parser>::parse_from(fixed.iter().chain(flags));
+        let fixed = ["--database-url", &database, "--smtp-url", url];
+        let config = config(fixed.iter().chain(flags).copied()).unwrap();
         let Err(error) = docket::app(&config).await else {
             panic!("it started with {url}")
         };

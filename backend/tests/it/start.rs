@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 
-use clap::Parser;
 use docket::config::Config;
 use reqwest::StatusCode;
 use serde_json::json;
@@ -11,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::jwt::pem_file;
-use crate::support::{Database, PASSWORD, SECRET, Server, on_both_databases, serve};
+use crate::support::{self, Database, PASSWORD, SECRET, Server, on_both_databases, serve};
 
 on_both_databases! {
     async fn health_says_whether_the_database_answers(server) {
@@ -45,7 +44,7 @@ on_both_databases! {
 }
 
 fn config(flags: &[&str]) -> Config {
-    Config::parse_from(["docket", "--bind", "127.0.0.1:0"].iter().chain(flags))
+    support::config(["--bind", "127.0.0.1:0"].iter().chain(flags).copied()).unwrap()
 }
 
 /// What the server says instead of starting.

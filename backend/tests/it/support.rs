@@ -1,6 +1,7 @@
 //! Servers, users and requests for the tests.
 
-use clap::Parser;
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches};
 use docket::config::Config;
 use poem::Server as PoemServer;
 use poem::listener::{Acceptor, Listener, TcpListener};
@@ -127,10 +128,16 @@ pub struct Server {
     http: reqwest::Client,
 }
 
+/// The settings that these flags give, whatever the environment says: tests choose their own.
+pub fn config<'a>(flags: impl IntoIterator<Item = &'a str>) -> Result<Config, clap::Error> {
+    let command = Config::command().mut_args(|arg| arg.env(Resettable::Reset));
+    let matches = command.try_get_matches_from(std::iter::once("docket").chain(flags))?;
+    Config::from_arg_matches(&matches)
+}
+
 /// Serves on a free port; the answer is the address. The task ends with the test's runtime.
 pub async fn serve(url: &str, flags: &[&str]) -> String {
     let fixed = [
-        "docket",
         "--database-url",
         url,
         "--bind",
@@ -141,7 +148,7 @@ pub async fn serve(url: &str, flags: &[&str]) -> String {
         "--rate-limit",
         "off",
     ];
-    let config = Config::parse_from(fixed.iter().chain(flags));
+    let config = config(fixed.iter().chain(flags).copied()).unwrap();
     let app = docket::app(&config).await.unwrap();
     let acceptor = TcpListener::bind(config.bind).into_acceptor().await.unwrap();
     let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
