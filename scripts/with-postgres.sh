@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Runs a command with a throw-away PostgreSQL, whose address it finds in DOCKET_TEST_POSTGRES; without a command, prints
-# the address and waits. `--durable` makes commits reach the disk (for measuring); tests go faster without.
+# Runs a command with a throw-away PostgreSQL; without a command, prints its address and waits. The command finds the address
+# in DATABASE_URL, as a Docket that it starts does, and in DOCKET_TEST_POSTGRES, as the tests do, which make databases of
+# their own there. `--durable` makes commits reach the disk (for measuring); tests go faster without.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/path.sh"
 
 fsync=off
 if [ "${1-}" = --durable ]; then
@@ -9,7 +11,6 @@ if [ "${1-}" = --durable ]; then
     shift
 fi
 
-PATH=$PATH:$(printf '%s:' /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin)
 command -v initdb >/dev/null || { echo "PostgreSQL is missing; 'just setup' installs it." >&2; exit 1; }
 
 dir=$(mktemp -d)
@@ -21,12 +22,15 @@ if [ "$(id -u)" = 0 ]; then # PostgreSQL refuses to run as root
 fi
 
 stop() {
+    # Ctrl-C under `npx` arrives more than once: from the terminal, and from each program above that hands it on.
+    trap '' INT TERM HUP
+    # shellcheck disable=SC2046 # one argument for each job
     kill $(jobs -p) 2>/dev/null || true
     (cd / && "${as[@]}" pg_ctl --pgdata="$dir/data" --mode=immediate stop >/dev/null 2>&1) || true
     rm -rf "$dir"
 }
 trap stop EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP
 
 options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$dir -c max_connections=300 -c fsync=$fsync"
 [ $fsync = on ] || options+=" -c synchronous_commit=off -c full_page_writes=off"
@@ -37,11 +41,17 @@ options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$dir 
     "${as[@]}" pg_ctl --pgdata="$dir/data" --options="$options" --log="$dir/data/log" --wait start >/dev/null
 ) || { cat "$dir/log" "$dir/data/log" >&2; exit 1; }
 
-export DOCKET_TEST_POSTGRES=postgres://docket@127.0.0.1:$port/postgres
+export DATABASE_URL=postgres://docket@127.0.0.1:$port/postgres
+export DOCKET_TEST_POSTGRES=$DATABASE_URL
+# Docket requires one with PostgreSQL.
+if [ -z "${BETTER_AUTH_SECRET-}${BETTER_AUTH_SECRETS-}" ]; then
+    BETTER_AUTH_SECRET=$(node -p 'crypto.randomBytes(32).toString("base64")')
+    export BETTER_AUTH_SECRET
+fi
 if [ $# -gt 0 ]; then
     "$@"
 else
-    echo "DATABASE_URL=$DOCKET_TEST_POSTGRES"
+    echo "DATABASE_URL=$DATABASE_URL"
     echo "Ctrl-C stops it and deletes its data."
     tail -f /dev/null & # only to wait for
     wait $!
