@@ -6,7 +6,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 just := quote(just_executable())
 
-# The project's own tools come first, so that another version on your PATH cannot interfere.
+# The project's own tools come first, so that another version on your PATH cannot interfere (scripts/path.sh does the same).
 export PATH := justfile_directory() / ".tools/bin" + ":" + justfile_directory() / "frontend/node_modules/.bin" + ":" + env("PATH")
 
 # Tests run code that is built for measuring coverage, in a folder of its own so that a plain `cargo build` stays plain.
@@ -69,10 +69,13 @@ check:
     cargo fmt --all --check
     cargo clippy --target-dir {{ quote(test_target) }} --workspace --all-targets --locked -- --deny warnings
     cargo clippy --package docket-frontend --all-targets --target wasm32-unknown-unknown --locked -- --deny warnings
+    @# Each line of .env.example can be uncommented: a line that just cannot read stops every command.
+    sed -E 's/^# ([A-Z0-9_]+=)/\1/' .env.example >target/env.example
+    {{ just }} --dotenv-path target/env.example --evaluate just >/dev/null
 
 # Everything a change must pass: lints, then each layer of tests, fastest first, with coverage
 [group('test')]
-test: (_setup "run" "test") check ui native browser (e2e "--project=desktop" "--project=phone") e2e-dev
+test: (_setup "run" "test") check ui native browser e2e e2e-dev
 
 # Test the server (on SQLite and PostgreSQL), the shared rules and the client's logic; print the coverage
 [group('test')]
@@ -82,10 +85,6 @@ native: (_setup "test")
     source <(cargo llvm-cov show-env --sh --no-cfg-coverage 2>/dev/null)
     # Programs of an older build would count as code that no test reaches.
     cargo llvm-cov clean --workspace
-    # Tests choose their own settings; those of .env are for running.
-    unset DATABASE_URL BIND BETTER_AUTH_URL BETTER_AUTH_SECRET BETTER_AUTH_SECRETS SIGNING_KEY_FILES CORS_ORIGINS LOG \
-        TRUST_EXTERNAL_TOKENS EXTERNAL_ISSUER EXTERNAL_AUDIENCE EXTERNAL_JWKS_URL ACCESS_TOKEN_TTL SMTP_URL MAIL_FROM \
-        PASSWORD_MIN_LENGTH ARGON2_MEMORY_KIB ARGON2_PASSES ARGON2_LANES RATE_LIMIT TRUSTED_PROXIES
     scripts/with-postgres.sh cargo test --workspace --locked
     cargo llvm-cov report --ignore-filename-regex '/(frontend|shared)/' --fail-under-lines 80
 
@@ -93,15 +92,20 @@ native: (_setup "test")
 [group('test')]
 [script]
 browser *ARGS: (_setup "run" "test")
-    source <(scripts/chromium.sh)
+    chromium=$(scripts/chromium.sh)
+    eval "$chromium"
     export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner
     cargo test --package docket-frontend --target wasm32-unknown-unknown --locked -- {{ ARGS }}
 
 # Test the whole in a real browser: server, embedded client, size budget, accessibility, a generated API client
 [group('test')]
+[positional-arguments]
 [script]
 e2e *ARGS: (_setup "run" "test") ui
-    source <(scripts/chromium.sh)
+    # The projects trunk-serve and screenshots are for recipes of their own.
+    [[ " $* " == *" --project"* ]] || set -- --project=desktop --project=phone "$@"
+    chromium=$(scripts/chromium.sh)
+    eval "$chromium"
     (   # The server that `native` built. What measures coverage must not reach Trunk, so it ends with this subshell.
         export CARGO_TARGET_DIR={{ quote(test_target) }}
         source <(cargo llvm-cov show-env --sh --no-cfg-coverage 2>/dev/null)
@@ -112,7 +116,7 @@ e2e *ARGS: (_setup "run" "test") ui
     cd frontend
     openapi-typescript ../specs/001-spec-meta/contracts/openapi.json --output e2e/support/api.d.ts
     tsc --project e2e
-    playwright test {{ ARGS }}
+    playwright test "$@"
 
 # Test what `just dev` serves: the client from `trunk serve`, the API from another origin
 [group('test')]
@@ -136,5 +140,6 @@ bench *ARGS: (_setup "run" "bench") ui
 [group('measure')]
 screenshots: (e2e "--project=screenshots")
 
+[no-exit-message]
 _setup *PARTS:
     @scripts/setup.sh {{ PARTS }}
