@@ -18,6 +18,7 @@ _list:
 # Start Docket for release on http://localhost:8000, installing and building what is missing
 [group('use')]
 run *ARGS: (_setup "run") ui
+    @[ -e target/release/docket ] || echo "Building the server, about 3 minutes ..."
     cargo run --release --package docket -- {{ ARGS }}
 
 # Make one release binary with the client inside: target/release/docket
@@ -48,6 +49,7 @@ ui: (_setup "run")
         echo "dist/ is up to date."
         exit
     fi
+    echo "Building the client, about 3 minutes the first time ..."
     mkdir -p target
     touch $stamp.new
     trunk build --release
@@ -121,6 +123,11 @@ e2e *ARGS: (_setup "run" "test") ui
 # Test what `just dev` serves: the client from `trunk serve`, the API from another origin
 [group('test')]
 e2e-dev: (e2e "--project=trunk-serve")
+
+# Follow the README's two commands in a fresh clone with an empty home, and print the time of each step
+[group('test')]
+newcomer *VARIANTS:
+    scripts/newcomer.sh {{ VARIANTS }}
 
 # Write the coverage of the last test run as pages, to coverage/html/index.html
 [group('test')]

@@ -28,11 +28,14 @@ channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 # Prints what of Rust is missing. Looks at files, because asking rustup takes longer; they also tell for a Rust that is not
 # from rustup. `rustc` must not install anything here: rustup would add the toolchain, but not what an installed one lacks.
 rust_lacks() {
-    local sysroot
+    local sysroot version
     if ! sysroot=$(RUSTUP_AUTO_INSTALL=0 rustc --print sysroot 2>/dev/null); then
         echo "the toolchain, "
         return
     fi
+    version=$(rustc --version | cut -d ' ' -f 2)
+    [ "$(printf '%s\n' "$channel" "$version" | sort -V | head -n 1)" = "$channel" ] ||
+        printf 'version %s instead of %s, ' "$channel" "$version"
     [ -d "$sysroot/lib/rustlib/wasm32-unknown-unknown/lib" ] || printf 'the target wasm32-unknown-unknown, '
     [ -x "$sysroot/bin/cargo-clippy" ] || printf 'clippy, '
     [ -x "$sysroot/bin/rustfmt" ] || printf 'rustfmt, '
