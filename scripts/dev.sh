@@ -10,6 +10,8 @@ server=
 trap 'kill $(jobs -p) 2>/dev/null' EXIT
 trap 'exit 130' INT TERM
 
+# The client finds the API where BIND puts it.
+if [ -n "${BIND-}" ]; then export DOCKET_API=http://localhost:${BIND##*:}; fi
 trunk serve --dist target/dev-dist &
 
 rm -f $stamp

@@ -1,34 +1,49 @@
-// What `just dev` serves: the client from Trunk on :8080, the API on :8000, so every call crosses origins.
+// What `just dev` serves: the client from Trunk, the API from the server, so every call crosses origins. Both on free ports.
 import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
 import { expect, test as base } from './support/test.ts';
 import { startServer } from './support/server.ts';
 import { SettingsScreen } from './support/account.ts';
 import { stranger } from './support/people.ts';
 import { TaskScreen } from './support/screen.ts';
 
-const CLIENT = 'http://localhost:8080';
+/** A free port, for a program that cannot say which one it was given. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = createServer().once('error', reject);
+    socket.listen(0, 'localhost', () => {
+      const address = socket.address();
+      socket.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
 
-const test = base.extend<{}, { client: void }>({
-  server: [
+const test = base.extend<{}, { client: string }>({
+  client: [
     async ({}, use) => {
-      const server = await startServer({ BIND: '127.0.0.1:8000', ACCESS_TOKEN_TTL: '1' });
-      await use(server);
-      await server.stop();
+      await use(`http://localhost:${await freePort()}`);
     },
     { scope: 'worker' },
   ],
-  client: [
-    async ({}, use) => {
-      const trunk = spawn('trunk', ['serve', '--dist', 'target/dev-dist'], { cwd: '..', stdio: 'inherit' });
+  server: [
+    async ({ client }, use) => {
+      const server = await startServer({ CORS_ORIGINS: client, ACCESS_TOKEN_TTL: '1' });
+      const { port } = new URL(server.url);
+      const trunk = spawn('trunk', ['serve', '--dist', 'target/e2e-dist', '--port', new URL(client).port], {
+        cwd: '..',
+        env: { ...process.env, DOCKET_API: `http://localhost:${port}` },
+        stdio: 'inherit',
+      });
       const ended = new Promise((resolve) => trunk.once('exit', resolve));
-      await expect.poll(() => fetch(CLIENT).then((answer) => answer.ok, () => false), { timeout: 600_000 }).toBe(true);
-      await use();
+      await expect.poll(() => fetch(client).then((answer) => answer.ok, () => false), { timeout: 600_000 }).toBe(true);
+      await use(server);
       trunk.kill('SIGTERM');
       await ended;
+      await server.stop();
     },
     { scope: 'worker', timeout: 600_000 },
   ],
-  baseURL: async ({ client: _ }, use) => use(CLIENT),
+  baseURL: async ({ client }, use) => use(client),
 });
 
 test('the client talks to the API and renews its token across origins', async ({ page, server: _ }) => {
