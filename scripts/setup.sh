@@ -242,7 +242,7 @@ if command -v flock >/dev/null; then
     if ! flock --nonblock 9; then
         echo "Waiting for another setup in this folder ..."
         flock 9
-        exec "${BASH_SOURCE[0]}" "$@"
+        exec scripts/setup.sh "$@"
     fi
 fi
 
@@ -264,10 +264,11 @@ for ((index = 0; index < count; index++)); do
     set -e
     if [ $code -ne 0 ]; then
         {
-            printf 'failed.\n\nThe last lines of %s:\n' "$log"
+            printf 'failed.\n\nThe last lines of %s:\n' "$PWD/$log"
             tail -n 15 $log | sed 's/^/    /'
-            printf '\nStep %s, failed. Remove the cause that they name (often a lost network or a full disk), then run the\n' "$step"
-            echo "same command again: finished steps are kept. All of the output is in $PWD/$log."
+            printf '\n%s failed. Remove the cause that these lines name (often a lost network or a full disk), then run\n' \
+                "Step $((index + 1))"
+            echo "the same command again: finished steps are kept."
         } >&2
         exit 1
     fi
