@@ -1,6 +1,7 @@
 # Every command of the project. `just` alone lists them; without just installed, `npx --yes rust-just` does the same.
 
 set dotenv-load
+set positional-arguments
 set script-interpreter := ["bash", "-euo", "pipefail"]
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
@@ -19,7 +20,7 @@ _list:
 [group('use')]
 run *ARGS: (_setup "run") ui
     @[ -e target/release/docket ] || echo "Building the server, about 3 minutes ..."
-    cargo run --release --package docket -- {{ ARGS }}
+    cargo run --release --package docket -- "$@"
 
 # Make one release binary with the client inside: target/release/docket
 [group('use')]
@@ -58,7 +59,7 @@ ui: (_setup "run")
 # Start a throw-away PostgreSQL, print its address, and keep it until Ctrl-C (or for the length of a command)
 [group('develop')]
 pg *COMMAND: (_setup "pg")
-    scripts/with-postgres.sh {{ COMMAND }}
+    scripts/with-postgres.sh "$@"
 
 # Rewrite specs/001-spec-meta/contracts/openapi.json from the code
 [group('develop')]
@@ -97,11 +98,10 @@ browser *ARGS: (_setup "run" "test")
     chromium=$(scripts/chromium.sh)
     eval "$chromium"
     export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner
-    cargo test --package docket-frontend --target wasm32-unknown-unknown --locked -- {{ ARGS }}
+    cargo test --package docket-frontend --target wasm32-unknown-unknown --locked -- "$@"
 
 # Test the whole in a real browser: server, embedded client, size budget, accessibility, a generated API client
 [group('test')]
-[positional-arguments]
 [script]
 e2e *ARGS: (_setup "run" "test") ui
     # The projects trunk-serve and screenshots are for recipes of their own.
@@ -127,7 +127,7 @@ e2e-dev: (e2e "--project=trunk-serve")
 # Follow the README's two commands in a fresh clone with an empty home, and print the time of each step
 [group('test')]
 newcomer *VARIANTS:
-    scripts/newcomer.sh {{ VARIANTS }}
+    scripts/newcomer.sh "$@"
 
 # Write the coverage of the last test run as pages, to coverage/html/index.html
 [group('test')]
@@ -141,7 +141,7 @@ coverage: native
 [group('measure')]
 bench *ARGS: (_setup "run" "bench") ui
     cargo build --release --package docket --bin docket --example ceiling
-    scripts/with-postgres.sh --durable node scripts/bench.mjs {{ ARGS }}
+    scripts/with-postgres.sh --durable node scripts/bench.mjs "$@"
 
 # Retake the pictures of the README
 [group('measure')]
@@ -149,4 +149,4 @@ screenshots: (e2e "--project=screenshots")
 
 [no-exit-message]
 _setup *PARTS:
-    @scripts/setup.sh {{ PARTS }}
+    @scripts/setup.sh "$@"
