@@ -28,7 +28,7 @@ build: (_setup "run") ui
     cargo build --release --package docket
     @ls -lh target/release/docket
 
-# Install the tools that are missing (into .tools/ and node_modules/) and say what was done
+# Install whatever is missing for any command (the README says what goes where)
 [group('use')]
 setup: (_setup "run" "test" "bench")
     @echo "Every tool is there."
