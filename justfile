@@ -42,6 +42,9 @@ dev: (_setup "run")
 [group('develop')]
 [script]
 ui: (_setup "run")
+    mkdir -p target
+    # Another `just` in this folder may be building it.
+    if command -v flock >/dev/null; then exec 9>target/ui.lock; flock 9; fi
     stamp=target/ui.stamp
     inputs=(Cargo.lock Cargo.toml Trunk.toml rust-toolchain.toml frontend shared)
     if [ -f dist/index.html ] && [ -f $stamp ] && [ -z "$(find "${inputs[@]}" \
@@ -51,7 +54,6 @@ ui: (_setup "run")
         exit
     fi
     echo "Building the client, about 3 minutes the first time ..."
-    mkdir -p target
     touch $stamp.new
     trunk build --release
     mv $stamp.new $stamp
