@@ -15,7 +15,7 @@ use crate::openapi::Methods;
 use crate::problem::Problem;
 
 /// Below here the wire is Better Auth's.
-const AUTH: &str = "/api/auth/";
+pub const AUTH: &str = "/api/auth/";
 /// Names the answer, so that it can be found in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -1,10 +1,14 @@
 //! The OpenAPI document: what the operations say of themselves, and what holds for all of them by rule.
 
+mod errors;
+
+use std::collections::BTreeSet;
+use std::mem;
+
 use poem_openapi::OpenApiService;
 use serde_json::{Map, Value, json};
 
-use crate::auth::throttle::{ACCOUNT, Refusal};
-use crate::problem::Problem;
+use crate::edge::AUTH;
 use crate::routes::account::AccountApi;
 use crate::routes::auth::AuthApi;
 use crate::routes::keys::KeyApi;
@@ -26,17 +30,6 @@ const NULLABLE: &[(&str, &[&str])] = &[
 /// The schemas of answers, in which every member is always there.
 const COMPLETE: &[&str] = &["Task", "User", "Session", "SignedUp", "Activity"];
 
-/// The bodies with something that can be guessed, or that asks for a mail or an account: there is a limit on how often.
-const THROTTLED: &[&str] = &[
-    "SignUp",
-    "SignIn",
-    "PasswordProof",
-    "PasswordChange",
-    "CodeProof",
-    "LinkRequest",
-    "EmailChange",
-];
-
 type Operations = (
     TaskApi,
     AuthApi,
@@ -57,6 +50,8 @@ pub fn service() -> OpenApiService<Operations, ()> {
 pub fn document() -> Result<Value, serde_json::Error> {
     let mut document: Value = serde_json::from_str(&service().spec())?;
     document["servers"] = json!([{ "url": "/" }]);
+    simplify(&mut document);
+    close_bodies(&mut document);
     for (schema, members) in NULLABLE {
         for member in *members {
             document["components"]["schemas"][schema]["properties"][member]["nullable"] = true.into();
@@ -77,26 +72,21 @@ pub fn document() -> Result<Value, serde_json::Error> {
             .collect();
         schema["required"] = members.into();
     }
-    document["components"]["schemas"]["CurrentSession"]["nullable"] = true.into();
-    document["components"]["securitySchemes"]["cookie"] =
-        json!({ "type": "apiKey", "in": "cookie", "name": crate::auth::session::REFRESH_COOKIE });
-    document["components"]["securitySchemes"]["two_factor"] =
-        json!({ "type": "apiKey", "in": "cookie", "name": crate::auth::two_factor::COOKIE });
-    for (path, security) in [
-        ("/api/auth/refresh", json!([{ "cookie": [] }])),
-        (
-            "/api/auth/two-factor/verify-totp",
-            json!([{ "bearer": [] }, { "two_factor": [] }]),
-        ),
-        ("/api/auth/two-factor/verify-backup-code", json!([{ "two_factor": [] }])),
-    ] {
-        document["paths"][path]["post"]["security"] = security;
+    if let Some(current) = document["components"]["schemas"]["CurrentSession"].as_object_mut() {
+        current.insert("nullable".to_owned(), true.into());
+        // Generators would use it as the name of the part that is not null, and have two types of one name.
+        current.remove("title");
     }
     add_examples(&mut document);
     if let Some(paths) = document["paths"].as_object_mut() {
-        for (_, operations) in paths {
+        for (path, operations) in paths {
             for (_, operation) in operations.as_object_mut().into_iter().flatten() {
-                add_errors(operation);
+                if operation.get("security").is_none() {
+                    // Says that no credential is needed; without it, nothing is said.
+                    operation["security"] = json!([]);
+                }
+                errors::add(operation, path.starts_with(AUTH));
+                spell_headers(operation);
             }
         }
     }
@@ -167,85 +157,60 @@ fn add_examples(document: &mut Value) {
     }
 }
 
-/// The errors that an operation can answer follow from what it takes.
-fn add_errors(operation: &mut Value) {
-    let name = operation["operationId"].as_str().unwrap_or_default();
-    let takes = |place: &str, name: Option<&str>| {
-        let parameters = operation["parameters"].as_array().into_iter().flatten();
-        parameters
-            .filter(|one| one["in"] == place)
-            .any(|one| name.is_none_or(|name| one["name"] == name))
-    };
-    let mut problems = vec![Problem::Internal(String::new()), Problem::Unavailable(String::new())];
-    if operation.get("security").is_some() {
-        problems.push(Problem::Unauthenticated);
-    }
-    if name == "sign_in" {
-        problems.push(Problem::InvalidCredentials);
-        problems.push(Problem::EmailNotVerified);
-    }
-    if name == "refresh_session" {
-        problems.push(Problem::NoSession);
-        problems.push(Problem::ForbiddenOrigin);
-    }
-    if ["export_data", "change_email"].contains(&name) {
-        problems.push(Problem::SessionNotFresh);
-    }
-    if name == "revoke_session" {
-        problems.push(Problem::NotFound);
-    }
-    if name == "verify_totp" || name == "verify_backup_code" {
-        problems.push(Problem::InvalidCode);
-        problems.push(Problem::ForbiddenOrigin);
-    }
-    if takes("path", Some("user_id")) {
-        problems.push(Problem::Forbidden);
-    }
-    if takes("path", Some("id")) {
-        problems.push(Problem::NotFound);
-    }
-    if takes("query", None) {
-        problems.push(Problem::Invalid(Vec::new()));
-    }
-    if takes("header", Some("Idempotency-Key")) {
-        problems.push(Problem::Deleted);
-    }
-    if takes("header", Some("If-Match")) {
-        problems.push(Problem::ChangedMeanwhile);
-    }
-    if operation.get("requestBody").is_some() {
-        problems.push(Problem::Malformed("expected value at line 1 column 1".to_owned()));
-        problems.push(Problem::TooLarge);
-        problems.push(Problem::UnsupportedMediaType);
-        problems.push(Problem::Invalid(Vec::new()));
-    }
-    if ["reset_password", "verify_email"].contains(&name) {
-        problems.push(Problem::InvalidToken);
-    }
-    let body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
-    let body = body.and_then(|body| body.strip_prefix("#/components/schemas/"));
-    if body.is_some_and(|body| THROTTLED.contains(&body)) {
-        problems.push(Problem::TooMany(Refusal {
-            policy: &ACCOUNT,
-            wait: ACCOUNT.window,
-        }));
-    }
-    let responses: Map<String, Value> = problems.iter().map(described).collect();
-    if let Some(all) = operation["responses"].as_object_mut() {
-        all.extend(responses);
+/// Removes what the framework writes and generators of clients cannot read, from `value` and from everything in it.
+fn simplify(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            // The annotations of a reference are written twice: beside it, and as a schema of their own.
+            if let Some(all_of) = object.get_mut("allOf").and_then(Value::as_array_mut) {
+                all_of.retain(|schema| schema.get("$ref").is_some());
+            }
+            // The framework knows a list that can be absent only with a default.
+            if object.get("type").is_some_and(|kind| kind == "array") {
+                object.remove("default");
+            }
+            object.values_mut().for_each(simplify);
+        }
+        Value::Array(values) => values.iter_mut().for_each(simplify),
+        _ => {}
     }
 }
 
-fn described(problem: &Problem) -> (String, Value) {
-    let status = poem::error::ResponseError::status(problem);
-    let description = match problem {
-        Problem::Invalid(_) => "A rule is broken: `errors` says which.".to_owned(),
-        Problem::TooMany(_) => "Too many attempts: `Retry-After` says when to try again, in seconds.".to_owned(),
-        problem => problem.to_string(),
+/// Every request body refuses members that it does not know.
+fn close_bodies(document: &mut Value) {
+    let operations = members(&document["paths"]).flat_map(|(_, operations)| members(operations));
+    let bodies: BTreeSet<String> = operations.filter_map(|(_, operation)| body(operation)).collect();
+    for schema in bodies {
+        document["components"]["schemas"][schema]["additionalProperties"] = false.into();
+    }
+}
+
+/// The name of the schema of the request body.
+fn body(operation: &Value) -> Option<String> {
+    let schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str()?;
+    Some(schema.strip_prefix("#/components/schemas/")?.to_owned())
+}
+
+/// The framework writes header names in upper case.
+fn spell_headers(operation: &mut Value) {
+    let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+    for response in responses.into_iter().flat_map(Map::values_mut) {
+        if let Some(headers) = response.get_mut("headers").and_then(Value::as_object_mut) {
+            let spelled = mem::take(headers)
+                .into_iter()
+                .map(|(name, header)| (spelled(&name), header));
+            headers.extend(spelled);
+        }
+    }
+}
+
+/// The usual spelling of the name of a header.
+fn spelled(name: &str) -> String {
+    let word = |word: &str| match word.to_ascii_lowercase().as_str() {
+        "etag" => "ETag".to_owned(),
+        "ratelimit" => "RateLimit".to_owned(),
+        "www" => "WWW".to_owned(),
+        word => format!("{}{}", word[..1].to_ascii_uppercase(), &word[1..]),
     };
-    let content = json!({ shared::problem::CONTENT_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } });
-    (
-        status.as_u16().to_string(),
-        json!({ "description": description, "content": content }),
-    )
+    name.split('-').map(word).collect::<Vec<_>>().join("-")
 }

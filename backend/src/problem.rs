@@ -117,6 +117,15 @@ fn summary(errors: &[FieldError]) -> String {
 }
 
 impl Problem {
+    /// The `code` of the answer; on the wire of Better Auth (`auth`) in its spelling.
+    pub fn code(&self, auth: bool) -> String {
+        if auth {
+            self.better_auth_code()
+        } else {
+            self.case().1.to_owned()
+        }
+    }
+
     /// What Better Auth calls the case, where it has a name of its own; the others are ours in upper case.
     fn better_auth_code(&self) -> String {
         let code = match self {
@@ -251,7 +260,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
             detail: self.to_string(),
-            code: if auth { self.better_auth_code() } else { code.to_owned() },
+            code: self.code(auth),
             message: auth.then(|| self.to_string()),
             errors: match self {
                 Self::Invalid(errors) => errors.clone(),

@@ -2,6 +2,7 @@
 //! [`Member`] (who is signed in here) or a [`Fresh`] one (who proved the password lately), and only they have the
 //! [`UserId`] that the functions of `db` want.
 
+pub mod credential;
 pub mod device;
 pub mod link;
 pub mod mail;
@@ -192,7 +193,7 @@ pub fn bearer(request: &Request) -> Option<&str> {
 }
 
 /// Who sent the request, where a missing or invalid token is no error.
-pub async fn identity(request: &Request) -> Result<Option<Identity>, Problem> {
+async fn identity(request: &Request) -> Result<Option<Identity>, Problem> {
     let Some(token) = bearer(request) else { return Ok(None) };
     match identify(request, token).await {
         Ok(identity) => Ok(Some(identity)),
@@ -201,10 +202,13 @@ pub async fn identity(request: &Request) -> Result<Option<Identity>, Problem> {
     }
 }
 
+fn app(request: &Request) -> Result<&Arc<App>, Problem> {
+    let app = request.data();
+    app.ok_or_else(|| Problem::Internal("the application is not wired up".to_owned()))
+}
+
 async fn identify(request: &Request, token: &str) -> Result<Identity, Problem> {
-    let app: &Arc<App> = request
-        .data()
-        .ok_or_else(|| Problem::Internal("the application is not wired up".to_owned()))?;
+    let app = app(request)?;
     match app.tokens.verify(token) {
         Some(claims) => insider(app, claims).await,
         None => outsider(app, token).await,

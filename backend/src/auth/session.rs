@@ -91,9 +91,8 @@ impl RefreshToken {
         Ok(Self { secret, ..*self })
     }
 
-    /// The token in the request's cookie, if there is one of the right form.
-    pub fn read(cookies: &Cookies, jar: &CookieJar) -> Option<Self> {
-        let cookie = cookies.get(jar, REFRESH_COOKIE)?;
+    /// Reads the value of a cookie; none if it has not the right form.
+    pub fn parse(cookie: &str) -> Option<Self> {
         let mut parts = cookie.splitn(3, '.');
         let session = parts.next()?.parse().ok()?;
         let mut bytes = || BASE64_URL_SAFE_NO_PAD.decode(parts.next()?).ok();

@@ -4,7 +4,6 @@
 use base32::Alphabet;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
 use chrono::{DateTime, Utc};
-use poem::Request;
 use poem::web::cookie::CookieJar;
 use qrcode::QrCode;
 use qrcode::render::svg;
@@ -12,11 +11,11 @@ use sha2::{Digest, Sha256};
 use shared::account::Renewed;
 use totp_rs::{Builder, Totp, TotpError};
 
+use super::credential::{FromCookie, TwoFactor as TwoFactorCookie};
 use super::throttle::{Attempt, Permit};
 use super::{UserId, random, session};
 use crate::App;
 use crate::client::Client;
-use crate::cors;
 use crate::db::DbError;
 use crate::db::audit::Event;
 use crate::db::two_factor::{AppCode, PENDING, TwoFactor};
@@ -170,11 +169,8 @@ impl PendingSignIn {
     }
 
     /// The one of the request's cookie. [`Problem::NoSession`] if there is none (any more).
-    pub async fn find(app: &App, request: &Request, jar: &CookieJar) -> Result<Self, Problem> {
-        if !cors::may_use_cookies(request, &app.cors_origins) {
-            return Err(Problem::ForbiddenOrigin);
-        }
-        let cookie = app.cookies.get(jar, COOKIE).ok_or(Problem::NoSession)?;
+    pub async fn find(app: &App, cookie: FromCookie<TwoFactorCookie>) -> Result<Self, Problem> {
+        let cookie = cookie.value()?.ok_or(Problem::NoSession)?;
         let (token, remember) = cookie.split_once('.').ok_or(Problem::NoSession)?;
         let token = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| Problem::NoSession)?;
         let hash = Sha256::digest(token).into();

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use poem::Request;
 use poem::web::Data;
 use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, Object, OpenApi, Union};
@@ -16,11 +15,11 @@ use uuid::Uuid;
 use super::{Tag, recovery};
 use crate::App;
 use crate::auth;
+use crate::auth::credential::{Anonymous, FromCookie, OptionalBearer, Refresh};
 use crate::auth::session::{self, REFRESH_COOKIE, RefreshToken};
 use crate::auth::throttle::Attempt;
 use crate::auth::two_factor::PendingSignIn;
 use crate::client::Client;
-use crate::cors;
 use crate::db::audit::Event;
 use crate::db::sessions::{Renewal, Renewed};
 use crate::db::users::{NewUser, UserRow};
@@ -193,17 +192,18 @@ impl AuthApi {
     async fn sign_out(
         &self,
         app: Data<&Arc<App>>,
-        request: &Request,
         client: Client,
         jar: &CookieJar,
+        bearer: OptionalBearer,
+        cookie: FromCookie<Refresh>,
+        _anonymous: Anonymous,
     ) -> Result<Farewell, Problem> {
-        let identity = auth::identity(request).await?;
-        if let Some(session) = identity.and_then(|identity| identity.session) {
+        if let Some(session) = bearer.0.and_then(|identity| identity.session) {
             app.db.end_session(session.id, client.clone()).await?;
         }
         // A form of another site must neither use the cookie nor take it away.
-        if cors::may_use_cookies(request, &app.cors_origins) {
-            if let Some(token) = RefreshToken::read(&app.cookies, jar)
+        if let Ok(cookie) = cookie.value() {
+            if let Some(token) = cookie.and_then(|cookie| RefreshToken::parse(&cookie))
                 && app.db.session_holds(token.session, &token.hash()).await?
             {
                 app.db.end_session(token.session, client).await?;
@@ -215,9 +215,14 @@ impl AuthApi {
 
     /// Get the current session
     #[oai(path = "/get-session", method = "get", operation_id = "get_session")]
-    async fn get_session(&self, app: Data<&Arc<App>>, request: &Request) -> Result<Current, Problem> {
+    async fn get_session(
+        &self,
+        app: Data<&Arc<App>>,
+        bearer: OptionalBearer,
+        _anonymous: Anonymous,
+    ) -> Result<Current, Problem> {
         let mut current = None;
-        if let Some(identity) = auth::identity(request).await?
+        if let Some(identity) = bearer.0
             && let Some(session) = identity.session
         {
             let session = app.db.session(session.id).await?;
@@ -238,16 +243,14 @@ impl AuthApi {
     async fn refresh(
         &self,
         app: Data<&Arc<App>>,
-        request: &Request,
         client: Client,
         jar: &CookieJar,
+        cookie: FromCookie<Refresh>,
         body: JsonBody<Nothing>,
     ) -> Result<WithToken, Problem> {
-        if !cors::may_use_cookies(request, &app.cors_origins) {
-            return Err(Problem::ForbiddenOrigin);
-        }
+        let token = cookie.value()?.and_then(|cookie| RefreshToken::parse(&cookie));
+        let token = token.ok_or(Problem::NoSession)?;
         let Nothing {} = body.valid()?;
-        let token = RefreshToken::read(&app.cookies, jar).ok_or(Problem::NoSession)?;
         let successor = token.successor()?;
         let renewal = Renewal {
             session: token.session,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use poem::Request;
 use poem::web::Data;
 use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -12,8 +11,9 @@ use shared::two_factor::{CodeProof, RecoveryCodes as NewCodes, TwoFactorSetup};
 
 use super::{Changed, Tag};
 use crate::App;
+use crate::auth::Member;
+use crate::auth::credential::{FromCookie, OptionalBearer, TwoFactor};
 use crate::auth::two_factor::{self, PendingSignIn, Proof, RecoveryCodes};
-use crate::auth::{self, Member};
 use crate::client::Client;
 use crate::db::DbError;
 use crate::json::{JsonBody, RawJson};
@@ -83,12 +83,13 @@ impl TwoFactorApi {
     async fn verify_totp(
         &self,
         app: Data<&Arc<App>>,
-        request: &Request,
         client: Client,
         jar: &CookieJar,
+        bearer: OptionalBearer,
+        cookie: FromCookie<TwoFactor>,
         body: JsonBody<CodeProof>,
     ) -> Result<WithToken, Problem> {
-        let identity = auth::identity(request).await?;
+        let OptionalBearer(identity) = bearer;
         let session = identity.as_ref().and_then(|identity| identity.session);
         let renewed = match identity.zip(session) {
             Some((identity, session)) => {
@@ -99,7 +100,7 @@ impl TwoFactorApi {
                 Renewed { token, user }
             }
             None => {
-                let pending = PendingSignIn::find(&app, request, jar).await?;
+                let pending = PendingSignIn::find(&app, cookie).await?;
                 let CodeProof { code, .. } = body.valid()?;
                 pending.finish(&app, jar, Proof::App(&code), client).await?
             }
@@ -114,12 +115,12 @@ impl TwoFactorApi {
     async fn verify_backup_code(
         &self,
         app: Data<&Arc<App>>,
-        request: &Request,
         client: Client,
         jar: &CookieJar,
+        cookie: FromCookie<TwoFactor>,
         body: JsonBody<CodeProof>,
     ) -> Result<WithToken, Problem> {
-        let pending = PendingSignIn::find(&app, request, jar).await?;
+        let pending = PendingSignIn::find(&app, cookie).await?;
         let CodeProof { code, .. } = body.valid()?;
         let renewed = pending.finish(&app, jar, Proof::RecoveryCode(&code), client).await?;
         Ok(WithToken::Ok(RawJson::of(&renewed)?))

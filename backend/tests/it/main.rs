@@ -9,6 +9,7 @@ mod support;
 mod accounts;
 mod bad_input;
 mod concurrency;
+mod contract;
 mod cors;
 mod keys;
 mod outside;

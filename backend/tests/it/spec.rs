@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use reqwest::StatusCode;
 use serde_json::Value;
 
+use crate::contract;
 use crate::support::{Database, Server, on_both_databases};
 
 fn spec(path: &str) -> PathBuf {
@@ -64,9 +65,15 @@ async fn the_table_of_operations_is_what_is_served() {
     let mut served = BTreeSet::new();
     for (path, operations) in members(&document["paths"]) {
         for (method, operation) in members(operations) {
-            let auth = operation["security"][0]
-                .as_object()
-                .map_or("none", |scheme| scheme.keys().next().unwrap());
+            let alternatives = operation["security"].as_array().unwrap();
+            let schemes = alternatives
+                .iter()
+                .map(|one| members(one).next().map_or("none", |(scheme, _)| scheme));
+            let schemes: Vec<&str> = schemes.collect();
+            let auth = match schemes.as_slice() {
+                [] => "none".to_owned(),
+                schemes => schemes.join(", "),
+            };
             let statuses = members(&operation["responses"]).map(|(status, _)| status.clone());
             let (errors, success): (BTreeSet<_>, BTreeSet<_>) = statuses.partition(|status| status.as_str() >= "400");
             let name = operation["operationId"].as_str().unwrap();
@@ -74,7 +81,7 @@ async fn the_table_of_operations_is_what_is_served() {
                 method.to_uppercase(),
                 path.clone(),
                 name.to_owned(),
-                auth.to_owned(),
+                auth,
                 success,
                 errors,
             ));
@@ -213,6 +220,150 @@ async fn every_operation_is_described() {
                 }
             }
         }
+    }
+}
+
+/// Calls `check` with every object of the document that describes a schema, and with the path to it.
+fn each_object(value: &Value, path: &str, check: &mut impl FnMut(&serde_json::Map<String, Value>, &str)) {
+    match value {
+        Value::Object(object) => {
+            check(object, path);
+            for (name, value) in object {
+                each_object(value, &format!("{path}/{name}"), check);
+            }
+        }
+        Value::Array(values) => {
+            for (place, value) in values.iter().enumerate() {
+                each_object(value, &format!("{path}/{place}"), check);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Generators of clients leave out, or cannot compile, what looks otherwise.
+#[tokio::test]
+async fn schemas_have_a_form_that_generators_understand() {
+    let server = Server::start(Database::sqlite(), &[]).await;
+    let document = document(&server).await;
+    each_object(&document, "", &mut |object, path| {
+        if let Some(Value::String(reference)) = object.get("$ref") {
+            let target = document.pointer(reference.strip_prefix('#').unwrap());
+            assert!(target.is_some(), "{path} refers to {reference}, which does not exist");
+            assert_eq!(object.len(), 1, "{path} has something beside its $ref");
+        }
+        if let Some(all_of) = object.get("allOf") {
+            let all_of = all_of.as_array().unwrap();
+            assert!(all_of.len() == 1 && all_of[0]["$ref"].is_string(), "{path}: {all_of:?}");
+        }
+        let is = |key: &str, value: &str| object.get(key).is_some_and(|found| found == value);
+        if is("type", "array") {
+            assert!(!object.contains_key("default"), "{path} has a list as its default");
+        }
+        if is("type", "object") && object.contains_key("nullable") {
+            assert!(!object.contains_key("title"), "{path} is nullable and has a title");
+        }
+    });
+}
+
+#[tokio::test]
+async fn request_bodies_declare_that_they_refuse_unknown_members() {
+    let server = Server::start(Database::sqlite(), &[]).await;
+    let document = document(&server).await;
+    for (_, operation) in members(&document["paths"]).flat_map(|(_, operations)| members(operations)) {
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        if let Some(schema) = schema.as_str() {
+            let schema = document.pointer(schema.strip_prefix('#').unwrap()).unwrap();
+            assert_eq!(schema["additionalProperties"], false, "{}", schema["title"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn headers_are_declared_in_their_usual_spelling() {
+    let server = Server::start(Database::sqlite(), &[]).await;
+    let document = document(&server).await;
+    let mut names = BTreeSet::new();
+    for (_, operation) in members(&document["paths"]).flat_map(|(_, operations)| members(operations)) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            if parameter["in"] == "header" {
+                names.insert(parameter["name"].as_str().unwrap());
+            }
+        }
+        for (_, response) in members(&operation["responses"]) {
+            names.extend(
+                response["headers"]
+                    .as_object()
+                    .into_iter()
+                    .flat_map(|headers| headers.keys())
+                    .map(String::as_str),
+            );
+        }
+    }
+    let expected = [
+        "Content-Disposition",
+        "ETag",
+        "Idempotency-Key",
+        "If-Match",
+        "If-None-Match",
+        "Link",
+        "Location",
+        "RateLimit",
+        "RateLimit-Policy",
+        "Retry-After",
+        "WWW-Authenticate",
+    ];
+    assert_eq!(names, BTreeSet::from(expected));
+}
+
+#[tokio::test]
+async fn errors_declare_their_headers_and_the_codes_of_the_table() {
+    let server = Server::start(Database::sqlite(), &[]).await;
+    let document = document(&server).await;
+    let mut described = BTreeSet::new();
+    for (path, operations) in members(&document["paths"]) {
+        for (_, operation) in members(operations) {
+            let name = &operation["operationId"];
+            let errors = members(&operation["responses"]).filter(|(status, _)| status.as_str() >= "400");
+            for (status, response) in errors {
+                let header = match status.as_str() {
+                    "401" => Some("WWW-Authenticate"),
+                    "429" | "503" => Some("Retry-After"),
+                    _ => None,
+                };
+                if let Some(header) = header {
+                    assert_eq!(
+                        response["headers"][header]["required"], true,
+                        "{name} {status} {header}"
+                    );
+                }
+                let codes: Vec<&str> = contract::codes(response).collect();
+                assert!(!codes.is_empty(), "{name} {status}");
+                let auth = path.starts_with("/api/auth/");
+                described.extend(codes.iter().map(|code| (auth, status.clone(), (*code).to_owned())));
+            }
+        }
+    }
+    let tables = tables("api/rest-endpoints.md", "Errors");
+    let specified: BTreeSet<_> = tables["Code | Status | Better Auth's | When"]
+        .iter()
+        .flat_map(|row| {
+            [
+                (false, row[1].clone(), row[0].clone()),
+                (true, row[1].clone(), row[2].clone()),
+            ]
+        })
+        .collect();
+    assert_eq!(described.difference(&specified).collect::<Vec<_>>(), Vec::<&_>::new());
+    // No operation answers that a path has no such method; each of the others is answered by one of them at least.
+    let described: BTreeSet<_> = described
+        .iter()
+        .map(|(_, status, code)| (status, code.to_lowercase()))
+        .collect();
+    for row in &tables["Code | Status | Better Auth's | When"] {
+        let spelled = [row[0].clone(), row[2].to_lowercase()];
+        let found = spelled.into_iter().any(|code| described.contains(&(&row[1], code)));
+        assert_eq!(found, row[0] != "method_not_allowed", "{}", row[0]);
     }
 }
 

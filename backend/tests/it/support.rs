@@ -11,6 +11,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::contract;
+
 /// Signs the tokens of every test's server.
 pub const SECRET: &str = "a test secret of forty-two characters: 0123";
 /// A password that the rules allow.
@@ -297,18 +299,29 @@ impl Request {
         Self(self.0.bearer_auth(token))
     }
 
+    /// Sends it, and holds the answer to the OpenAPI document.
     pub async fn send(self) -> Answer {
-        let response = self.0.send().await.unwrap();
+        let (client, request) = self.0.build_split();
+        let request = request.unwrap();
+        let (method, path) = (
+            request.method().as_str().to_lowercase(),
+            request.url().path().to_owned(),
+        );
+        let response = client.execute(request).await.unwrap();
         let status = response.status();
         let headers = response.headers().clone();
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer {
+        let answer = Answer {
             status,
             headers,
             text,
             body,
+        };
+        if let Some(operation) = contract::operation(&method, &path) {
+            contract::check(operation, &answer);
         }
+        answer
     }
 }
 
