@@ -7,7 +7,7 @@ use bytes::Bytes;
 use poem::http::header;
 use poem::{IntoResponse, Request, RequestBody, Response, Result};
 use poem_openapi::payload::Payload;
-use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::Serialize;
@@ -196,7 +196,15 @@ impl<T: Type> Payload for RawJson<T> {
     const CONTENT_TYPE: &'static str = CONTENT_TYPE;
 
     fn schema_ref() -> MetaSchemaRef {
-        T::schema_ref()
+        if T::IS_REQUIRED {
+            T::schema_ref()
+        } else {
+            // The answer can be null, not the type: its other uses are not.
+            T::schema_ref().merge(MetaSchema {
+                nullable: true,
+                ..MetaSchema::ANY
+            })
+        }
     }
 
     fn register(registry: &mut Registry) {

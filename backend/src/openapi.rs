@@ -72,11 +72,6 @@ pub fn document() -> Result<Value, serde_json::Error> {
             .collect();
         schema["required"] = members.into();
     }
-    if let Some(current) = document["components"]["schemas"]["CurrentSession"].as_object_mut() {
-        current.insert("nullable".to_owned(), true.into());
-        // Generators would use it as the name of the part that is not null, and have two types of one name.
-        current.remove("title");
-    }
     add_examples(&mut document);
     if let Some(paths) = document["paths"].as_object_mut() {
         for (path, operations) in paths {
@@ -86,7 +81,7 @@ pub fn document() -> Result<Value, serde_json::Error> {
                     operation["security"] = json!([]);
                 }
                 errors::add(operation, path.starts_with(AUTH));
-                spell_headers(operation);
+                simplify_headers(operation);
             }
         }
     }
@@ -191,8 +186,16 @@ fn body(operation: &Value) -> Option<String> {
     Some(schema.strip_prefix("#/components/schemas/")?.to_owned())
 }
 
-/// The framework writes header names in upper case.
-fn spell_headers(operation: &mut Value) {
+/// Headers are plain strings, whose names the framework writes in upper case.
+fn simplify_headers(operation: &mut Value) {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    let parameters = parameters.into_iter().flatten();
+    for parameter in parameters.filter(|parameter| parameter["in"] == "header") {
+        // Generators make a type of it, and some send that without writing it as text.
+        if let Some(schema) = parameter["schema"].as_object_mut() {
+            schema.remove("format");
+        }
+    }
     let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
     for response in responses.into_iter().flat_map(Map::values_mut) {
         if let Some(headers) = response.get_mut("headers").and_then(Value::as_object_mut) {

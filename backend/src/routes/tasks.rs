@@ -180,7 +180,7 @@ impl TaskApi {
         /// The owner: the `sub` of the token.
         #[oai(name = "user_id")]
         _user_id: Path<String>,
-        /// Names the request, so that sending it again makes no second task. It becomes the id of the task.
+        /// A new UUID for each new task, so that sending the request again makes no second task. It becomes the id of the task.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<Uuid>>,
         body: JsonBody<NewTask>,
