@@ -1,6 +1,7 @@
 //! JSON in and out of the operations, by serde alone: request bodies that are judged by the rules of `shared`, and answers
 //! that are written once.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
@@ -54,7 +55,13 @@ impl<T: DeserializeOwned + Check> JsonBody<T> {
         }
         let mut json = serde_json::Deserializer::from_slice(bytes);
         match serde_path_to_error::deserialize::<_, T>(&mut json) {
-            Ok(value) => Ok(Self(value.check().map_err(Problem::Invalid))),
+            Ok(value) => match null_member(bytes, T::NULLABLE).map_err(malformed)? {
+                Some(name) => Ok(Self::refused(
+                    pointer_of(&name),
+                    "This must not be null. Leave it out instead.".to_owned(),
+                )),
+                None => Ok(Self(value.check().map_err(Problem::Invalid))),
+            },
             Err(error) if error.inner().is_data() => {
                 let reason = error.inner().to_string();
                 // Where the member stands in the text says less than its name.
@@ -77,15 +84,27 @@ impl<T> JsonBody<T> {
     }
 }
 
+/// The first member of the object that is null, apart from those that may be. serde takes null for an absent member.
+fn null_member(object: &[u8], nullable: &[&str]) -> serde_json::Result<Option<String>> {
+    let members: BTreeMap<String, Option<IgnoredAny>> = serde_json::from_slice(object)?;
+    let mut names = members.into_iter().filter(|(_, value)| value.is_none());
+    Ok(names
+        .find(|(name, _)| !nullable.contains(&name.as_str()))
+        .map(|(name, _)| name))
+}
+
+/// The JSON pointer of a member.
+fn pointer_of(member: &str) -> String {
+    format!("/{}", member.replace('~', "~0").replace('/', "~1"))
+}
+
 /// The JSON pointer of the place where the shape is wrong.
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()
         .map(|segment| match segment {
             Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } | Segment::Enum { variant: key } => {
-                format!("/{}", key.replace('~', "~0").replace('/', "~1"))
-            }
+            Segment::Map { key } | Segment::Enum { variant: key } => pointer_of(key),
             Segment::Unknown => String::new(),
         })
         .collect()

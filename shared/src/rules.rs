@@ -4,6 +4,9 @@ use crate::problem::FieldError;
 
 /// A request body that can be brought into its normal form (trimmed, normalised) or refused.
 pub trait Check: Sized {
+    /// The members in which null means something. In every other one it is refused, an optional one included.
+    const NULLABLE: &'static [&'static str] = &[];
+
     /// The value in normal form, or every rule it breaks.
     fn check(self) -> Result<Self, Vec<FieldError>>;
 }

@@ -80,6 +80,8 @@ pub struct NewTask {
 }
 
 impl Check for NewTask {
+    const NULLABLE: &'static [&'static str] = &["description", "due_date"];
+
     fn check(self) -> Result<Self, Vec<FieldError>> {
         let mut verdict = Verdict::default();
         let title = verdict.field("title", title(&self.title));
@@ -104,7 +106,7 @@ impl Check for NewTask {
 #[serde(deny_unknown_fields)]
 pub struct TaskChange {
     /// 1 to 200 characters after trimming. Cannot be null.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "not_null")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 1, max_length = 200)))]
     pub title: Option<String>,
     /// Up to 1000 characters; null clears it.
@@ -124,6 +126,8 @@ impl TaskChange {
 }
 
 impl Check for TaskChange {
+    const NULLABLE: &'static [&'static str] = &["description", "due_date"];
+
     fn check(self) -> Result<Self, Vec<FieldError>> {
         let mut verdict = Verdict::default();
         let title = verdict.field("title", self.title.map(|new| title(&new)).transpose());
@@ -312,15 +316,6 @@ where
     D: Deserializer<'de>,
 {
     Option::deserialize(deserializer).map(Some)
-}
-
-/// Refuses an explicit null where an absent member is fine.
-fn not_null<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    T::deserialize(deserializer).map(Some)
 }
 
 /// A day in the one form of the wire. What parses dates would take others too.

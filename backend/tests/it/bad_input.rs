@@ -1,9 +1,19 @@
 //! Whatever is sent, the answer is a 4xx problem that helps, and nothing is written.
 
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{id, on_both_databases};
+
+/// A value of the right form for that member. No password is the right one, so that nothing is deleted.
+fn sample(member: &str) -> Value {
+    match member {
+        "email" | "newEmail" => json!("another@example.com"),
+        "rememberMe" | "revokeOtherSessions" | "trustDevice" => json!(true),
+        "code" => json!("000000"),
+        _ => json!("some plain words"),
+    }
+}
 
 on_both_databases! {
     async fn bodies_that_are_not_json_are_400(server) {
@@ -51,6 +61,45 @@ on_both_databases! {
             owner.post(body).send().await.expect_invalid(pointer);
         }
         assert_eq!(server.database.count("tasks").await, 0);
+    }
+
+    async fn null_is_no_value_for_an_optional_member_of_an_account(server) {
+        let owner = server.owner().await;
+        let document = server.get("/openapi.json").send().await.body;
+        let mut seen = Vec::new();
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            let schema = &operations["post"]["requestBody"]["content"]["application/json"]["schema"];
+            let Some(name) = schema["$ref"].as_str().filter(|_| path.starts_with("/api/auth/")) else {
+                continue;
+            };
+            let schema = document.pointer(name.strip_prefix('#').unwrap()).unwrap();
+            let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let members = required.iter().map(|member| ((*member).to_owned(), sample(member)));
+            let whole = Value::Object(members.collect());
+            let post = |body: Value| server.post(path, body).bearer(&owner.token).send();
+            for member in schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name) {
+                if !required.contains(&member.as_str()) {
+                    let mut body = whole.clone();
+                    body[member] = Value::Null;
+                    post(body.clone()).await.expect_invalid(&format!("/{member}"));
+                    body[member] = sample(member);
+                    assert_ne!(post(body).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{member} of {path}");
+                    seen.push(member.as_str());
+                }
+            }
+            if !schema["properties"].is_null() {
+                assert_ne!(post(whole).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+            }
+        }
+        for member in ["rememberMe", "callbackURL", "redirectTo", "name", "revokeOtherSessions", "trustDevice"] {
+            assert!(seen.contains(&member), "{member}");
+        }
+        // Where null means something, it is taken.
+        let task = json!({ "title": "a", "description": null, "due_date": null });
+        let task = owner.post(task).send().await;
+        task.expect(StatusCode::CREATED);
+        let cleared = json!({ "description": null, "due_date": null });
+        owner.put(id(&task.body), cleared).send().await.expect(StatusCode::OK);
     }
 
     async fn every_broken_rule_is_named_at_once(server) {
