@@ -12,7 +12,7 @@ use uuid::Uuid;
 use web_sys::{AbortSignal, RequestCredentials};
 
 use crate::store::{Entry, Op};
-use crate::{dates, dom, json, lock, session, session::Session};
+use crate::{dom, json, lock, session, session::Session};
 
 /// How long to wait for an answer, in milliseconds.
 const PATIENCE: u32 = 20_000;
@@ -43,9 +43,6 @@ impl Failure {
     pub fn message(&self) -> String {
         match self {
             Self::Unreachable => "The server cannot be reached. Check your connection and try again.".to_owned(),
-            Self::Busy(problem, Some(seconds)) if problem.status == 429 => {
-                format!("{} Try again in {}.", problem.detail, dates::span(*seconds))
-            }
             Self::Busy(problem, _) | Self::Refused(problem) => problem.detail.clone(),
             Self::Wrong(errors) => errors.first().map(|error| error.detail.clone()).unwrap_or_default(),
             Self::SessionEnded => "Your session has ended. Sign in again.".to_owned(),

@@ -20,17 +20,6 @@ pub fn moment(at: DateTime<Utc>) -> String {
     format!("{day}, {:02}:{:02}", at.get_hours(), at.get_minutes())
 }
 
-/// A number of seconds in words.
-pub fn span(seconds: u32) -> String {
-    let (number, unit) = match seconds {
-        0..=90 => (seconds.max(1), "second"),
-        91..=5400 => (seconds.div_ceil(60), "minute"),
-        _ => (seconds.div_ceil(3600), "hour"),
-    };
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {unit}{plural}")
-}
-
 /// How near a due date is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Nearness {
@@ -84,7 +73,7 @@ mod tests {
 
     use chrono::NaiveDate;
 
-    use super::{Nearness, due, span};
+    use super::{Nearness, due};
 
     #[test]
     fn days_are_told_as_people_say_them() {
@@ -97,13 +86,5 @@ mod tests {
         assert_eq!(Nearness::of(day(2029, 12, 29), today), Nearness::Overdue);
         assert_eq!(Nearness::of(today, today), Nearness::Today);
         assert_eq!(Nearness::of(day(2030, 1, 1), today), Nearness::Later);
-    }
-
-    #[test]
-    fn a_wait_is_told_in_the_unit_that_suits_it() {
-        assert_eq!(span(0), "1 second");
-        assert_eq!(span(45), "45 seconds");
-        assert_eq!(span(121), "3 minutes");
-        assert_eq!(span(7200), "2 hours");
     }
 }
