@@ -11,6 +11,7 @@ use clap::Parser;
 use clap::builder::NonEmptyStringValueParser;
 use ipnet::IpNet;
 use poem::http::Uri;
+use reqwest::Url;
 
 pub use external::External;
 use secrets::MAKE_SECRET;
@@ -78,7 +79,7 @@ pub struct Config {
     )]
     pub cors_origins: Vec<String>,
 
-    /// The address that people open, for links in mails and for the form of cookies [default: http://localhost and the port of BIND]
+    /// The address that people open, for links in mails, for the form of cookies and as an origin of our own [default: http://localhost and the port of BIND]
     #[arg(long, env, value_parser = origin)]
     pub better_auth_url: Option<String>,
 
@@ -123,13 +124,16 @@ pub struct Config {
     pub log: String,
 }
 
-/// An origin as browsers send it: scheme and host, perhaps a port, and nothing more.
+/// An origin as browsers send it: scheme and host in lower case, and the port unless it is the scheme's own.
 fn origin(text: &str) -> Result<String, String> {
     let text = text.trim();
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains('/') => Ok(text.to_owned()),
-        _ => Err("an origin looks like https://tasks.example, without a path".to_owned()),
+    let url = host
+        .filter(|host| !host.contains(['/', '?', '#', '@']))
+        .and_then(|_| Url::parse(text).ok());
+    match url {
+        Some(url) => Ok(url.origin().ascii_serialization()),
+        None => Err("an origin looks like https://tasks.example, without a path".to_owned()),
     }
 }
 
@@ -179,6 +183,13 @@ impl Config {
         self.better_auth_url
             .clone()
             .unwrap_or_else(|| format!("http://localhost:{}", self.bind.port()))
+    }
+
+    /// The origins whose pages may use our cookies, besides the one that `Host` names: behind a proxy that may be another
+    /// than the one that people open.
+    pub fn page_origins(&self) -> Vec<String> {
+        let public = self.better_auth_url.iter();
+        public.chain(&self.cors_origins).cloned().collect()
     }
 
     /// What hashing a password costs.

@@ -47,7 +47,8 @@ pub fn preflight() -> Response {
         .finish()
 }
 
-/// Whether what rests on a cookie may be done: the page is of our own or of an allowed origin, or it is no page at all.
+/// Whether what rests on a cookie may be done: the page is of the origin that `Host` names or of one of `origins`, or it is
+/// no page at all.
 pub fn may_use_cookies(request: &Request, origins: &[String]) -> bool {
     let Some(origin) = request.header(header::ORIGIN) else {
         return true;

@@ -59,7 +59,8 @@ pub struct App {
     throttle: Throttle,
     ready: ReadyCache,
     issuer: Option<Issuer>,
-    cors_origins: Arc<[String]>,
+    /// The origins whose pages may use our cookies, besides the one that `Host` names.
+    page_origins: Vec<String>,
     trusted_proxies: Vec<IpNet>,
 }
 
@@ -109,14 +110,14 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
         passwords: Passwords::new(config.password_cost(), config.password_min_length)?,
         ready: ReadyCache::default(),
         issuer,
-        cors_origins: config.cors_origins.clone().into(),
+        page_origins: config.page_origins(),
         trusted_proxies: config.trusted_proxies.clone(),
     });
 
     let document = openapi::document()?;
     let edge = Edge {
         methods: Methods::of(&document),
-        origins: Arc::clone(&app.cors_origins),
+        origins: config.cors_origins.clone().into(),
     };
     let document = document.to_string();
     let api = openapi::service().with(CookieJarManager::new());

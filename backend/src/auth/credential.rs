@@ -98,7 +98,7 @@ impl<'a, C: CredentialCookie> ApiExtractor<'a> for FromCookie<C> {
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
         let app = app(request)?;
-        let value = if cors::may_use_cookies(request, &app.cors_origins) {
+        let value = if cors::may_use_cookies(request, &app.page_origins) {
             Ok(app.cookies.get(request.cookie(), C::NAME))
         } else {
             Err(Problem::ForbiddenOrigin)

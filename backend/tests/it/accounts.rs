@@ -269,3 +269,19 @@ on_both_databases! {
         refresh(&server, &plain).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
     }
 }
+    // What nginx hands on as `$host` has lost the port.
+    async fn pages_of_the_public_address_are_our_own(server, "--better-auth-url", "https://Tasks.example:8443") {
+        let owner = server.owner().await;
+        let renew = |origin: &'static str| {
+            let request = server.post("/api/auth/refresh", json!({})).header("cookie", &owner.cookie);
+            request.header("host", "tasks.example").header("origin", origin).send()
+        };
+        renew("https://tasks.example:8443").await.expect(StatusCode::OK);
+        for foreign in ["http://tasks.example:8443", "https://tasks.example:9443", "https://evil.example"] {
+            renew(foreign).await.expect_problem(StatusCode::FORBIDDEN, "forbidden_origin");
+        }
+        let sign_out = server.post("/api/auth/sign-out", json!({})).header("cookie", &owner.cookie);
+        let answer = sign_out.header("host", "tasks.example").header("origin", "https://tasks.example:8443").send().await;
+        answer.expect(StatusCode::OK);
+        assert!(answer.set_cookie("docket_refresh").contains("Max-Age=0"));
+    }
