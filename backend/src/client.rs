@@ -16,6 +16,13 @@ const USER_AGENT_MAX: usize = 255;
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
+impl RequestId {
+    /// The id of a request; empty if it did not come by the edge.
+    pub fn of(request: &Request) -> &str {
+        request.extensions().get::<Self>().map_or("", |id| &id.0)
+    }
+}
+
 /// Where a request comes from.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -39,11 +46,10 @@ impl<'a> FromRequest<'a> for Client {
         let proxies = request.data::<Arc<App>>().map_or(&[][..], |app| &app.trusted_proxies);
         let peer = request.remote_addr().as_socket_addr();
         let user_agent = request.header(header::USER_AGENT);
-        let id = request.extensions().get::<RequestId>();
         Ok(Self {
             address: peer.map(|peer| address(request, peer.ip(), proxies)),
             user_agent: user_agent.map(|agent| agent.chars().take(USER_AGENT_MAX).collect()),
-            request_id: id.map(|id| id.0.clone()).unwrap_or_default(),
+            request_id: RequestId::of(request).to_owned(),
         })
     }
 }

@@ -5,6 +5,7 @@ mod key_set;
 use std::sync::Arc;
 
 use jsonwebtoken::dangerous::insecure_decode_claims;
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -40,6 +41,43 @@ struct Claimed {
     iss: String,
 }
 
+/// Why a token from outside is not accepted.
+pub enum Refusal {
+    /// It is not valid, for this reason, which has no part of the token. Only the log tells it.
+    Invalid(String),
+    /// It cannot be verified now.
+    Unavailable(Problem),
+}
+
+impl From<&str> for Refusal {
+    fn from(reason: &str) -> Self {
+        Self::Invalid(reason.to_owned())
+    }
+}
+
+impl From<ErrorKind> for Refusal {
+    fn from(kind: ErrorKind) -> Self {
+        // Others, such as those of serde, may quote the token.
+        let reason = match kind {
+            ErrorKind::ExpiredSignature => "it has expired (exp)",
+            ErrorKind::ImmatureSignature => "it is not valid yet (nbf)",
+            ErrorKind::InvalidIssuer => "its issuer (iss) is not EXTERNAL_ISSUER",
+            ErrorKind::InvalidAudience => "its audience (aud) is not EXTERNAL_AUDIENCE",
+            ErrorKind::InvalidSignature => "its key does not verify its signature",
+            ErrorKind::InvalidAlgorithm => "its algorithm (alg) is not the one of its key",
+            ErrorKind::MissingRequiredClaim(claim) => return Self::Invalid(format!("it has no {claim}")),
+            _ => "its header or a claim has the wrong form",
+        };
+        reason.into()
+    }
+}
+
+impl From<jsonwebtoken::errors::Error> for Refusal {
+    fn from(error: jsonwebtoken::errors::Error) -> Self {
+        error.into_kind().into()
+    }
+}
+
 /// A service whose tokens are accepted.
 pub struct Issuer {
     name: Option<String>,
@@ -71,43 +109,45 @@ impl Issuer {
         })
     }
 
-    /// Whom the token speaks of; none if it is not valid. [`Problem::Unavailable`] if that cannot be told, because its key is
-    /// not known and the service does not answer.
-    pub async fn verify(&self, token: &str) -> Result<Option<Outsider>, Problem> {
-        let Some(header) = decode_header(token).ok().filter(is_plain) else {
-            return Ok(None);
-        };
+    /// Whom the token speaks of. [`Refusal::Unavailable`] if that cannot be told, because its key is not known and the
+    /// service does not answer.
+    pub async fn verify(&self, token: &str) -> Result<Outsider, Refusal> {
+        let header = decode_header(token).map_err(|_| Refusal::from("it is no JWT"))?;
+        if !is_plain(&header) {
+            return Err("its header has a crit, or a typ of another kind of token".into());
+        }
         let claims = match &self.keys {
-            Keys::Shared(secrets) => self.by_secret(token, secrets),
+            Keys::Shared(secrets) => self.by_secret(token, secrets)?,
             Keys::Published(keys) => self.by_key(token, &header, keys).await?,
         };
-        Ok(claims.and_then(outsider))
+        outsider(claims)
     }
 
-    fn by_secret(&self, token: &str, secrets: &[DecodingKey]) -> Option<OutsideClaims> {
+    fn by_secret(&self, token: &str, secrets: &[DecodingKey]) -> Result<OutsideClaims, Refusal> {
         let validation = self.validation(Algorithm::HS256);
-        let claims: OutsideClaims = secrets
-            .iter()
-            .find_map(|secret| decode(token, secret, &validation).ok())?
-            .claims;
-        // With our secret, what names a session has to be our own token and to pass as such.
-        claims.sid.is_none().then_some(claims)
+        let mut refusal = Refusal::from("no secret verifies its signature");
+        for secret in secrets {
+            match decode::<OutsideClaims>(token, secret, &validation) {
+                // With our secret, what names a session has to be our own token and to pass as such.
+                Ok(valid) if valid.claims.sid.is_some() => return Err("it has a sid".into()),
+                Ok(valid) => return Ok(valid.claims),
+                Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
+                Err(error) => refusal = error.into(),
+            }
+        }
+        Err(refusal)
     }
 
-    async fn by_key(&self, token: &str, header: &Header, keys: &Arc<KeySet>) -> Result<Option<OutsideClaims>, Problem> {
-        // Our own tokens come by when they have expired: they are no reason to ask the service for a key.
-        let claimed: Option<Claimed> = insecure_decode_claims(token).ok();
-        let (Some(claimed), Some(id)) = (claimed, &header.kid) else {
-            return Ok(None);
-        };
-        if self.name.as_ref() != Some(&claimed.iss) {
-            return Ok(None);
+    async fn by_key(&self, token: &str, header: &Header, keys: &Arc<KeySet>) -> Result<OutsideClaims, Refusal> {
+        let id = header.kid.as_ref().ok_or("its header has no kid")?;
+        // The tokens of others are no reason to ask the service for a key.
+        if self.name.is_none() || claimed_issuer(token) != self.name {
+            return Err(ErrorKind::InvalidIssuer.into());
         }
-        let Some(key) = keys.find(id).await? else {
-            return Ok(None);
-        };
-        let valid = decode(token, &key.verifying, &self.validation(key.algorithm));
-        Ok(valid.ok().map(|valid| valid.claims))
+        let key = keys.find(id).await.map_err(Refusal::Unavailable)?;
+        let key = key.ok_or("the service publishes no key of its kid")?;
+        let valid = decode(token, &key.verifying, &self.validation(key.algorithm))?;
+        Ok(valid.claims)
     }
 
     fn validation(&self, algorithm: Algorithm) -> Validation {
@@ -137,11 +177,25 @@ fn is_plain(header: &Header) -> bool {
     header.crit.is_none() && header.typ.as_ref().is_none_or(known)
 }
 
+/// The `iss` of a token, which nothing proves.
+fn claimed_issuer(token: &str) -> Option<String> {
+    let claimed: Claimed = insecure_decode_claims(token).ok()?;
+    Some(claimed.iss)
+}
+
+/// Whether the token says that it is one of ours. Those come by when they have expired or their session has ended.
+pub fn claims_to_be_ours(token: &str) -> bool {
+    claimed_issuer(token).as_deref() == Some(ISSUER)
+}
+
 /// The two names, if they can be stored and are not those of our own tokens.
-fn outsider(claims: OutsideClaims) -> Option<Outsider> {
+fn outsider(claims: OutsideClaims) -> Result<Outsider, Refusal> {
     let issuer = claims.iss.unwrap_or_default();
     let subject = claims.sub;
     let fits = |name: &str| name.len() <= NAME_MAX && !name.contains('\0');
-    let whole = fits(&issuer) && fits(&subject) && !subject.is_empty();
-    (whole && issuer != ISSUER).then_some(Outsider { issuer, subject })
+    if fits(&issuer) && fits(&subject) && !subject.is_empty() && issuer != ISSUER {
+        Ok(Outsider { issuer, subject })
+    } else {
+        Err("its sub or its iss cannot be a name".into())
+    }
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, SinglePart};
+use lettre::transport::smtp;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use crate::client::Client;
 use crate::problem::Problem;
 
 /// The most mails that may be on their way.
@@ -126,41 +128,47 @@ impl Mailer {
         })
     }
 
-    /// Writes a letter and sends it, later; `letter` may find that none is due. [`Problem::Busy`] when too many wait.
+    /// Writes a letter that `client` asked for and sends it, later; `letter` may find that none is due. [`Problem::Busy`]
+    /// when too many wait.
     pub fn post(
         &self,
+        client: &Client,
         letter: impl Future<Output = Result<Option<Letter>, Problem>> + Send + 'static,
     ) -> Result<(), Problem> {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             tracing::error!(
+                request_id = client.request_id,
                 waiting = WAITING_MAX,
                 "a mail is dropped: too many wait for the mail server"
             );
             return Err(Problem::Busy);
         };
         let mailer = self.clone();
+        let request_id = client.request_id.clone();
         tokio::spawn(async move {
             let _place = place;
             match letter.await {
-                Ok(Some(letter)) => mailer.send(letter).await,
+                Ok(Some(letter)) => mailer.send(letter, &request_id).await,
                 Ok(None) => {}
-                Err(problem) => tracing::error!(reason = problem.reason(), %problem, "a mail could not be written"),
+                Err(problem) => {
+                    tracing::error!(request_id, reason = problem.reason(), %problem, "a mail could not be written");
+                }
             }
         });
         Ok(())
     }
 
     /// Sends a letter that nothing depends on, later.
-    pub fn notify(&self, letter: Letter) {
+    pub fn notify(&self, client: &Client, letter: Letter) {
         // That it was dropped is in the log.
-        let _ = self.post(std::future::ready(Ok(Some(letter))));
+        let _ = self.post(client, std::future::ready(Ok(Some(letter))));
     }
 
-    async fn send(&self, letter: Letter) {
+    async fn send(&self, letter: Letter, request_id: &str) {
         let subject = letter.subject;
         let message = match self.message(letter) {
             Ok(message) => message,
-            Err(error) => return tracing::error!(subject, error, "a mail cannot be sent to this address"),
+            Err(error) => return tracing::error!(request_id, subject, error, "a mail cannot be sent to this address"),
         };
         let mut pauses = PAUSES.into_iter();
         loop {
@@ -169,13 +177,19 @@ impl Mailer {
                 Err(_) => return,
             };
             let Err(error) = sent else { return };
+            let reason = reason(&error);
             match pauses.next() {
                 Some(pause) if !error.is_permanent() => {
-                    tracing::warn!(subject, status = ?error.status(), ?pause, "a mail could not be sent; trying again");
+                    tracing::warn!(
+                        request_id,
+                        subject,
+                        reason,
+                        ?pause,
+                        "a mail could not be sent; retrying"
+                    );
                     tokio::time::sleep(pause).await;
                 }
-                // The server's own words may hold the address.
-                _ => return tracing::error!(subject, status = ?error.status(), "a mail was not sent"),
+                _ => return tracing::error!(request_id, subject, reason, "a mail was not sent"),
             }
         }
     }
@@ -204,5 +218,14 @@ impl Mailer {
             .raw_header(HeaderValue::new(name, "auto-generated".to_owned()))
             .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body))
             .map_err(|error| error.to_string())
+    }
+}
+
+/// Why a mail was not sent, without the server's own words: they may contain the address.
+fn reason(error: &smtp::Error) -> String {
+    match error.status() {
+        Some(code) => format!("the mail server answered {code}"),
+        None if error.is_response() => "the mail server's answer is not SMTP".to_owned(),
+        None => error.to_string(),
     }
 }

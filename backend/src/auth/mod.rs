@@ -27,7 +27,9 @@ use uuid::Uuid;
 use crate::App;
 use crate::auth::password::Comparison;
 use crate::auth::throttle::{Attempt, Permit};
+use crate::client::RequestId;
 use crate::db::users::UserRow;
+use crate::issuer::{Refusal, claims_to_be_ours};
 use crate::problem::Problem;
 
 /// For so long after the password was proved a dangerous step does not ask for it again.
@@ -211,7 +213,7 @@ async fn identify(request: &Request, token: &str) -> Result<Identity, Problem> {
     let app = app(request)?;
     match app.tokens.verify(token) {
         Some(claims) => insider(app, claims).await,
-        None => outsider(app, token).await,
+        None => outsider(app, request, token).await,
     }
 }
 
@@ -233,9 +235,19 @@ async fn insider(app: &App, claims: Claims) -> Result<Identity, Problem> {
 }
 
 /// The user of a token from outside, if such are accepted. The account comes into being on first use.
-async fn outsider(app: &App, token: &str) -> Result<Identity, Problem> {
+async fn outsider(app: &App, request: &Request, token: &str) -> Result<Identity, Problem> {
     let issuer = app.issuer.as_ref().ok_or(Problem::Unauthenticated)?;
-    let outsider = issuer.verify(token).await?.ok_or(Problem::Unauthenticated)?;
+    if claims_to_be_ours(token) {
+        return Err(Problem::Unauthenticated);
+    }
+    let outsider = issuer.verify(token).await.map_err(|refusal| match refusal {
+        Refusal::Invalid(reason) => {
+            let request_id = RequestId::of(request);
+            tracing::info!(request_id, reason, "a token from outside is refused");
+            Problem::Unauthenticated
+        }
+        Refusal::Unavailable(problem) => problem,
+    })?;
     let mapped = match app.db.mapped(&outsider).await? {
         None => {
             app.db.admit(outsider.clone()).await?;

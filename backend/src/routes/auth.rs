@@ -119,7 +119,10 @@ impl AuthApi {
                 token: None,
                 user: User::from(&user),
             };
-            mailer.post(recovery::sign_up_letter(Arc::clone(&app), user, client))?;
+            mailer.post(
+                &client,
+                recovery::sign_up_letter(Arc::clone(&app), user, client.clone()),
+            )?;
             return Ok(Joined::Ok(RawJson::of(&unconfirmed)?));
         }
         let (session, refresh) = session::draw(client.clone(), remember)?;
@@ -167,7 +170,10 @@ impl AuthApi {
         };
         if let Some(mailer) = app.mailer.as_ref().filter(|_| !user.email_verified) {
             app.throttle.mail(&client, "confirm", &email).await?;
-            mailer.post(recovery::verification_letter(Arc::clone(&app), email, client))?;
+            mailer.post(
+                &client,
+                recovery::verification_letter(Arc::clone(&app), email, client.clone()),
+            )?;
             return Err(Problem::EmailNotVerified);
         }
         let remember = remember_me.unwrap_or(true);

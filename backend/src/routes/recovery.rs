@@ -79,7 +79,7 @@ impl RecoveryApi {
         let LinkRequest { email, .. } = body.valid()?;
         if let Some(mailer) = &app.mailer {
             app.throttle.mail(&client, "reset", &email).await?;
-            mailer.post(reset_letter(Arc::clone(&app), email, client))?;
+            mailer.post(&client, reset_letter(Arc::clone(&app), email, client.clone()))?;
         }
         Ok(Requested::Ok(RawJson::of(&LinkRequested {
             status: true,
@@ -112,7 +112,7 @@ impl RecoveryApi {
         let user = user.ok_or(Problem::InvalidToken)?;
         app.devices.remember(&app.cookies, jar, &user.id);
         if let Some((mailer, email)) = app.mailer.as_ref().zip(user.email) {
-            mailer.notify(Letter::password_was_reset(email, &app.public_url));
+            mailer.notify(&client, Letter::password_was_reset(email, &app.public_url));
         }
         Changed::done()
     }
@@ -132,7 +132,7 @@ impl RecoveryApi {
         let LinkRequest { email, .. } = body.valid()?;
         if let Some(mailer) = &app.mailer {
             app.throttle.mail(&client, "confirm", &email).await?;
-            mailer.post(verification_letter(Arc::clone(&app), email, client))?;
+            mailer.post(&client, verification_letter(Arc::clone(&app), email, client.clone()))?;
         }
         Changed::done()
     }
@@ -175,7 +175,10 @@ impl RecoveryApi {
         match &app.mailer {
             Some(mailer) => {
                 app.throttle.mail(&client, "change", &new_email).await?;
-                mailer.post(change_letter(Arc::clone(&app), user, new_email, client))?;
+                mailer.post(
+                    &client,
+                    change_letter(Arc::clone(&app), user, new_email, client.clone()),
+                )?;
             }
             None => match app.db.change_email(member.user.clone(), new_email, client).await {
                 Err(DbError::EmailTaken) => return Err(Problem::EmailTaken("newEmail")),
@@ -239,7 +242,7 @@ async fn change_letter(
     client: Client,
 ) -> Result<Option<Letter>, Problem> {
     if let Some((mailer, email)) = app.mailer.as_ref().zip(user.email.clone()) {
-        mailer.notify(Letter::address_will_change(email, &new_email, &app.public_url));
+        mailer.notify(&client, Letter::address_will_change(email, &new_email, &app.public_url));
     }
     let event = Event::EmailChangeRequested;
     let letter = if app.db.user_by_email(&new_email).await?.is_some() {

@@ -12,6 +12,7 @@ mod concurrency;
 mod contract;
 mod cors;
 mod keys;
+mod log;
 mod outside;
 mod passwords;
 mod recovery;
