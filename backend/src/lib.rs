@@ -25,7 +25,6 @@ use poem::http::header;
 use poem::middleware::{CookieJarManager, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route, get};
 
-use auth::device::Devices;
 use auth::mail::Mailer;
 use auth::password::Passwords;
 use auth::session::Cookies;
@@ -50,7 +49,6 @@ pub struct App {
     sessions: SessionCheck,
     tokens: Tokens,
     cookies: Cookies,
-    devices: Devices,
     passwords: Passwords,
     /// None when the server has no way to send mail.
     mailer: Option<Mailer>,
@@ -106,7 +104,6 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
         },
         mailer,
         public_url: config.public_url(),
-        devices: Devices::new(&secrets)?,
         passwords: Passwords::new(config.password_cost(), config.password_min_length)?,
         ready: ReadyCache::default(),
         issuer,

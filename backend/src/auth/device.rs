@@ -1,63 +1,72 @@
-//! The device cookie: a browser that has signed in to an account is known there, so that guesses from elsewhere cannot lock
-//! its owner out. It proves that and nothing else.
-
-use std::time::Duration;
+//! The device cookie: a browser in which a user has signed in is known to the account, so that guesses made elsewhere cannot
+//! lock the user out. The cookie proves that and nothing else. A new password and each change of two-factor make all other
+//! devices unknown.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-use hmac::{Hmac, Mac};
 use poem::web::cookie::CookieJar;
-use sha2::Sha256;
-use uuid::Uuid;
+use sha2::{Digest, Sha256};
 
+use super::random;
 use super::session::Cookies;
-use crate::config::Secrets;
+use crate::App;
+use crate::db::known_devices::{DeviceHash, LIFETIME};
 use crate::problem::Problem;
 
-/// The cookie: the device's id and the seal of the id and the account, with a dot between.
+/// The cookie with the token of the device.
 const COOKIE: &str = "docket_device";
-const LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// A device that has signed in to the account in question. Only [`Devices::known`] makes one.
-pub struct KnownDevice(pub(super) Uuid);
+/// The token of a device: 256 random bits.
+pub struct Device([u8; 32]);
 
-/// Seals device ids with the signing secrets.
-pub struct Devices(Vec<Hmac<Sha256>>);
+/// A device that has signed in to the account in question. Only [`known`] makes one.
+pub struct KnownDevice(Device);
 
-impl Devices {
-    /// The newest secret seals, all of them are recognised.
-    pub fn new(secrets: &Secrets) -> Result<Self, Problem> {
-        let seals = secrets.all().map(|version| {
-            let mut seal = Hmac::new_from_slice(version.secret.expose().as_bytes())
-                .map_err(|error| Problem::internal("a secret cannot be used", error))?;
-            // Nothing else that the secret signs begins like this.
-            seal.update(b"docket known device\0");
-            Ok(seal)
-        });
-        Ok(Self(seals.collect::<Result<_, Problem>>()?))
+impl Device {
+    /// A new device.
+    pub fn draw() -> Result<Self, Problem> {
+        random().map(Self)
     }
 
-    /// Makes the browser known to the account.
-    pub fn remember(&self, cookies: &Cookies, jar: &CookieJar, user_id: &str) {
-        let known = self.known(cookies, jar, user_id);
-        let KnownDevice(device) = known.unwrap_or_else(|| KnownDevice(Uuid::new_v4()));
-        if let Some(seal) = self.0.first() {
-            let seal = sealing(seal, device, user_id).finalize().into_bytes();
-            let value = format!("{device}.{}", BASE64_URL_SAFE_NO_PAD.encode(seal));
-            cookies.set(jar, COOKIE, &value, Some(LIFETIME));
-        }
+    /// What the database keeps of it.
+    pub fn hash(&self) -> DeviceHash {
+        Sha256::digest(self.0).into()
     }
 
-    /// The browser's device, if it is known to the account.
-    pub fn known(&self, cookies: &Cookies, jar: &CookieJar, user_id: &str) -> Option<KnownDevice> {
+    /// Gives it to the browser.
+    pub fn write(&self, cookies: &Cookies, jar: &CookieJar) {
+        let value = BASE64_URL_SAFE_NO_PAD.encode(self.0);
+        cookies.set(jar, COOKIE, &value, LIFETIME.to_std().ok());
+    }
+
+    fn read(cookies: &Cookies, jar: &CookieJar) -> Option<Self> {
         let cookie = cookies.get(jar, COOKIE)?;
-        let (device, seal) = cookie.split_once('.')?;
-        let device = device.parse().ok()?;
-        let presented = BASE64_URL_SAFE_NO_PAD.decode(seal).ok()?;
-        let fits = |seal| sealing(seal, device, user_id).verify_slice(&presented).is_ok();
-        self.0.iter().any(fits).then_some(KnownDevice(device))
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cookie).ok()?;
+        bytes.try_into().ok().map(Self)
     }
 }
 
-fn sealing(seal: &Hmac<Sha256>, device: Uuid, user_id: &str) -> Hmac<Sha256> {
-    seal.clone().chain_update(device).chain_update(user_id)
+impl KnownDevice {
+    /// The device, apart from the account.
+    pub fn device(&self) -> &Device {
+        &self.0
+    }
+}
+
+/// The browser's device, if it is known to the account. Without an account the database is asked all the same, so that the
+/// time does not tell whether there is one.
+pub async fn known(app: &App, jar: &CookieJar, user_id: Option<&str>) -> Result<Option<KnownDevice>, Problem> {
+    let Some(device) = Device::read(&app.cookies, jar) else {
+        return Ok(None);
+    };
+    let user_id = user_id.unwrap_or_default();
+    let is_known = app.db.is_known_device(user_id, &device.hash()).await?;
+    Ok(is_known.then_some(KnownDevice(device)))
+}
+
+/// The device on which a sign-in succeeds: the known one, or a new one. A token that was not known may be somebody else's.
+pub async fn for_sign_in(app: &App, jar: &CookieJar, user_id: &str) -> Result<Device, Problem> {
+    match known(app, jar, Some(user_id)).await? {
+        Some(KnownDevice(device)) => Ok(device),
+        None => Device::draw(),
+    }
 }

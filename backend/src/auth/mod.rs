@@ -65,6 +65,12 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Who is signed in here; none for a token that was signed elsewhere.
+    pub fn membership(self) -> Option<Membership> {
+        let user = self.user;
+        self.session.map(|session| Membership { user, session })
+    }
+
     /// Whether that is what the token or the database calls the user.
     fn is(&self, name: &str) -> bool {
         self.user.as_str() == name || self.subject.as_deref() == Some(name)
@@ -161,9 +167,8 @@ async fn check(request: &Request, bearer: Bearer) -> Result<Identity> {
 }
 
 async fn check_member(request: &Request, bearer: Bearer) -> Result<Membership> {
-    let Identity { user, session, .. } = identify(request, &bearer.token).await?;
-    let session = session.ok_or(Problem::Unauthenticated)?;
-    Ok(Membership { user, session })
+    let identity = identify(request, &bearer.token).await?;
+    Ok(identity.membership().ok_or(Problem::Unauthenticated)?)
 }
 
 async fn check_fresh(request: &Request, bearer: Bearer) -> Result<Membership> {

@@ -12,12 +12,13 @@ use sha2::{Digest, Sha256};
 use shared::account::User;
 use uuid::Uuid;
 
-use super::random;
+use super::device::{self, Device};
+use super::{OwnSession, random};
 use crate::App;
 use crate::client::Client;
-use crate::db::DbError;
-use crate::db::sessions::{IDLE, NewSession, RefreshHash};
+use crate::db::sessions::{IDLE, NewSession, RefreshHash, Replacement};
 use crate::db::users::UserRow;
+use crate::db::{DbError, now};
 use crate::problem::Problem;
 
 /// The cookie with the refresh token.
@@ -145,21 +146,56 @@ impl RefreshToken {
     }
 }
 
-/// A session that is to begin on the device that asks, and the refresh token it will hold.
-pub fn draw(client: Client, remember: bool) -> Result<(NewSession, RefreshToken), Problem> {
+/// What a browser gets when a session begins.
+pub struct Handover {
+    refresh: RefreshToken,
+    device: Device,
+    remember: bool,
+}
+
+impl Handover {
+    /// Gives the browser its cookies. The answer is the access token and the account.
+    pub fn complete(self, app: &App, jar: &CookieJar, user: UserRow) -> Result<(String, User), Problem> {
+        self.device.write(&app.cookies, jar);
+        renew(app, jar, &self.refresh, user, self.remember)
+    }
+}
+
+/// A session that is to begin on `device` once the password was proved, and what its browser gets then.
+pub fn draw(client: Client, remember: bool, device: Device) -> Result<(NewSession, Handover), Problem> {
     let refresh = RefreshToken::draw()?;
     let session = NewSession {
         id: refresh.session,
         refresh_hash: refresh.hash(),
         family_hash: refresh.family_hash(),
         remember,
+        authenticated_at: now(),
+        device: device.hash(),
         client,
     };
-    Ok((session, refresh))
+    let handover = Handover {
+        refresh,
+        device,
+        remember,
+    };
+    Ok((session, handover))
 }
 
-/// Hands a session to the browser, which is known from now on: the cookies, and the access token.
-pub fn hand_over(
+/// A session that is to take the place of all sessions of the user of `asking`, on a device of its own.
+/// [`Problem::Unauthenticated`] if that session has ended.
+pub async fn draw_replacement(
+    app: &App,
+    client: Client,
+    asking: OwnSession,
+) -> Result<(Replacement, Handover), Problem> {
+    let before = app.db.session(asking.id).await?.ok_or(Problem::Unauthenticated)?;
+    let (session, handover) = draw(client, before.remember, Device::draw()?)?;
+    let replaces = asking.id;
+    Ok((Replacement { replaces, session }, handover))
+}
+
+/// Gives the browser the refresh token of a session that goes on. The answer is a new access token and the account.
+pub fn renew(
     app: &App,
     jar: &CookieJar,
     refresh: &RefreshToken,
@@ -168,7 +204,6 @@ pub fn hand_over(
 ) -> Result<(String, User), Problem> {
     let token = app.tokens.sign(&user.id, refresh.session, user.token_version)?;
     refresh.write(&app.cookies, jar, remember);
-    app.devices.remember(&app.cookies, jar, &user.id);
     Ok((token, user.into()))
 }
 
@@ -180,11 +215,12 @@ pub async fn open(
     user: UserRow,
     remember: bool,
 ) -> Result<(String, User), Problem> {
-    let (session, refresh) = draw(client, remember)?;
-    let started = app.db.start_session(user.id.clone(), user.token_version, session).await;
+    let device = device::for_sign_in(app, jar, &user.id).await?;
+    let (session, handover) = draw(client, remember, device)?;
+    let started = app.db.start_session(user.clone(), session).await;
     started.map_err(|error| match error {
         DbError::NotFound => Problem::NoSession,
         other => other.into(),
     })?;
-    hand_over(app, jar, &refresh, user, remember)
+    handover.complete(app, jar, user)
 }

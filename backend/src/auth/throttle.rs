@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -24,6 +25,8 @@ static ACCOUNT_AT_ADDRESS: Policy = Policy::delay("account-at-address", 5);
 pub static ACCOUNT: Policy = Policy::window("account", 100, TimeDelta::hours(1));
 /// On a device that has signed in to the account before.
 static DEVICE: Policy = Policy::delay("device", 5);
+/// For one account on all of its known devices together. More than one device alone can use up in an hour.
+static KNOWN_DEVICES: Policy = Policy::window("known-devices", 20, TimeDelta::hours(1));
 /// In a session that has to prove its password again.
 static SESSION: Policy = Policy::delay("session", 5);
 /// New accounts from one address.
@@ -177,9 +180,13 @@ impl Attempt<'_> {
                 device,
             } => (client, "code", user_id, device),
         };
-        // Nobody else can use it up, so nobody can lock its owner out.
-        if let Some(KnownDevice(id)) = device {
-            return vec![Counter::of(&DEVICE, &[kind, account, &id.to_string()])];
+        // Nobody without a known device can use these up, so a stranger cannot lock the owner out.
+        if let Some(known) = device {
+            let id = BASE64_URL_SAFE_NO_PAD.encode(known.device().hash());
+            return vec![
+                Counter::of(&DEVICE, &[kind, account, &id]),
+                Counter::of(&KNOWN_DEVICES, &[kind, account]),
+            ];
         }
         let network = network(client);
         vec![
@@ -301,6 +308,18 @@ mod tests {
     fn after_the_free_ones_the_delay_doubles_up_to_the_longest() {
         let expected = [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900];
         assert_eq!(waits(&ACCOUNT_AT_ADDRESS, expected.len()), expected);
+    }
+
+    #[test]
+    fn one_device_alone_leaves_guesses_for_the_others() {
+        let hour = KNOWN_DEVICES.window.num_seconds();
+        let mut elapsed = 0;
+        let within_the_hour = |wait: &i64| {
+            elapsed += wait;
+            elapsed < hour
+        };
+        let guesses = waits(&DEVICE, 100).iter().copied().take_while(within_the_hour).count();
+        assert_eq!((guesses, KNOWN_DEVICES.quota), (17, 20));
     }
 
     #[test]

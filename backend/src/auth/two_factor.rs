@@ -13,7 +13,7 @@ use totp_rs::{Builder, Totp, TotpError};
 
 use super::credential::{FromCookie, TwoFactor as TwoFactorCookie};
 use super::throttle::{Attempt, Permit};
-use super::{UserId, random, session};
+use super::{Membership, device, random, session};
 use crate::App;
 use crate::client::Client;
 use crate::db::DbError;
@@ -110,7 +110,7 @@ fn grouped(code: &str) -> String {
 
 /// Leave to try one code for that user.
 async fn permit(app: &App, jar: &CookieJar, user_id: &str, client: &Client) -> Result<Permit, Problem> {
-    let device = app.devices.known(&app.cookies, jar, user_id);
+    let device = device::known(app, jar, Some(user_id)).await?;
     let attempt = Attempt::Code {
         client,
         user_id,
@@ -119,8 +119,16 @@ async fn permit(app: &App, jar: &CookieJar, user_id: &str, client: &Client) -> R
     app.throttle.attempt(attempt).await
 }
 
-/// Turns two-factor on for `user`, whose app has proved by `code` that it was set up.
-pub async fn turn_on(app: &App, jar: &CookieJar, user: UserId, code: &str, client: Client) -> Result<UserRow, Problem> {
+/// Turns two-factor on for `member`, whose app has proved by `code` that it was set up. Every session ends, and a new one
+/// begins in this browser.
+pub async fn turn_on(
+    app: &App,
+    jar: &CookieJar,
+    member: Membership,
+    code: &str,
+    client: Client,
+) -> Result<Renewed, Problem> {
+    let Membership { user, session } = member;
     let TwoFactor { enabled, secret } = app.db.two_factor(user.as_str()).await?;
     if enabled {
         return Err(Problem::TwoFactorOn);
@@ -129,9 +137,17 @@ pub async fn turn_on(app: &App, jar: &CookieJar, user: UserId, code: &str, clien
     let permit = permit(app, jar, user.as_str(), &client).await?;
     let step = step_of(code, &secret, Utc::now())?;
     let code = AppCode { secret, step };
-    let user = app.db.turn_two_factor_on(user, code, client).await.map_err(refused)?;
+    let (mut replacement, handover) = session::draw_replacement(app, client, session).await?;
+    // A code does not prove the password.
+    replacement.session.authenticated_at = session.authenticated_at;
+    let turned_on = app.db.turn_two_factor_on(user, code, replacement).await;
+    let user = turned_on.map_err(|error| match error {
+        DbError::NotFound => Problem::Unauthenticated,
+        other => refused(other),
+    })?;
     permit.succeeded().await?;
-    Ok(user)
+    let (token, user) = handover.complete(app, jar, user)?;
+    Ok(Renewed { token, user })
 }
 
 fn refused(error: DbError) -> Problem {

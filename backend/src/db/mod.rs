@@ -5,6 +5,7 @@
 pub mod audit;
 mod group_commit;
 pub mod identities;
+pub mod known_devices;
 pub mod one_time_tokens;
 pub mod session_check;
 pub mod sessions;

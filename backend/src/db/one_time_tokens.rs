@@ -5,8 +5,9 @@ use chrono::TimeDelta;
 use sqlx::FromRow;
 
 use super::audit::{self, Event};
+use super::known_devices::{self, DeviceHash};
 use super::users::{self, UserRow};
-use super::{Db, DbError, Tx, Write, execute, now, on};
+use super::{Db, DbError, Tx, Write, execute, now, on, sessions};
 use crate::client::Client;
 
 /// SHA-256 of a token: all that is stored of it.
@@ -119,6 +120,7 @@ impl Write for Issue {
 struct ResetPassword {
     hash: TokenHash,
     password_hash: String,
+    device: DeviceHash,
     client: Client,
 }
 
@@ -129,7 +131,9 @@ impl Write for ResetPassword {
         let Some(redeemed) = redeem(tx, &self.hash, Purpose::ResetPassword).await? else {
             return Ok(None);
         };
-        let mut user = users::set_password(tx, &redeemed.user_id, &self.password_hash, None).await?;
+        let mut user = users::set_password(tx, &redeemed.user_id, &self.password_hash).await?;
+        sessions::end_all(tx, &redeemed.user_id, None).await?;
+        known_devices::replace_all(tx, &redeemed.user_id, &self.device).await?;
         if let Some(email) = &redeemed.email
             && let Some(verified) = users::verify_email(tx, &redeemed.user_id, email).await?
         {
@@ -208,17 +212,19 @@ impl Db {
             .await)?)
     }
 
-    /// Uses a token for a new password up. Every session and every other token of the user ends with it; a token that was sent
-    /// by mail also proves that address. None if the token is worth nothing.
+    /// Uses up a token for a new password. Every session and every other token of the user ends with it, and `device` becomes
+    /// the only known one; a token that was sent by mail also proves that address. None if the token is not valid.
     pub async fn reset_password(
         &self,
         hash: TokenHash,
         password_hash: String,
+        device: DeviceHash,
         client: Client,
     ) -> Result<Option<UserRow>, DbError> {
         self.write(ResetPassword {
             hash,
             password_hash,
+            device,
             client,
         })
         .await

@@ -6,7 +6,9 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::audit::{self, Event};
-use super::{Db, DbError, Tx, Write, execute, now, on, users};
+use super::known_devices::{self, DeviceHash};
+use super::users::{self, UserRow};
+use super::{Db, DbError, Tx, Write, execute, now, on};
 use crate::auth::UserId;
 use crate::client::Client;
 
@@ -69,13 +71,16 @@ pub struct NewSession {
     pub family_hash: RefreshHash,
     /// Whether its cookie outlives the browser's window.
     pub remember: bool,
+    /// When the password was last proved.
+    pub authenticated_at: DateTime<Utc>,
+    /// Of the token of the device on which it begins, which is known to the account from now on.
+    pub device: DeviceHash,
     /// Where it begins.
     pub client: Client,
 }
 
 struct Start {
-    user_id: String,
-    token_version: i64,
+    user: UserRow,
     session: NewSession,
 }
 
@@ -84,18 +89,19 @@ impl Write for Start {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
         const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
+        let user_id = &self.user.id;
         // Of a new password and a sign-in with the old one at the same moment, the password wins.
-        users::hold(tx, &self.user_id, self.token_version).await?;
-        execute!(tx, sqlx::query(SWEEP).bind(&self.user_id).bind(now()))?;
-        insert(tx, &self.user_id, &self.session).await?;
-        audit::record(tx, &self.user_id, Event::SignedIn, &self.session.client).await
+        users::hold(tx, &self.user).await?;
+        execute!(tx, sqlx::query(SWEEP).bind(user_id).bind(now()))?;
+        insert(tx, user_id, &self.session).await?;
+        audit::record(tx, user_id, Event::SignedIn, &self.session.client).await
     }
 }
 
-/// Begins a session as a part of a larger change.
+/// Begins a session as a part of a larger change, on a device that is known from now on.
 pub(super) async fn insert(tx: &mut Tx<'_>, user_id: &str, session: &NewSession) -> Result<(), DbError> {
     const SQL: &str = "INSERT INTO sessions (id, user_id, refresh_hash, rotated_at, expires_at, created_at, updated_at, \
-         authenticated_at, ip_address, user_agent, remember, family_hash) VALUES ($1, $2, $3, $4, $5, $4, $4, $4, $6, $7, $8, $9)";
+         authenticated_at, ip_address, user_agent, remember, family_hash) VALUES ($1, $2, $3, $4, $5, $4, $4, $10, $6, $7, $8, $9)";
     let now = now();
     execute!(
         tx,
@@ -109,8 +115,29 @@ pub(super) async fn insert(tx: &mut Tx<'_>, user_id: &str, session: &NewSession)
             .bind(&session.client.user_agent)
             .bind(session.remember)
             .bind(session.family_hash.as_slice())
+            .bind(session.authenticated_at)
     )?;
-    Ok(())
+    known_devices::remember(tx, user_id, &session.device).await
+}
+
+/// A session that takes the place of all sessions of a user.
+pub struct Replacement {
+    /// The session that asks for it.
+    pub replaces: Uuid,
+    /// The new one.
+    pub session: NewSession,
+}
+
+/// Ends every session of a user, makes every device unknown and begins a new session, as a part of a change of how the user
+/// signs in. [`DbError::NotFound`] if the session that asks for it has ended.
+pub(super) async fn replace_all(tx: &mut Tx<'_>, user_id: &str, replacement: &Replacement) -> Result<(), DbError> {
+    let asking = delete(tx, replacement.replaces).await?;
+    if asking.is_none_or(|owner| owner != user_id) {
+        return Err(DbError::NotFound);
+    }
+    end_all(tx, user_id, None).await?;
+    known_devices::replace_all(tx, user_id, &replacement.session.device).await?;
+    insert(tx, user_id, &replacement.session).await
 }
 
 /// Ends the sessions of a user, except `keep`, as a part of a larger change.
@@ -262,27 +289,17 @@ impl Write for Authenticate {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
-        authenticate(tx, self.id).await
+        const SQL: &str = "UPDATE sessions SET authenticated_at = $2 WHERE id = $1";
+        execute!(tx, sqlx::query(SQL).bind(self.id).bind(now()))?;
+        Ok(())
     }
 }
 
-/// Notes that the password was just proved in a session.
-pub(super) async fn authenticate(tx: &mut Tx<'_>, id: Uuid) -> Result<(), DbError> {
-    const SQL: &str = "UPDATE sessions SET authenticated_at = $2 WHERE id = $1";
-    execute!(tx, sqlx::query(SQL).bind(id).bind(now()))?;
-    Ok(())
-}
-
 impl Db {
-    /// Begins a session for a user who signed in at `token_version`, and forgets those that have expired.
-    /// [`DbError::NotFound`] if another password was set meanwhile.
-    pub async fn start_session(&self, user_id: String, token_version: i64, session: NewSession) -> Result<(), DbError> {
-        self.write(Start {
-            user_id,
-            token_version,
-            session,
-        })
-        .await
+    /// Begins a session for a user who signed in, and deletes those that have expired. [`DbError::NotFound`] if another
+    /// password was set, or two-factor turned on or off, since `user` was read.
+    pub async fn start_session(&self, user: UserRow, session: NewSession) -> Result<(), DbError> {
+        self.write(Start { user, session }).await
     }
 
     /// Replaces a refresh token by its successor. Presenting the same one again within the grace changes nothing and finds

@@ -1,4 +1,4 @@
-//! Forgets what is over: counts of attempts, sessions and tokens of links that have expired.
+//! Forgets what is over: counts of attempts, sessions, tokens of links and known devices that have expired.
 
 use std::time::Duration;
 
@@ -47,10 +47,11 @@ impl Write for Sweep {
     type Out = ();
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
-        const EXPIRED: [&str; 3] = [
+        const EXPIRED: [&str; 4] = [
             "DELETE FROM throttles WHERE expires_at <= $1",
             "DELETE FROM sessions WHERE expires_at <= $1",
             "DELETE FROM one_time_tokens WHERE expires_at <= $1",
+            "DELETE FROM known_devices WHERE expires_at <= $1",
         ];
         // SQLite knows an offset only with a limit.
         const SURPLUS: &str = "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles \

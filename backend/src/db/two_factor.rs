@@ -5,6 +5,8 @@ use chrono::Duration;
 use sqlx::FromRow;
 
 use super::audit::{self, Event};
+use super::known_devices::{self, DeviceHash};
+use super::sessions::{self, Replacement};
 use super::users::UserRow;
 use super::{Db, DbError, Tx, Write, execute, now, on};
 use crate::auth::UserId;
@@ -57,7 +59,7 @@ pub struct AppCode {
 struct TurnOn {
     user: UserId,
     code: AppCode,
-    client: Client,
+    replacement: Replacement,
 }
 
 impl Write for TurnOn {
@@ -75,13 +77,15 @@ impl Write for TurnOn {
             .fetch_optional(&mut **c)
             .await)?;
         let row = changed.ok_or(DbError::Changed)?;
-        audit::record(tx, user, Event::TwoFactorEnabled, &self.client).await?;
+        sessions::replace_all(tx, user, &self.replacement).await?;
+        audit::record(tx, user, Event::TwoFactorEnabled, &self.replacement.session.client).await?;
         Ok(row)
     }
 }
 
 struct TurnOff {
     user: UserId,
+    device: DeviceHash,
     client: Client,
 }
 
@@ -99,6 +103,7 @@ impl Write for TurnOff {
         }
         replace_codes(tx, user, &[]).await?;
         execute!(tx, sqlx::query(PENDING).bind(user))?;
+        known_devices::replace_all(tx, user, &self.device).await?;
         audit::record(tx, user, Event::TwoFactorDisabled, &self.client).await
     }
 }
@@ -237,14 +242,26 @@ impl Db {
         Ok(on!(self.read(), pool => sqlx::query_as(SQL).bind(user_id).fetch_one(pool).await)?)
     }
 
-    /// Turns two-factor on, as a code proves that the app works. [`DbError::Changed`] if it is on or was set up anew.
-    pub async fn turn_two_factor_on(&self, user: UserId, code: AppCode, client: Client) -> Result<UserRow, DbError> {
-        self.write(TurnOn { user, code, client }).await
+    /// Turns two-factor on, as a code proves that the app works, and begins a session in place of all of before.
+    /// [`DbError::Changed`] if it is on or was set up anew; [`DbError::NotFound`] if the session that asks has ended.
+    pub async fn turn_two_factor_on(
+        &self,
+        user: UserId,
+        code: AppCode,
+        replacement: Replacement,
+    ) -> Result<UserRow, DbError> {
+        self.write(TurnOn {
+            user,
+            code,
+            replacement,
+        })
+        .await
     }
 
-    /// Turns two-factor off and forgets all about it. [`DbError::NotFound`] if it is off.
-    pub async fn turn_two_factor_off(&self, user: UserId, client: Client) -> Result<(), DbError> {
-        self.write(TurnOff { user, client }).await
+    /// Turns two-factor off and deletes its secret and recovery codes; `device` becomes the only known one.
+    /// [`DbError::NotFound`] if it is off.
+    pub async fn turn_two_factor_off(&self, user: UserId, device: DeviceHash, client: Client) -> Result<(), DbError> {
+        self.write(TurnOff { user, device, client }).await
     }
 
     /// Replaces the recovery codes. [`DbError::NotFound`] if two-factor is off.

@@ -3,10 +3,9 @@
 use chrono::{DateTime, Utc};
 use shared::account::User;
 use sqlx::FromRow;
-use uuid::Uuid;
 
 use super::audit::{self, Event};
-use super::sessions::{self, NewSession};
+use super::sessions::{self, NewSession, Replacement};
 use super::{Db, DbError, Tx, Write, execute, now, on, one_time_tokens};
 use crate::auth::UserId;
 use crate::client::Client;
@@ -138,27 +137,28 @@ impl Write for Rename {
     }
 }
 
-/// Holds an account whose password was proved, as a part of a larger change. [`DbError::NotFound`] if it has another
-/// password, or is gone, since its row had that token version.
-pub(super) async fn hold(tx: &mut Tx<'_>, user_id: &str, token_version: i64) -> Result<(), DbError> {
-    const SQL: &str = "UPDATE users SET token_version = token_version WHERE id = $1 AND token_version = $2";
-    let held = execute!(tx, sqlx::query(SQL).bind(user_id).bind(token_version))?;
+/// Locks the row of an account whose password was proved, as a part of a larger change. [`DbError::NotFound`] if it got
+/// another password, two-factor was turned on or off, or it was deleted since `user` was read.
+pub(super) async fn hold(tx: &mut Tx<'_>, user: &UserRow) -> Result<(), DbError> {
+    const SQL: &str = "UPDATE users SET token_version = token_version \
+         WHERE id = $1 AND token_version = $2 AND two_factor_enabled = $3";
+    let held = execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(&user.id)
+            .bind(user.token_version)
+            .bind(user.two_factor_enabled)
+    )?;
     if held == 0 { Err(DbError::NotFound) } else { Ok(()) }
 }
 
-/// A new password, as a part of a larger change: no access token, link or half-done sign-in of before is valid any more, and
-/// every session but `keep` has ended.
-pub(super) async fn set_password(
-    tx: &mut Tx<'_>,
-    user_id: &str,
-    password_hash: &str,
-    keep: Option<Uuid>,
-) -> Result<UserRow, DbError> {
+/// Sets a new password as a part of a larger change, which also ends the sessions: no access token, link or pending sign-in
+/// of before stays valid.
+pub(super) async fn set_password(tx: &mut Tx<'_>, user_id: &str, password_hash: &str) -> Result<UserRow, DbError> {
     const SQL: &str = "UPDATE users SET password_hash = $2, token_version = token_version + 1, updated_at = $3 \
          WHERE id = $1 RETURNING *";
     let user =
         on!(tx, c => sqlx::query_as(SQL).bind(user_id).bind(password_hash).bind(now()).fetch_one(&mut **c).await)?;
-    sessions::end_all(tx, user_id, keep).await?;
     one_time_tokens::forget_all(tx, user_id).await?;
     Ok(user)
 }
@@ -206,22 +206,20 @@ impl Write for ChangeEmail {
 }
 
 struct ChangePassword {
-    user: UserId,
-    token_version: i64,
+    user: UserRow,
     password_hash: String,
-    session: Uuid,
-    client: Client,
+    replacement: Replacement,
 }
 
 impl Write for ChangePassword {
     type Out = UserRow;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, DbError> {
-        let user = self.user.as_str();
-        hold(tx, user, self.token_version).await?;
-        let row = set_password(tx, user, &self.password_hash, Some(self.session)).await?;
-        sessions::authenticate(tx, self.session).await?;
-        audit::record(tx, user, Event::PasswordChanged, &self.client).await?;
+        let user_id = &self.user.id;
+        hold(tx, &self.user).await?;
+        let row = set_password(tx, user_id, &self.password_hash).await?;
+        sessions::replace_all(tx, user_id, &self.replacement).await?;
+        audit::record(tx, user_id, Event::PasswordChanged, &self.replacement.session.client).await?;
         Ok(row)
     }
 }
@@ -270,22 +268,18 @@ impl Db {
         self.write(Rename { user, name, client }).await
     }
 
-    /// Sets a new password, whose old one was proved at `token_version`. Only `session` goes on, and needs a new access token:
-    /// the answer has the new token version. [`DbError::NotFound`] if another password was set meanwhile.
+    /// Sets a new password for `user`, whose old one was proved, and begins a session in place of all of before. The answer
+    /// has the new token version. [`DbError::NotFound`] if `user` has changed meanwhile or the session that asks has ended.
     pub async fn change_password(
         &self,
-        user: UserId,
-        token_version: i64,
+        user: UserRow,
         password_hash: String,
-        session: Uuid,
-        client: Client,
+        replacement: Replacement,
     ) -> Result<UserRow, DbError> {
         self.write(ChangePassword {
             user,
-            token_version,
             password_hash,
-            session,
-            client,
+            replacement,
         })
         .await
     }

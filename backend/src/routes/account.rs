@@ -5,12 +5,12 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, OpenApi};
-use shared::account::{Renewed, Session, User};
+use shared::account::{Renewed, Session};
 use shared::profile::{AccountDeleted, Export, PasswordChange, PasswordProof, ProfileChange};
 
 use super::{Changed, Tag};
 use crate::App;
-use crate::auth::session::REFRESH_COOKIE;
+use crate::auth::session::{self, REFRESH_COOKIE};
 use crate::auth::{Fresh, Member};
 use crate::client::Client;
 use crate::db::DbError;
@@ -24,7 +24,7 @@ pub struct AccountApi;
 
 #[derive(ApiResponse)]
 enum WithToken {
-    /// The password is changed; the token replaces the one of this session.
+    /// The password is changed, and a new session has begun: its token, which a cookie renews.
     #[oai(status = 200)]
     Ok(RawJson<Renewed>),
 }
@@ -83,12 +83,13 @@ impl AccountApi {
 
     /// Change the password
     ///
-    /// Every other session ends, and every access token of before.
+    /// Every session and every access token ends, and a new session begins in this browser.
     #[oai(path = "/change-password", method = "post", operation_id = "change_password")]
     async fn change_password(
         &self,
         app: Data<&Arc<App>>,
         client: Client,
+        jar: &CookieJar,
         member: Member,
         body: JsonBody<PasswordChange>,
     ) -> Result<WithToken, Problem> {
@@ -104,18 +105,14 @@ impl AccountApi {
             .admit(&new_password, "newPassword", &user.name, email)
             .await?;
         let password_hash = app.passwords.hash(password).await?;
-        let session = member.session.id;
-        let user = app
-            .db
-            .change_password(member.user.clone(), user.token_version, password_hash, session, client)
-            .await
-            .map_err(|error| match error {
-                // The password that was proved is not the password any more.
-                DbError::NotFound => Problem::Unauthenticated,
-                other => other.into(),
-            })?;
-        let token = app.tokens.sign(&user.id, session, user.token_version)?;
-        let user = User::from(user);
+        let (replacement, handover) = session::draw_replacement(&app, client, member.session).await?;
+        let changed = app.db.change_password(user, password_hash, replacement).await;
+        let user = changed.map_err(|error| match error {
+            // The password that was proved is not the password any more, or this session has ended.
+            DbError::NotFound => Problem::Unauthenticated,
+            other => other.into(),
+        })?;
+        let (token, user) = handover.complete(&app, jar, user)?;
         Ok(WithToken::Ok(RawJson::of(&Renewed { token, user })?))
     }
 

@@ -16,6 +16,7 @@ use super::{Tag, recovery};
 use crate::App;
 use crate::auth;
 use crate::auth::credential::{Anonymous, FromCookie, OptionalBearer, Refresh};
+use crate::auth::device::{self, Device};
 use crate::auth::session::{self, REFRESH_COOKIE, RefreshToken};
 use crate::auth::throttle::Attempt;
 use crate::auth::two_factor::PendingSignIn;
@@ -125,9 +126,9 @@ impl AuthApi {
             )?;
             return Ok(Joined::Ok(RawJson::of(&unconfirmed)?));
         }
-        let (session, refresh) = session::draw(client.clone(), remember)?;
+        let (session, handover) = session::draw(client.clone(), remember, Device::draw()?)?;
         let user = app.db.create_user(user, Some(session), client).await?;
-        let (token, user) = session::hand_over(&app, jar, &refresh, user, remember)?;
+        let (token, user) = handover.complete(&app, jar, user)?;
         let token = Some(token);
         Ok(Joined::Ok(RawJson::of(&SignedUp { token, user })?))
     }
@@ -151,9 +152,7 @@ impl AuthApi {
             ..
         } = body.valid()?;
         let user = app.db.user_by_email(&email).await?;
-        let device = user
-            .as_ref()
-            .and_then(|user| app.devices.known(&app.cookies, jar, &user.id));
+        let device = device::known(&app, jar, user.as_ref().map(|user| user.id.as_str())).await?;
         let attempt = Attempt::SignIn {
             client: &client,
             email: &email,
@@ -272,7 +271,7 @@ impl AuthApi {
         let sealed = session.sealed_successor.as_deref().unwrap_or_default();
         let successor = token.unseal(sealed).ok_or(Problem::NoSession)?;
         let user = app.db.user(&session.user_id).await?.ok_or(Problem::NoSession)?;
-        let (token, user) = session::hand_over(&app, jar, &successor, user, session.remember)?;
+        let (token, user) = session::renew(&app, jar, &successor, user, session.remember)?;
         Ok(WithToken::Ok(RawJson::of(&RenewedSession { token, user })?))
     }
 }

@@ -13,6 +13,7 @@ use shared::recovery::{EmailVerified, LinkRequest, LinkRequested, PasswordReset}
 
 use super::{Changed, Tag};
 use crate::App;
+use crate::auth::device::Device;
 use crate::auth::mail::Letter;
 use crate::auth::{Fresh, link};
 use crate::client::Client;
@@ -108,9 +109,12 @@ impl RecoveryApi {
             .admit(&new_password, "newPassword", &owner.name, email)
             .await?;
         let password_hash = app.passwords.hash(password).await?;
-        let user = app.db.reset_password(hash, password_hash, client).await?;
-        let user = user.ok_or(Problem::InvalidToken)?;
-        app.devices.remember(&app.cookies, jar, &user.id);
+        let device = Device::draw()?;
+        let reset = app
+            .db
+            .reset_password(hash, password_hash, device.hash(), client.clone());
+        let user = reset.await?.ok_or(Problem::InvalidToken)?;
+        device.write(&app.cookies, jar);
         if let Some((mailer, email)) = app.mailer.as_ref().zip(user.email) {
             mailer.notify(&client, Letter::password_was_reset(email, &app.public_url));
         }

@@ -11,9 +11,10 @@ use shared::two_factor::{CodeProof, RecoveryCodes as NewCodes, TwoFactorSetup};
 
 use super::{Changed, Tag};
 use crate::App;
-use crate::auth::Member;
 use crate::auth::credential::{FromCookie, OptionalBearer, TwoFactor};
+use crate::auth::device::Device;
 use crate::auth::two_factor::{self, PendingSignIn, Proof, RecoveryCodes};
+use crate::auth::{Identity, Member};
 use crate::client::Client;
 use crate::db::DbError;
 use crate::json::{JsonBody, RawJson};
@@ -32,7 +33,7 @@ enum SetUp {
 
 #[derive(ApiResponse)]
 enum WithToken {
-    /// The account and a token; when this was a sign-in, a cookie renews it.
+    /// The account and a token, which a cookie renews.
     #[oai(status = 200)]
     Ok(RawJson<Renewed>),
 }
@@ -78,7 +79,8 @@ impl TwoFactorApi {
 
     /// Send a code of the app
     ///
-    /// With a token it turns two-factor on; with the cookie of a sign-in it completes that.
+    /// With a token it turns two-factor on: every session ends, and a new one begins in this browser. With the cookie of a
+    /// sign-in it completes that.
     #[oai(path = "/verify-totp", method = "post", operation_id = "verify_totp")]
     async fn verify_totp(
         &self,
@@ -90,14 +92,10 @@ impl TwoFactorApi {
         body: JsonBody<CodeProof>,
     ) -> Result<WithToken, Problem> {
         let OptionalBearer(identity) = bearer;
-        let session = identity.as_ref().and_then(|identity| identity.session);
-        let renewed = match identity.zip(session) {
-            Some((identity, session)) => {
+        let renewed = match identity.and_then(Identity::membership) {
+            Some(member) => {
                 let CodeProof { code, .. } = body.valid()?;
-                let user = two_factor::turn_on(&app, jar, identity.user, &code, client).await?;
-                let token = app.tokens.sign(&user.id, session.id, user.token_version)?;
-                let user = user.into();
-                Renewed { token, user }
+                two_factor::turn_on(&app, jar, member, &code, client).await?
             }
             None => {
                 let pending = PendingSignIn::find(&app, cookie).await?;
@@ -128,19 +126,25 @@ impl TwoFactorApi {
 
     /// Turn two-factor off
     ///
-    /// The app and the recovery codes are forgotten.
+    /// The app and the recovery codes are forgotten, and this browser is the only known device.
     #[oai(path = "/disable", method = "post", operation_id = "disable_two_factor")]
     async fn disable(
         &self,
         app: Data<&Arc<App>>,
         client: Client,
+        jar: &CookieJar,
         member: Member,
         body: JsonBody<PasswordProof>,
     ) -> Result<Changed, Problem> {
         let PasswordProof { password } = body.valid()?;
         member.prove(&app, password, "password").await?;
-        let done = app.db.turn_two_factor_off(member.user.clone(), client).await;
+        let device = Device::draw()?;
+        let done = app
+            .db
+            .turn_two_factor_off(member.user.clone(), device.hash(), client)
+            .await;
         done.map_err(off)?;
+        device.write(&app.cookies, jar);
         Changed::done()
     }
 

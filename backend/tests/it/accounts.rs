@@ -1,7 +1,9 @@
 //! Signing up, in, out, and staying signed in.
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::support::{Answer, PASSWORD, Server, on_both_databases};
 
@@ -242,6 +244,15 @@ on_both_databases! {
         renew().header("origin", &server.base).send().await.expect(StatusCode::OK);
     }
 
+    async fn a_device_cookie_is_kept_as_a_hash(server) {
+        server.owner().await;
+        let answer = sign_in(&server, "owner@example.com", PASSWORD).await;
+        let device = answer.cookie_of("docket_device").split_once('=').unwrap().1.to_owned();
+        let hash = Sha256::digest(BASE64_URL_SAFE_NO_PAD.decode(&device).unwrap());
+        let hex = if server.database.url.starts_with("sqlite:") { "hex(hash)" } else { "encode(hash, 'hex')" };
+        assert_eq!(server.database.count(&format!("known_devices WHERE lower({hex}) = '{hash:x}'")).await, 1);
+    }
+
     async fn passwords_and_refresh_tokens_are_kept_as_hashes(server) {
         let owner = server.owner().await;
         let hash = &server.database.rows("SELECT password_hash FROM users").await[0][0];
@@ -268,7 +279,6 @@ on_both_databases! {
         let plain = owner.cookie.replace("__Host-", "");
         refresh(&server, &plain).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
     }
-}
     // What nginx hands on as `$host` has lost the port.
     async fn pages_of_the_public_address_are_our_own(server, "--better-auth-url", "https://Tasks.example:8443") {
         let owner = server.owner().await;
@@ -285,3 +295,4 @@ on_both_databases! {
         answer.expect(StatusCode::OK);
         assert!(answer.set_cookie("docket_refresh").contains("Max-Age=0"));
     }
+}

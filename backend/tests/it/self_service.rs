@@ -112,7 +112,7 @@ on_both_databases! {
         assert!(serves(&other, &server, &other.token).await);
     }
 
-    async fn a_new_password_ends_every_other_session_and_every_old_token(server) {
+    async fn a_new_password_ends_every_session_and_begins_a_new_one_here(server) {
         let owner = server.owner().await;
         let (phone, cookie) = device(&server, "Phone").await;
         let change = |current: &str| json!({ "currentPassword": current, "newPassword": "seven green bicycles" });
@@ -129,12 +129,74 @@ on_both_databases! {
         assert!(!serves(&owner, &server, &owner.token).await);
         assert!(!serves(&owner, &server, &phone).await);
         assert_eq!(renew(&server, &cookie).await, StatusCode::UNAUTHORIZED);
-        assert_eq!(renew(&server, &owner.cookie).await, StatusCode::OK);
+        assert_eq!(renew(&server, &changed.cookie()).await, StatusCode::OK);
+        assert_eq!(server.database.count("sessions").await, 1);
 
         for (password, status) in [(PASSWORD, StatusCode::UNAUTHORIZED), ("seven green bicycles", StatusCode::OK)] {
             let body = json!({ "email": "owner@example.com", "password": password });
             server.post("/api/auth/sign-in/email", body).send().await.expect(status);
         }
+    }
+
+    async fn a_thief_of_the_session_that_changes_the_password_is_out(server) {
+        let owner = server.owner().await;
+        let stolen = (owner.token.clone(), owner.cookie.clone());
+        // Renewed once by the thief, who therefore holds the newest token of the session.
+        let renewed = server.post("/api/auth/refresh", json!({})).header("cookie", &owner.cookie).send().await;
+        renewed.expect(StatusCode::OK);
+        let renewed = (renewed.body["token"].as_str().unwrap().to_owned(), renewed.cookie());
+        let before = own_id(&server, &owner.token).await;
+        server.database.execute(&format!("UPDATE sessions SET authenticated_at = {OLD}")).await;
+
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": "seven green bicycles" });
+        let changed = tell(&server, &owner.token, "/change-password", change).await;
+        changed.expect(StatusCode::OK);
+        for (token, cookie) in [stolen, renewed] {
+            assert!(!serves(&owner, &server, &token).await);
+            assert_eq!(ask(&server, &token, "/get-session").await.text, "null");
+            assert_eq!(renew(&server, &cookie).await, StatusCode::UNAUTHORIZED);
+        }
+        let token = changed.body["token"].as_str().unwrap();
+        assert_ne!(own_id(&server, token).await, before);
+        assert_ne!(changed.cookie(), owner.cookie);
+        // The password was proved just now.
+        ask(&server, token, "/export").await.expect(StatusCode::OK);
+        assert!(serves(&owner, &server, token).await);
+        assert_eq!(renew(&server, &changed.cookie()).await, StatusCode::OK);
+        let told = events(&server, token).await;
+        assert_eq!(told, ["data_exported", "password_changed", "signed_up"]);
+    }
+
+    async fn the_new_session_is_remembered_as_the_one_before(server) {
+        server.owner().await;
+        for remember in [true, false] {
+            let body = json!({ "email": "owner@example.com", "password": PASSWORD, "rememberMe": remember });
+            let answer = server.post("/api/auth/sign-in/email", body).send().await;
+            let token = answer.body["token"].as_str().unwrap();
+            let change = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
+            let changed = tell(&server, token, "/change-password", change).await;
+            changed.expect(StatusCode::OK);
+            let line = changed.set_cookie("docket_refresh");
+            assert_eq!(line.contains("Max-Age"), remember, "{line}");
+            let renewed = server.post("/api/auth/refresh", json!({})).header("cookie", &changed.cookie()).send().await;
+            let line = renewed.set_cookie("docket_refresh");
+            assert_eq!(line.contains("Max-Age"), remember, "{line}");
+        }
+    }
+
+    async fn of_two_new_passwords_at_once_one_wins(server) {
+        let owner = server.owner().await;
+        let change = |password: &str| {
+            let body = json!({ "currentPassword": PASSWORD, "newPassword": password });
+            tell(&server, &owner.token, "/change-password", body)
+        };
+        let (one, two) = tokio::join!(change("seven green bicycles"), change("eight blue bicycles"));
+        let (winner, loser) = if one.status == StatusCode::OK { (one, two) } else { (two, one) };
+        winner.expect(StatusCode::OK);
+        // The loser may be late for its token, for its password, or for both.
+        assert!(loser.status.is_client_error(), "{}", loser.text);
+        assert!(serves(&owner, &server, winner.body["token"].as_str().unwrap()).await);
+        assert_eq!(server.database.count("sessions").await, 1);
     }
 
     async fn the_name_can_be_changed(server) {
@@ -209,7 +271,7 @@ on_both_databases! {
         assert_eq!(gone.body, json!({ "success": true, "message": "User deleted" }));
         assert!(!serves(&owner, &server, &owner.token).await);
         assert_eq!(renew(&server, &owner.cookie).await, StatusCode::UNAUTHORIZED);
-        for table in ["tasks", "sessions", "audit_events", "one_time_tokens", "recovery_codes", "identities"] {
+        for table in ["tasks", "sessions", "audit_events", "one_time_tokens", "recovery_codes", "identities", "known_devices"] {
             let left = server.database.count(&format!("{table} WHERE user_id = '{}'", owner.id)).await;
             assert_eq!(left, 0, "{table}");
         }

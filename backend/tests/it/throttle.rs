@@ -63,6 +63,41 @@ async fn set_hits(database: &Database, hits: u32, which: &str) {
         .await;
 }
 
+/// A server whose passwords are cheap to compare, for tests that need many.
+const CHEAP: [&str; 4] = ["--argon2-memory-kib", "7168", "--argon2-passes", "1"];
+
+/// The cookies of so many devices on which the owner signed in.
+async fn devices(server: &Server, number: usize) -> Vec<String> {
+    let mut devices = Vec::new();
+    for _ in 0..number {
+        let welcome = sign_in(server, HERE, "owner@example.com", PASSWORD, "").await;
+        welcome.expect(StatusCode::OK);
+        devices.push(welcome.cookie_of("docket_device"));
+    }
+    devices
+}
+
+/// Forgets every count, and makes everybody wait who is not on a known device.
+async fn lock_the_account(server: &Server) {
+    server.database.execute("DELETE FROM throttles").await;
+    guess(server, THERE, "owner@example.com").await;
+    let wait = "UPDATE throttles SET retry_at = '2999-01-01T00:00:00+00:00'";
+    server.database.execute(wait).await;
+}
+
+/// How many of five wrong passwords on each of these devices are judged. Each comes from an address of its own.
+async fn judged(server: &Server, devices: &[String]) -> usize {
+    let mut judged = 0;
+    for (number, device) in devices.iter().enumerate() {
+        for guess in 0..5 {
+            let address = format!("192.0.{number}.{guess}");
+            let answer = sign_in(server, &address, "owner@example.com", "a wrong password", device).await;
+            judged += usize::from(answer.status == StatusCode::UNAUTHORIZED);
+        }
+    }
+    judged
+}
+
 /// Makes every delay that is there last for years.
 async fn stop_the_clock(database: &Database) {
     database
@@ -160,10 +195,9 @@ on_both_databases! {
         let refused = sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await;
         expect_too_many(&refused);
         assert_eq!(refused.header("ratelimit-policy"), "\"account\";q=100;w=3600");
-        let forged = format!("{}A", &device[..device.len() - 1]);
-        let seal = device.rsplit_once('.').unwrap().1;
-        let other_id = format!("docket_device=00000000-0000-4000-8000-000000000000.{seal}");
-        for cookie in [&foreign, &forged, &other_id] {
+        let made_up = format!("docket_device={}", "A".repeat(device.len() - "docket_device=".len()));
+        let longer = format!("{device}AAAA");
+        for cookie in [&foreign, &made_up, &longer] {
             expect_too_many(&sign_in(&server, HERE, "owner@example.com", PASSWORD, cookie).await);
         }
         // The owner's own is let in, even where somebody used up the address.
@@ -182,6 +216,48 @@ on_both_databases! {
         stop_the_clock(&server.database).await;
         expect_too_many(&sign_in(&server, THERE, "owner@example.com", PASSWORD, &device).await);
         sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await.expect(StatusCode::OK);
+    }
+
+    async fn thirty_known_devices_do_not_lift_the_limit_on_passwords(
+        server, ON[0], ON[1], ON[2], ON[3], CHEAP[0], CHEAP[1], CHEAP[2], CHEAP[3]
+    ) {
+        let owner = server.owner().await;
+        let collected = devices(&server, 30).await;
+        lock_the_account(&server).await;
+        assert_eq!(judged(&server, &collected).await, 20);
+
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": "staple battery horse" });
+        let changed = server.post("/api/auth/change-password", change).bearer(&owner.token).send().await;
+        changed.expect(StatusCode::OK);
+        lock_the_account(&server).await;
+        assert_eq!(judged(&server, &collected).await, 0);
+        // The browser in which the password was changed is known.
+        let here = changed.cookie_of("docket_device");
+        let welcome = sign_in(&server, THERE, "owner@example.com", "staple battery horse", &here).await;
+        welcome.expect(StatusCode::OK);
+    }
+
+    async fn the_ten_devices_that_signed_in_last_are_known(
+        server, ON[0], ON[1], ON[2], ON[3], CHEAP[0], CHEAP[1], CHEAP[2], CHEAP[3]
+    ) {
+        server.owner().await;
+        let devices = devices(&server, 11).await;
+        lock_the_account(&server).await;
+        let mut known = Vec::new();
+        for device in &devices {
+            let answer = sign_in(&server, HERE, "owner@example.com", PASSWORD, device).await;
+            known.push(answer.status == StatusCode::OK);
+        }
+        assert_eq!(known, [vec![false], vec![true; 10]].concat());
+        assert_eq!(server.database.count("known_devices").await, 10);
+    }
+
+    async fn a_device_is_known_for_a_year(server, ON[0], ON[1], ON[2], ON[3]) {
+        server.owner().await;
+        let device = &devices(&server, 1).await[0];
+        server.database.execute("UPDATE known_devices SET expires_at = '2001-01-01T00:00:00+00:00'").await;
+        lock_the_account(&server).await;
+        expect_too_many(&sign_in(&server, HERE, "owner@example.com", PASSWORD, device).await);
     }
 
     async fn the_device_cookie_is_out_of_reach_and_good_for_nothing_else(server) {
@@ -333,6 +409,7 @@ on_both_databases! {
         let time = "'2001-01-01T00:00:00+00:00'";
         server.database.execute(&format!("{token} ({hash}, '{}', 'reset_password', {time}, {time})", owner.id)).await;
         server.database.execute(&format!("INSERT INTO throttles VALUES ({hash}, 1, {time}, {time})")).await;
+        server.database.execute(&format!("UPDATE known_devices SET expires_at = {time}")).await;
         server
             .database
             .execute(&format!(
@@ -344,7 +421,8 @@ on_both_databases! {
 
         // A server that starts sweeps.
         serve(&server.database.url, &[]).await;
-        let rest = "(SELECT user_id FROM sessions UNION ALL SELECT user_id FROM one_time_tokens) AS rest";
+        let rest = "(SELECT user_id FROM sessions UNION ALL SELECT user_id FROM one_time_tokens \
+             UNION ALL SELECT user_id FROM known_devices) AS rest";
         while server.database.count("throttles").await > MAX || server.database.count(rest).await > 0 {
             tokio::task::yield_now().await;
         }

@@ -21,11 +21,12 @@ struct Guarded<'a> {
 }
 
 async fn guarded(server: &Server) -> Guarded<'_> {
-    let user = server.owner().await;
+    let mut user = server.owner().await;
     let (app, recovery_codes) = set_up(server, &user.token).await;
-    turn_on(server, &user.token, &code(&app, 0))
-        .await
-        .expect(StatusCode::OK);
+    let on = turn_on(server, &user.token, &code(&app, 0)).await;
+    on.expect(StatusCode::OK);
+    user.token = on.body["token"].as_str().unwrap().to_owned();
+    user.cookie = on.cookie();
     // Else the test would have to wait for the next code.
     server.database.execute("UPDATE users SET totp_last_step = 0").await;
     Guarded {
@@ -77,6 +78,34 @@ async fn by_app(server: &Server, cookie: &str, code: &str) -> Answer {
 
 async fn by_recovery_code(server: &Server, cookie: &str, code: &str) -> Answer {
     finish(server, "verify-backup-code", cookie, code).await
+}
+
+/// How many of five wrong codes on each of these devices are judged. Each comes from an address of its own.
+async fn judged(server: &Server, app: &Totp, devices: &[String]) -> usize {
+    let (waiting, wrong) = (pending(server).await, wrong_code(app));
+    let mut judged = 0;
+    for (number, device) in devices.iter().enumerate() {
+        for guess in 0..5 {
+            let body = json!({ "code": wrong });
+            let request = server.post("/api/auth/two-factor/verify-totp", body);
+            let request = request.header("cookie", &format!("{waiting}; {device}"));
+            let request = request.header("x-forwarded-for", &format!("198.51.{number}.{guess}"));
+            judged += usize::from(request.send().await.status == StatusCode::UNAUTHORIZED);
+        }
+    }
+    judged
+}
+
+/// Whether the right password is taken on that device while everybody else has to wait.
+async fn is_known(server: &Server, device: &str) -> bool {
+    server.database.execute("DELETE FROM throttles").await;
+    let credentials = |password: &str| json!({ "email": "owner@example.com", "password": password });
+    let wrong = server.post("/api/auth/sign-in/email", credentials("a wrong password"));
+    wrong.send().await.expect(StatusCode::UNAUTHORIZED);
+    let wait = "UPDATE throttles SET retry_at = '2999-01-01T00:00:00+00:00'";
+    server.database.execute(wait).await;
+    let right = server.post("/api/auth/sign-in/email", credentials(PASSWORD));
+    right.header("cookie", device).send().await.status == StatusCode::OK
 }
 
 fn step() -> u64 {
@@ -131,11 +160,35 @@ on_both_databases! {
         let on = turn_on(&server, &owner.token, &code(&second, 0)).await;
         on.expect(StatusCode::OK);
         assert_eq!(on.body["user"]["twoFactorEnabled"], true);
-        assert_eq!(on.set_cookie("docket_refresh"), "");
         let token = on.body["token"].as_str().unwrap();
         let current = server.get("/api/auth/get-session").bearer(token).send().await;
         assert_eq!(current.body["user"]["twoFactorEnabled"], true);
         assert!(sign_in(&server).await.body.get("token").is_none());
+    }
+
+    async fn turning_it_on_ends_every_session_and_begins_a_new_one_here(server) {
+        let owner = server.owner().await;
+        let elsewhere = sign_in(&server).await;
+        let (app, _) = set_up(&server, &owner.token).await;
+        server.database.execute(&format!("UPDATE sessions SET authenticated_at = {LONG_AGO}")).await;
+        let on = turn_on(&server, &owner.token, &code(&app, 0)).await;
+        on.expect(StatusCode::OK);
+        let renew = |cookie: String| server.post("/api/auth/refresh", json!({})).header("cookie", &cookie).send();
+        let before = [
+            (owner.token.clone(), owner.cookie.clone()),
+            (elsewhere.body["token"].as_str().unwrap().to_owned(), elsewhere.cookie()),
+        ];
+        for (token, cookie) in before {
+            server.get(&owner.path("")).bearer(&token).send().await.expect(StatusCode::UNAUTHORIZED);
+            renew(cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        }
+        let token = on.body["token"].as_str().unwrap();
+        server.get(&owner.path("")).bearer(token).send().await.expect(StatusCode::OK);
+        // A code is no password: the new session is as fresh as the one before.
+        let export = server.get("/api/auth/export").bearer(token).send().await;
+        export.expect_problem(StatusCode::FORBIDDEN, "session_not_fresh");
+        renew(on.cookie()).await.expect(StatusCode::OK);
+        assert_eq!(server.database.count("sessions").await, 1);
     }
 
     async fn a_second_app_needs_the_first_to_be_turned_off(server) {
@@ -415,6 +468,55 @@ on_both_databases! {
         // Who guesses elsewhere does not keep the owner from signing in on a known device.
         let known = format!("{}; {device}", pending(&server).await);
         by_app(&server, &known, &code(&owner.app, 0)).await.expect(StatusCode::OK);
+    }
+
+    async fn thirty_known_devices_do_not_lift_the_limit_on_codes(
+        server,
+        "--rate-limit", "on", "--trusted-proxies", "127.0.0.1", "--argon2-memory-kib", "7168", "--argon2-passes", "1"
+    ) {
+        let owner = server.owner().await;
+        let mut collected = Vec::new();
+        for _ in 0..30 {
+            collected.push(sign_in(&server).await.cookie_of("docket_device"));
+        }
+        let (app, recovery_codes) = set_up(&server, &owner.token).await;
+        turn_on(&server, &owner.token, &code(&app, 0)).await.expect(StatusCode::OK);
+        // Collected without a code, they are worth nothing once one is wanted.
+        server.database.execute("DELETE FROM throttles").await;
+        assert_eq!(judged(&server, &app, &collected).await, 100);
+
+        // Collected with codes, they have twenty guesses together.
+        server.database.execute("DELETE FROM throttles").await;
+        let mut collected = Vec::new();
+        for code in &recovery_codes[..9] {
+            let done = by_recovery_code(&server, &pending(&server).await, code).await;
+            done.expect(StatusCode::OK);
+            collected.push(done.cookie_of("docket_device"));
+        }
+        assert_eq!(judged(&server, &app, &collected).await, 20);
+    }
+
+    async fn a_known_device_is_forgotten_by_two_factor_and_by_a_new_password(server, "--rate-limit", "on") {
+        let owner = server.owner().await;
+        let first = sign_in(&server).await.cookie_of("docket_device");
+        assert!(is_known(&server, &first).await);
+        let (app, _) = set_up(&server, &owner.token).await;
+        let on = turn_on(&server, &owner.token, &code(&app, 0)).await;
+        on.expect(StatusCode::OK);
+        let token = on.body["token"].as_str().unwrap();
+        let second = on.cookie_of("docket_device");
+        assert!(!is_known(&server, &first).await);
+        assert!(is_known(&server, &second).await);
+        let off = with_password(&server, "disable", token, PASSWORD).await;
+        off.expect(StatusCode::OK);
+        let third = off.cookie_of("docket_device");
+        assert!(!is_known(&server, &second).await);
+        assert!(is_known(&server, &third).await);
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
+        let changed = server.post("/api/auth/change-password", change).bearer(token).send().await;
+        changed.expect(StatusCode::OK);
+        assert!(!is_known(&server, &third).await);
+        assert!(is_known(&server, &changed.cookie_of("docket_device")).await);
     }
 
     async fn recovery_codes_and_what_waits_for_a_code_are_kept_as_hashes(server) {
