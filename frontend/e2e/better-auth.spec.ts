@@ -79,11 +79,15 @@ test('another password', async ({ baseURL }) => {
 test('a second factor', async ({ baseURL }) => {
   const person = stranger();
   const { email, password } = person;
-  const auth = await signedUp(baseURL, person);
+  const { auth, use } = client(baseURL);
+  use(granted(await auth.signUp.email(person)).token);
   const setup = granted(await auth.twoFactor.enable({ password }));
   expect(setup).toMatchObject({ totpURI: expect.stringMatching(/^otpauth:/), backupCodes: expect.any(Array) });
   const uri = 'totpURI' in setup ? setup.totpURI : '';
-  granted(await auth.twoFactor.verifyTotp({ code: appCode(uri) }));
+  const before = granted(await auth.getSession()).session.id;
+  // As at Better Auth's server, a new session takes the place of this one.
+  use(granted(await auth.twoFactor.verifyTotp({ code: appCode(uri) })).token);
+  expect(granted(await auth.getSession()).session.id).not.toBe(before);
   expect(granted(await auth.getSession()).user).toMatchObject({ twoFactorEnabled: true });
 
   // A browser would keep the cookie by itself.

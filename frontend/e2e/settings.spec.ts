@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from '@playwright/test';
 import { expect, test } from './support/test.ts';
 import { SettingsScreen } from './support/account.ts';
-import { addTasks, fillSignIn, member, signIn, stranger } from './support/people.ts';
+import { TaskScreen } from './support/screen.ts';
+import { addTasks, fillSignIn, member, signIn, stored, stranger } from './support/people.ts';
 
 test('a new name is shown everywhere', async ({ page, request }) => {
   const settings = new SettingsScreen(page);
@@ -68,6 +69,55 @@ test('a new password signs in, and the other devices are signed out', async ({ p
   await expect(elsewhere.getByRole('alert').filter({ hasText: /\w/ })).toBeVisible();
   await signIn(elsewhere, { ...owner, password });
   await elsewhere.close();
+});
+
+test('a new password leaves every tab of this browser signed in, and whoever stole its cookie out', async ({
+  page,
+  context,
+  baseURL,
+  request,
+}) => {
+  const owner = await member(request);
+  const settings = new SettingsScreen(page);
+  await signIn(page, owner);
+  const other = await context.newPage();
+  const there = new TaskScreen(other);
+  await other.goto('/tasks');
+  await expect(there.heading()).toBeVisible();
+  await settings.open();
+  const cookies = await context.cookies(`${baseURL}/api/auth`);
+  const stolen = cookies.find(({ name }) => name === 'docket_refresh')!;
+  const renewals: string[] = [];
+  other.on('request', (asked) => void (asked.url().endsWith('/api/auth/refresh') && renewals.push(asked.url())));
+
+  // The other tab asks for something while the server has changed the password and this tab does not know yet.
+  let answered!: () => void;
+  const held = new Promise<void>((resolve) => (answered = resolve));
+  await page.route('**/api/auth/change-password', async (route) => {
+    const answer = await route.fetch();
+    // The browser has not seen the new cookie yet either.
+    await context.addCookies([stolen]);
+    const refused = other.waitForResponse((response) => response.status() === 401);
+    await there.add('Written meanwhile');
+    await refused;
+    await route.fulfill({ response: answer });
+    answered();
+  });
+  await settings.field('Current password').fill(owner.password);
+  await settings.field('New password').fill('staple after staple');
+  await settings.button('Change password').click();
+  await held;
+  await settings.says(/^Your password is changed/);
+  await expect.poll(async () => (await stored(request, { ...owner, token: await tokenOf(page) })).length).toBe(1);
+  expect(renewals).toEqual([]);
+  await other.reload();
+  await there.shows(['Written meanwhile']);
+  await page.reload();
+  await expect(settings.devices()).toHaveCount(1);
+  await expect(settings.devices()).toContainText('This device');
+
+  const headers = { Cookie: `docket_refresh=${stolen.value}` };
+  expect((await request.post('/api/auth/refresh', { data: {}, headers })).status()).toBe(401);
 });
 
 test('everything that is kept can be downloaded', async ({ page, request }) => {
@@ -145,6 +195,11 @@ test('a person who leaves the question for the password stays where they were', 
   await expect(settings.dialog('Enter your password again')).toBeHidden();
   await expect(settings.button('Download your data')).toBeFocused();
 });
+
+/** The access token that the browser keeps. */
+function tokenOf(page: Page): Promise<string> {
+  return page.evaluate(() => JSON.parse(localStorage.getItem('docket.session')!).token);
+}
 
 /** The server answers `path` as it answers a session that proved its password long ago, until it has proved it again. */
 async function isOld(page: Page, path: string) {

@@ -17,6 +17,9 @@ use crate::{dom, json, lock, session, session::Session};
 /// How long to wait for an answer, in milliseconds.
 const PATIENCE: u32 = 20_000;
 
+/// The lock of whoever replaces the refresh token in the cookie and the access token that is kept beside it.
+const RENEWAL: &str = "docket.renewal";
+
 /// Why there is no good answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Failure {
@@ -162,10 +165,10 @@ pub async fn change(user_id: &str, path: &'static str, body: &impl Serialize) ->
     Call::to(Method::POST, path).json(body).send_as(user_id).await.map(drop)
 }
 
-/// Changes the password. Every other session ends, and the token of this one is replaced.
+/// Changes the password. Every session ends, and a new one begins in this browser.
 pub async fn change_password(user_id: &str, change: &PasswordChange) -> Result<Session, Failure> {
     let call = Call::to(Method::POST, "/api/auth/change-password").json(change);
-    decode(&call.send_as(user_id).await?)
+    call.replace_session(user_id).await
 }
 
 /// Begins to set up two-factor.
@@ -174,10 +177,10 @@ pub async fn set_up_two_factor(user_id: &str, proof: &PasswordProof) -> Result<T
     decode(&call.send_as(user_id).await?)
 }
 
-/// Turns two-factor on with a code of the app that was set up.
+/// Turns two-factor on with a code of the app that was set up. Every session ends, and a new one begins in this browser.
 pub async fn turn_on_two_factor(user_id: &str, code: &CodeProof) -> Result<Session, Failure> {
     let call = Call::to(Method::POST, "/api/auth/two-factor/verify-totp").json(code);
-    decode(&call.send_as(user_id).await?)
+    call.replace_session(user_id).await
 }
 
 /// Replaces the recovery codes.
@@ -266,8 +269,28 @@ impl Call {
         self
     }
 
-    /// Sends it in the name of `user_id`. A token that has run out is renewed, once.
+    /// Sends it in the name of `user_id`. A token that has expired is renewed, once.
     async fn send_as(&self, user_id: &str) -> Result<Answer, Failure> {
+        self.send_renewing(user_id, |session| lock::exclusive(RENEWAL, renew(session)))
+            .await
+    }
+
+    /// Sends what ends every session of `user_id` and begins a new one, which is kept. Meanwhile no other tab renews: it would
+    /// present the cookie of the old session and take that one's end for the person's.
+    async fn replace_session(self, user_id: &str) -> Result<Session, Failure> {
+        let user_id = user_id.to_owned();
+        lock::exclusive(RENEWAL, async move {
+            let session: Session = decode(&self.send_renewing(&user_id, renew).await?)?;
+            session::save(&session);
+            Ok(session)
+        })
+        .await
+    }
+
+    async fn send_renewing<F>(&self, user_id: &str, renew: impl FnOnce(Session) -> F) -> Result<Answer, Failure>
+    where
+        F: Future<Output = Result<String, Failure>>,
+    {
         // Another tab may have signed in as somebody else.
         let session = session::load()
             .filter(|session| session.user.id == user_id)
@@ -276,7 +299,7 @@ impl Call {
         if !is_unauthenticated(&answer) {
             return answer;
         }
-        let token = lock::exclusive("docket.renewal", renew(session)).await?;
+        let token = renew(session).await?;
         let answer = self.send(Some(&token)).await;
         if is_unauthenticated(&answer) {
             return Err(Failure::SessionEnded);

@@ -27,7 +27,8 @@ pub fn section(settings: &Settings, new: Option<&NewCodes>) -> Html {
     let state = if settings.user.two_factor_enabled { "On" } else { "Off" };
     let text = html! {
         <>
-            <p>{ "A code of an app on your phone, besides the password: who learns your password alone stays out." }</p>
+            <p>{ "A code of an app on your phone, besides the password: who learns your password alone stays out. \
+                   Turning it on signs out every other device." }</p>
             <p class="chip">{ state }</p>
         </>
     };
@@ -66,7 +67,7 @@ fn set_up(settings: &Settings, setup: &TwoFactorSetup) -> Html {
                 let session = api::turn_on_two_factor(&settings.user.id, &code(&typed)?).await?;
                 settings.begin.emit(session);
                 settings.show.emit(Some(NewCodes::Recovery(codes)));
-                settings.done("Two-factor is on");
+                settings.done("Two-factor is on, and every other device is signed out");
                 Ok(())
             })
         }
