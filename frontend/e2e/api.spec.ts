@@ -84,6 +84,7 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
   const address = setup.data!.totpURI;
   const turnedOn = await api.POST('/api/auth/two-factor/verify-totp', { body: { code: appCode(address) } });
   expect(turnedOn.data?.user.twoFactorEnabled).toBe(true);
+  token = turnedOn.data!.token;
   const codes = await api.POST('/api/auth/two-factor/generate-backup-codes', { body: { password } });
   const half = await api.POST('/api/auth/sign-in/email', { body: { email: newEmail, password } });
   expect(half.data).toEqual({ twoFactorRedirect: true, twoFactorMethods: ['totp'] });

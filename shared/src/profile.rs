@@ -59,7 +59,7 @@ pub struct PasswordChange {
     /// 8 to 128 characters, not the name, not the e-mail address and not a common password.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 8, max_length = 128)))]
     pub new_password: String,
-    /// Changes nothing: the other sessions always end.
+    /// Changes nothing: every session ends in any case, and a new one begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoke_other_sessions: Option<bool>,
 }
