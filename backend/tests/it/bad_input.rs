@@ -2,13 +2,14 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{id, on_both_databases};
 
-/// A value of the right form for that member. No password is the right one, so that nothing is deleted.
+/// A value of the right form for that member, another address each time. No password is the right one, so that nothing is deleted.
 fn sample(member: &str) -> Value {
     match member {
-        "email" | "newEmail" => json!("another@example.com"),
+        "email" | "newEmail" => json!(format!("{}@example.com", Uuid::now_v7())),
         "rememberMe" | "revokeOtherSessions" | "trustDevice" => json!(true),
         "code" => json!("000000"),
         _ => json!("some plain words"),

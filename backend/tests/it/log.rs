@@ -80,7 +80,7 @@ async fn a_refused_outside_token_is_logged_with_its_reason() {
         (json!({ "iss": "https://other.example", "exp": now() + 300 }), "issuer"),
         (json!({ "iss": "https://issuer.example" }), "exp"),
         (
-            json!({ "iss": "https://issuer.example", "exp": "owner@example.com" }),
+            json!({ "iss": "https://issuer.example", "exp": now() + 300, "nbf": "owner@example.com" }),
             "form",
         ),
     ];
