@@ -30,11 +30,11 @@ use crate::command::Command;
     about = "Docket: tasks for many people. API, OpenAPI document and web client."
 )]
 pub struct Config {
-    /// What to do; without it, serve
+    /// The command to run; without one, the server starts
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Where the data is: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME
+    /// The database: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME
     #[arg(long, env, default_value = "sqlite://docket.db", hide_env_values = true)]
     pub database_url: Secret,
 
@@ -42,11 +42,11 @@ pub struct Config {
     #[arg(long, env, default_value = "127.0.0.1:8000")]
     pub bind: SocketAddr,
 
-    /// The secret that signs tokens; made and kept beside the database for SQLite on loopback, required otherwise
+    /// Secret that signs access tokens; generated and stored beside the database for SQLite on loopback, otherwise required
     #[arg(long, env, hide_env_values = true)]
     pub better_auth_secret: Option<Secret>,
 
-    /// The secrets when they change, as 2:NEW,1:OLD: the highest number signs, all verify; instead of BETTER_AUTH_SECRET
+    /// Numbered secrets for rotation, as 2:NEW,1:OLD: the highest number signs, all verify; instead of BETTER_AUTH_SECRET
     #[arg(long, env, hide_env_values = true)]
     pub better_auth_secrets: Option<Secret>,
 
@@ -58,19 +58,19 @@ pub struct Config {
     #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set)]
     pub trust_external_tokens: bool,
 
-    /// The `iss` that tokens from outside must have
+    /// Required `iss` of external tokens
     #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
     pub external_issuer: Option<String>,
 
-    /// The `aud` that tokens from outside must have
+    /// Required `aud` of external tokens
     #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
     pub external_audience: Option<String>,
 
-    /// Where the issuer publishes the keys of its tokens; without it they are signed with BETTER_AUTH_SECRET
+    /// URL of the external issuer's JWKS; if unset, external tokens are verified with BETTER_AUTH_SECRET
     #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
     pub external_jwks_url: Option<String>,
 
-    /// The web origins, besides the server's own, that may call the API, separated by commas
+    /// Web origins, besides the server's own, that may call the API, separated by commas
     #[arg(
         long,
         env,
@@ -83,39 +83,39 @@ pub struct Config {
     #[arg(long, env, value_parser = origin)]
     pub better_auth_url: Option<String>,
 
-    /// The mail server: smtps://USER:PASSWORD@HOST, or smtp://USER:PASSWORD@HOST:587?tls=required; without it no mail is sent
+    /// SMTP server: smtps://USER:PASSWORD@HOST, or smtp://USER:PASSWORD@HOST:587?tls=required; if unset, no mail is sent
     #[arg(long, env, hide_env_values = true)]
     pub smtp_url: Option<Secret>,
 
-    /// Whom mails are from, such as "Docket <docket@example.com>"; required with SMTP_URL
+    /// From address of outgoing mail, such as "Docket <docket@example.com>"; required with SMTP_URL
     #[arg(long, env)]
     pub mail_from: Option<String>,
 
-    /// How long an access token lasts, in seconds
+    /// Lifetime of an access token in seconds
     #[arg(long, env, default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub access_token_ttl: u32,
 
-    /// The shortest new password, in characters; 15 is recommended
+    /// Minimum length of new passwords in characters; 15 is recommended
     #[arg(long, env, default_value_t = 8, value_parser = clap::value_parser!(u32).range(8..=128))]
     pub password_min_length: u32,
 
-    /// The memory that hashing a password takes (argon2id), in KiB
+    /// Memory of a password hash (Argon2id) in KiB
     #[arg(long, env, default_value_t = 19_456, value_parser = clap::value_parser!(u32).range(7_168..=1_048_576))]
     pub argon2_memory_kib: u32,
 
-    /// How often hashing a password passes over the memory
+    /// Passes of a password hash
     #[arg(long, env, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub argon2_passes: u32,
 
-    /// The lanes of hashing a password; more make it no faster here
+    /// Lanes of a password hash; more lanes make hashing no faster
     #[arg(long, env, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub argon2_lanes: u32,
 
-    /// Whether passwords and codes may be guessed only so often: on, or off for load tests
+    /// Limits on guessing passwords and codes: on, or off for load tests
     #[arg(long, env, default_value = "on", value_parser = switch, action = clap::ArgAction::Set)]
     pub rate_limit: bool,
 
-    /// The proxies whose X-Forwarded-For counts, as addresses or networks (10.0.0.0/8), separated by commas
+    /// Addresses and networks (10.0.0.0/8) of the proxies whose X-Forwarded-For is trusted, separated by commas
     #[arg(long, env, value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 
@@ -211,7 +211,8 @@ impl Config {
         let Some(url) = &self.smtp_url else { return Ok(None) };
         let from = self.mail_from.as_deref().ok_or_else(|| {
             ConfigError(
-                "SMTP_URL needs MAIL_FROM: whom mails are from, such as Docket <docket@example.com>.".to_owned(),
+                "SMTP_URL needs MAIL_FROM: the From address of outgoing mail, such as Docket <docket@example.com>."
+                    .to_owned(),
             )
         })?;
         if shows_password(url.expose()) {

@@ -17,6 +17,7 @@ mod outside;
 mod passwords;
 mod recovery;
 mod self_service;
+mod settings;
 mod spec;
 mod start;
 mod tasks;

@@ -10,12 +10,12 @@ use serde_json::Value;
 use crate::contract;
 use crate::support::{Database, Server, on_both_databases};
 
-fn spec(path: &str) -> PathBuf {
+pub fn spec(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../specs").join(path)
 }
 
 /// The rows of the tables between the heading and the next of the same level, by the header of each table.
-fn tables(file: &str, heading: &str) -> BTreeMap<String, Vec<Vec<String>>> {
+pub fn tables(file: &str, heading: &str) -> BTreeMap<String, Vec<Vec<String>>> {
     let text = fs::read_to_string(spec(file)).unwrap();
     let section = text
         .split("\n## ")
