@@ -67,11 +67,12 @@ enum Failure {
     RolledBack(String),
 }
 
+type Applied<'a> = Pin<Box<dyn Future<Output = Result<bool, String>> + Send + 'a>>;
+
 /// A change of any type, while it waits and until it is answered.
 trait Job: Send {
-    /// Runs the statements; whether to keep what they did.
-    fn apply<'a>(&'a mut self, connection: &'a mut SqliteConnection)
-    -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+    /// Runs the statements; whether to keep what they did. The error says why the connection cannot be used any more.
+    fn apply<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> Applied<'a>;
 
     /// Answers the caller. A change that was rolled back was the only one of its transaction.
     fn finish(self: Box<Self>, outcome: Result<(), &Failure>);
@@ -92,13 +93,14 @@ impl<W: Write> Pending<W> {
 }
 
 impl<W: Write> Job for Pending<W> {
-    fn apply<'a>(
-        &'a mut self,
-        connection: &'a mut SqliteConnection,
-    ) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+    fn apply<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> Applied<'a> {
         Box::pin(async move {
             let result = self.write.apply(&mut Either::Sqlite(Statements(connection))).await;
-            self.result.insert(result).is_ok()
+            match self.result.insert(result) {
+                // A command that is sent to a worker that crashed may never be answered.
+                Err(DbError::Unreachable(reason)) => Err(reason.clone()),
+                result => Ok(result.is_ok()),
+            }
         })
     }
 
@@ -200,7 +202,7 @@ async fn apply(tx: &mut SqliteConnection, job: &mut dyn Job) -> Result<(), Strin
     run(tx, "SAVEPOINT change").await?;
     // A panic in one change must not end the writer.
     let applied = AssertUnwindSafe(job.apply(tx)).catch_unwind().await;
-    let keep = applied.map_err(|_| "a change panicked".to_owned())?;
+    let keep = applied.map_err(|_| "a change panicked".to_owned())??;
     if !keep {
         run(tx, "ROLLBACK TO change").await?;
     }

@@ -70,33 +70,38 @@ async fn complete<Row, Done>(
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use sqlx::ConnectOptions;
     use sqlx::sqlite::{Sqlite, SqliteConnectOptions};
-    use sqlx::{ConnectOptions, Connection};
 
     use super::*;
 
+    /// The driver panics when a statement that it knows has got another number of columns.
+    const ALL: &str = concat!("SELECT ", "* FROM a");
+
+    /// A connection whose worker crashes at the next [`ALL`].
+    async fn crashing(file: &SqliteConnectOptions) -> sqlx::SqliteConnection {
+        let mut crashing = file.connect().await.unwrap();
+        let mut other = file.connect().await.unwrap();
+        let schema = "DROP TABLE IF EXISTS a; CREATE TABLE a (id INTEGER); INSERT INTO a VALUES (1)";
+        sqlx::raw_sql(schema).execute(&mut other).await.unwrap();
+        let rows: Vec<(i64,)> = Statements::<Sqlite>(&mut crashing).all(sqlx::query(ALL)).await.unwrap();
+        assert_eq!(rows, [(1,)]);
+        let change = "ALTER TABLE a ADD COLUMN b INTEGER";
+        sqlx::raw_sql(change).execute(&mut other).await.unwrap();
+        crashing
+    }
+
     #[tokio::test]
-    async fn a_worker_that_crashes_is_unavailable_and_not_an_empty_answer() {
+    async fn a_worker_that_crashes_is_unreachable_and_not_an_empty_answer() {
         let folder = tempfile::tempdir().unwrap();
         let file = SqliteConnectOptions::new()
             .filename(folder.path().join("a.db"))
             .create_if_missing(true);
-        let mut server = file.connect().await.unwrap();
-        let mut other = file.connect().await.unwrap();
-        let schema = "CREATE TABLE a (id INTEGER); INSERT INTO a VALUES (1)";
-        sqlx::raw_sql(schema).execute(&mut other).await.unwrap();
-        // The driver panics when a statement that it knows has got another number of columns.
-        let statement = || sqlx::query(concat!("SELECT ", "* FROM a"));
-        let rows: Vec<(i64,)> = Statements::<Sqlite>(&mut server).all(statement()).await.unwrap();
-        assert_eq!(rows, [(1,)]);
-        sqlx::raw_sql("ALTER TABLE a ADD COLUMN b INTEGER")
-            .execute(&mut other)
-            .await
-            .unwrap();
-        let crashed: Result<Option<(i64,)>, _> = Statements::<Sqlite>(&mut server).optional(statement()).await;
-        assert!(matches!(crashed, Err(DbError::Unreachable(_))), "{crashed:?}");
-        let crashed = Statements::<Sqlite>(&mut server).execute(statement()).await;
-        assert!(matches!(crashed, Err(DbError::Unreachable(_))), "{crashed:?}");
-        other.close().await.unwrap();
+        let mut connection = crashing(&file).await;
+        let read: Result<Option<(i64,)>, _> = Statements::<Sqlite>(&mut connection).optional(sqlx::query(ALL)).await;
+        assert!(matches!(read, Err(DbError::Unreachable(_))), "{read:?}");
+        let mut connection = crashing(&file).await;
+        let done = Statements::<Sqlite>(&mut connection).execute(sqlx::query(ALL)).await;
+        assert!(matches!(done, Err(DbError::Unreachable(_))), "{done:?}");
     }
 }
