@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -347,31 +347,26 @@ fn code(app: &Totp) -> String {
     app.generate(now.as_secs()).to_string()
 }
 
+#[track_caller]
+fn ok(answer: Answer) -> Answer {
+    assert!(answer.status.is_success(), "{}", answer.text);
+    answer
+}
+
+async fn read(server: &Server, user: &User<'_>, path: &str) -> Answer {
+    let request = server.get(&format!("/api/auth/{path}")).bearer(&user.token);
+    ok(request.header("cookie", &user.cookie).send().await)
+}
+
+async fn write(server: &Server, user: &User<'_>, path: &str, body: Value) -> Answer {
+    let request = server.post(&format!("/api/auth/{path}"), body).bearer(&user.token);
+    ok(request.header("cookie", &user.cookie).send().await)
+}
+
 /// Uses every operation that reads or writes a table, with an account of its own.
 async fn use_everything(server: &Server, email: &str) {
-    let ok = |answer: Answer| {
-        assert!(answer.status.is_success(), "{}", answer.text);
-        answer
-    };
-    let owner = server.user(email).await;
-    let auth = async |path: &str, body: serde_json::Value| {
-        let path = format!("/api/auth/{path}");
-        ok(server
-            .post(&path, body)
-            .bearer(&owner.token)
-            .header("cookie", &owner.cookie)
-            .send()
-            .await)
-    };
-    let read = async |path: &str| {
-        let path = format!("/api/auth/{path}");
-        ok(server
-            .get(&path)
-            .bearer(&owner.token)
-            .header("cookie", &owner.cookie)
-            .send()
-            .await)
-    };
+    let password = json!({ "password": PASSWORD });
+    let mut owner = server.user(email).await;
     let task = owner.task("a").await;
     for sort in ["created", "updated", "title", "due_date"] {
         assert_eq!(owner.titles(&format!("?sort={sort}")).await, ["a"]);
@@ -380,34 +375,39 @@ async fn use_everything(server: &Server, email: &str) {
     ok(owner.put(id(&task), json!({ "title": "b" })).send().await);
     ok(owner.toggle(id(&task)).send().await);
     assert_eq!(owner.titles("").await, ["b"]);
-    read("get-session").await;
-    assert_eq!(read("list-sessions").await.body.as_array().unwrap().len(), 1);
-    read("activity").await;
-    assert_eq!(read("export").await.body["tasks"].as_array().unwrap().len(), 1);
-    auth("update-user", json!({ "name": "Other" })).await;
-    auth("verify-password", json!({ "password": PASSWORD })).await;
+    read(server, &owner, "get-session").await;
+    let sessions = read(server, &owner, "list-sessions").await;
+    assert_eq!(sessions.body.as_array().unwrap().len(), 1);
+    read(server, &owner, "activity").await;
+    let export = read(server, &owner, "export").await;
+    assert_eq!(export.body["tasks"].as_array().unwrap().len(), 1);
+    write(server, &owner, "update-user", json!({ "name": "Other" })).await;
+    write(server, &owner, "verify-password", password.clone()).await;
     ok(sign_in(server, email).await);
-    auth("revoke-other-sessions", json!({})).await;
-    ok(server
-        .post("/api/auth/refresh", json!({}))
-        .header("cookie", &owner.cookie)
-        .send()
-        .await);
-    let set_up = auth("two-factor/enable", json!({ "password": PASSWORD })).await;
+    write(server, &owner, "revoke-other-sessions", json!({})).await;
+    write(server, &owner, "refresh", json!({})).await;
+    let set_up = write(server, &owner, "two-factor/enable", password.clone()).await;
     let app = Totp::from_url(set_up.body["totpURI"].as_str().unwrap()).unwrap();
-    auth("two-factor/verify-totp", json!({ "code": code(&app) })).await;
+    let code = json!({ "code": code(&app) });
+    let turned_on = write(server, &owner, "two-factor/verify-totp", code).await;
+    // The session that asked has ended; this is the one in its place.
+    owner.token = turned_on.body["token"].as_str().unwrap().to_owned();
+    owner.cookie = turned_on.cookie();
     let pending = ok(sign_in(server, email).await).cookie_of("docket_two_factor");
     let recovery = json!({ "code": set_up.body["backupCodes"][0] });
-    ok(server
-        .post("/api/auth/two-factor/verify-backup-code", recovery)
-        .header("cookie", &pending)
-        .send()
-        .await);
-    auth("two-factor/disable", json!({ "password": PASSWORD })).await;
-    auth("change-email", json!({ "newEmail": format!("new.{email}") })).await;
+    let finish = server.post("/api/auth/two-factor/verify-backup-code", recovery);
+    ok(finish.header("cookie", &pending).send().await);
+    write(server, &owner, "two-factor/disable", password).await;
+    write(
+        server,
+        &owner,
+        "change-email",
+        json!({ "newEmail": format!("new.{email}") }),
+    )
+    .await;
     ok(owner.delete(id(&task)).send().await);
     let change = json!({ "currentPassword": PASSWORD, "newPassword": "another horse battery" });
-    auth("change-password", change).await;
+    write(server, &owner, "change-password", change).await;
 }
 
 on_both_databases! {
