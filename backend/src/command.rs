@@ -8,9 +8,9 @@ use uuid::Uuid;
 use crate::auth::link;
 use crate::client::Client;
 use crate::config::Config;
-use crate::db::Db;
 use crate::db::audit::Event;
 use crate::db::one_time_tokens::Purpose;
+use crate::db::{Db, DbError};
 
 /// A command of the program.
 #[derive(Clone, Debug, Subcommand)]
@@ -29,7 +29,10 @@ pub async fn reset_password(config: &Config, email: &str) -> Result<String, Box<
         let file = file.display();
         return Err(format!("There is no database at {file}. Set DATABASE_URL as the server has it.").into());
     }
-    let db = Db::connect(config.database()?).await?;
+    let db = Db::open(config.database()?).await.map_err(|error| match error {
+        DbError::Schema(advice) => format!("The schema does not fit: {advice}."),
+        other => other.to_string(),
+    })?;
     let Some(user) = db.user_by_email(&email).await? else {
         return Err(format!(
             "No account has the address {email}. Check the spelling, and that DATABASE_URL is the server's."

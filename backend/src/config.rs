@@ -6,6 +6,7 @@ mod secrets;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 use clap::builder::NonEmptyStringValueParser;
@@ -37,6 +38,10 @@ pub struct Config {
     /// The database: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME
     #[arg(long, env, default_value = "sqlite://docket.db", hide_env_values = true)]
     pub database_url: Secret,
+
+    /// How long the database may take to answer a request, in seconds, before the request fails; PostgreSQL only
+    #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub database_timeout: u32,
 
     /// The address and port to listen on; port 0 picks a free one
     #[arg(long, env, default_value = "127.0.0.1:8000")]
@@ -154,14 +159,23 @@ fn network(text: &str) -> Result<IpNet, String> {
     network.map_err(|_| "a proxy is an address such as 10.0.0.1, or a network such as 10.0.0.0/8".to_owned())
 }
 
+/// Which database, and how it is used.
+#[derive(Clone, Copy)]
+pub struct DatabaseConfig<'a> {
+    /// `sqlite://…` or `postgres://…`
+    pub url: &'a str,
+    /// How long PostgreSQL may take to answer a request.
+    pub timeout: Duration,
+}
+
 /// A configuration that the server must not start with; the text says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(pub(crate) String);
 
 impl Config {
-    /// Checks that the database's address is one of the two kinds.
-    pub fn database(&self) -> Result<&str, ConfigError> {
+    /// The database. Its address must be of one of the two kinds.
+    pub fn database(&self) -> Result<DatabaseConfig<'_>, ConfigError> {
         let url = self.database_url.expose();
         let known = ["sqlite:", "postgres:", "postgresql:"];
         if !known.iter().any(|scheme| url.starts_with(scheme)) {
@@ -175,7 +189,8 @@ impl Config {
                     .to_owned(),
             ));
         }
-        Ok(url)
+        let timeout = Duration::from_secs(self.database_timeout.into());
+        Ok(DatabaseConfig { url, timeout })
     }
 
     /// The address that people open, without a slash at the end.

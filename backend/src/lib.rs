@@ -95,7 +95,7 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
     let mailer = config.mailer()?;
     let db = Db::connect(database).await?;
     let app = Arc::new(App {
-        sessions: SessionCheck::start(db.clone()),
+        sessions: SessionCheck::start(db.clone(), database.timeout),
         throttle: Throttle::new(db.clone(), config.rate_limit),
         db,
         tokens,

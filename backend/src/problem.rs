@@ -245,7 +245,10 @@ impl From<DbError> for Problem {
             DbError::Exists => Self::Deleted,
             DbError::Changed => Self::ChangedMeanwhile,
             DbError::Throttled(refusal) => Self::TooMany(refusal),
-            DbError::Unavailable(reason) | DbError::LostRace(reason) => Self::Unavailable(reason),
+            DbError::Unavailable(reason) | DbError::Unreachable(reason) | DbError::LostRace(reason) => {
+                Self::Unavailable(reason)
+            }
+            DbError::Schema(reason) => Self::Internal(reason.to_owned()),
             DbError::Failed(error) => Self::internal("the database refused a statement", error),
         }
     }

@@ -124,9 +124,9 @@ impl Db {
 
     /// The last `limit` events of an account, newest first.
     pub async fn activity(&self, user_id: &str, limit: i64) -> Result<Vec<Activity>, DbError> {
-        const SQL: &str = "SELECT * FROM audit_events WHERE user_id = $1 ORDER BY id DESC LIMIT $2";
-        let rows: Vec<EventRow> =
-            on!(self.read(), pool => sqlx::query_as(SQL).bind(user_id).bind(limit).fetch_all(pool).await)?;
+        const SQL: &str = "SELECT id, event, created_at, ip_address, user_agent, request_id FROM audit_events \
+             WHERE user_id = $1 ORDER BY id DESC LIMIT $2";
+        let rows: Vec<EventRow> = on!(self.read(), db => db.all(sqlx::query(SQL).bind(user_id).bind(limit)).await)?;
         Ok(rows.into_iter().map(Activity::from).collect())
     }
 }

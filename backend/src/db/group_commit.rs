@@ -4,53 +4,78 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
-use sqlx::sqlite::SqlitePool;
+use sqlx::sqlite::{Sqlite, SqlitePool};
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
-use super::{DbError, Either, Write};
+use super::lease::Lease;
+use super::statement::Statements;
+use super::{DbError, Either, Tx, Write, execute, now};
 
 /// The most changes of one transaction.
 const BATCH_MAX: usize = 128;
 /// The most changes that may wait; more callers wait for a place.
 const QUEUE_MAX: usize = 1024;
+/// The time between two probes while writing fails.
+const PROBE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Hands changes to the writer task.
 #[derive(Clone)]
-pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Box<dyn Job>>,
+    is_working: Arc<AtomicBool>,
+}
 
 impl Writer {
     /// `pool` has the one connection that writes. The task ends when the last `Writer` is dropped.
     pub(super) fn start(pool: SqlitePool) -> Self {
-        let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(commit_all(pool, receiver));
-        Self(sender)
+        let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
+        let is_working = Arc::new(AtomicBool::new(true));
+        let task = Committer {
+            pool,
+            is_working: Arc::clone(&is_working),
+        };
+        tokio::spawn(task.commit_all(waiting));
+        Self { jobs, is_working }
     }
 
     /// Applies `write`; the answer comes after the commit.
     pub(super) async fn write<W: Write>(&self, write: W) -> Result<W::Out, DbError> {
         let gone = || DbError::Unavailable("the writer has stopped".to_owned());
-        let (reply, answer) = oneshot::channel();
-        let job = Box::new(Pending {
-            write,
-            result: None,
-            reply,
-        });
-        self.0.send(job).await.map_err(|_| gone())?;
+        let (job, answer) = Pending::new(write);
+        self.jobs.send(job).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Whether the last transaction was committed. After one that was not, the writer tries by itself until one is.
+    pub(super) fn is_working(&self) -> bool {
+        self.is_working.load(Ordering::Acquire)
     }
 }
 
+/// Why a transaction came to nothing.
+enum Failure {
+    /// It could not begin, or the connection broke at the commit: its changes are not to be tried again.
+    Final(String),
+    /// It was rolled back, perhaps because of one of its changes.
+    RolledBack(String),
+}
+
+type Applied<'a> = Pin<Box<dyn Future<Output = Result<bool, String>> + Send + 'a>>;
+
 /// A change of any type, while it waits and until it is answered.
 trait Job: Send {
-    /// Runs the statements; whether to keep what they did.
-    fn apply<'a>(&'a mut self, connection: &'a mut SqliteConnection)
-    -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+    /// Runs the statements; whether to keep what they did. The error says why the connection cannot be used any more.
+    fn apply<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> Applied<'a>;
 
-    /// Answers the caller. `failure` is why the whole transaction came to nothing.
-    fn finish(self: Box<Self>, failure: Option<&str>);
+    /// Answers the caller. A change that was rolled back was the only one of its transaction.
+    fn finish(self: Box<Self>, outcome: Result<(), &Failure>);
 }
 
 struct Pending<W: Write> {
@@ -59,58 +84,143 @@ struct Pending<W: Write> {
     reply: oneshot::Sender<Result<W::Out, DbError>>,
 }
 
+impl<W: Write> Pending<W> {
+    fn new(write: W) -> (Box<Self>, oneshot::Receiver<Result<W::Out, DbError>>) {
+        let (reply, answer) = oneshot::channel();
+        let result = None;
+        (Box::new(Self { write, result, reply }), answer)
+    }
+}
+
 impl<W: Write> Job for Pending<W> {
-    fn apply<'a>(
-        &'a mut self,
-        connection: &'a mut SqliteConnection,
-    ) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+    fn apply<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> Applied<'a> {
         Box::pin(async move {
-            let result = self.write.apply(&mut Either::Sqlite(connection)).await;
-            self.result.insert(result).is_ok()
+            let result = self.write.apply(&mut Either::Sqlite(Statements(connection))).await;
+            match self.result.insert(result) {
+                // A command that is sent to a worker that crashed may never be answered.
+                Err(DbError::Unreachable(reason)) => Err(reason.clone()),
+                result => Ok(result.is_ok()),
+            }
         })
     }
 
-    fn finish(self: Box<Self>, failure: Option<&str>) {
-        let result = match (self.result, failure) {
-            (Some(Err(error)), _) => Err(error),
-            (Some(Ok(out)), None) => Ok(out),
-            (_, failure) => Err(DbError::Unavailable(
-                failure.unwrap_or("the write was not tried").to_owned(),
-            )),
+    fn finish(self: Box<Self>, outcome: Result<(), &Failure>) {
+        let result = match (self.result, outcome) {
+            (Some(result), Ok(())) => result,
+            (Some(Err(error)), Err(Failure::RolledBack(_))) => Err(error),
+            (_, Err(Failure::Final(reason) | Failure::RolledBack(reason))) => Err(DbError::Unavailable(reason.clone())),
+            (None, Ok(())) => Err(DbError::Unavailable("the write was not tried".to_owned())),
         };
         // A caller that went away does not need the answer.
         let _ = self.reply.send(result);
     }
 }
 
-async fn commit_all(pool: SqlitePool, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
-    let mut batch = Vec::new();
-    while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        // A panic in one change must not end the writer; its transaction is rolled back as it is dropped.
-        let committed = AssertUnwindSafe(commit(&pool, &mut batch)).catch_unwind().await;
-        let failure = match committed {
-            Ok(result) => result.err().map(|error| error.to_string()),
-            Err(_) => Some("a change panicked".to_owned()),
-        };
-        if let Some(reason) = &failure {
-            tracing::error!(reason, changes = batch.len(), "a group of changes was not committed");
+/// The task that writes.
+struct Committer {
+    pool: SqlitePool,
+    is_working: Arc<AtomicBool>,
+}
+
+impl Committer {
+    async fn commit_all(self, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
+        // The first probe follows a failure at once: perhaps it was only one change that could not be made.
+        let mut pause = Duration::ZERO;
+        loop {
+            let mut jobs = Vec::new();
+            let received = waiting.recv_many(&mut jobs, BATCH_MAX);
+            if self.is_working.load(Ordering::Acquire) {
+                pause = Duration::ZERO;
+                if received.await == 0 {
+                    return;
+                }
+            } else {
+                match timeout(pause, received).await {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(_) => {
+                        jobs.push(Pending::new(Probe).0);
+                        pause = PROBE_PAUSE;
+                    }
+                }
+            }
+            self.commit(jobs).await;
         }
-        for job in batch.drain(..) {
-            job.finish(failure.as_deref());
+    }
+
+    /// Commits the changes together, or, if that comes to nothing, one by one: a change that cannot be made fails no other.
+    async fn commit(&self, jobs: Vec<Box<dyn Job>>) {
+        let mut groups = vec![jobs];
+        while let Some(mut jobs) = groups.pop() {
+            let outcome = transact(&self.pool, &mut jobs).await;
+            self.is_working.store(outcome.is_ok(), Ordering::Release);
+            if let Err(Failure::Final(reason) | Failure::RolledBack(reason)) = &outcome {
+                tracing::error!(reason, changes = jobs.len(), "a transaction came to nothing");
+            }
+            match outcome {
+                Err(Failure::RolledBack(_)) if jobs.len() > 1 => {
+                    groups.extend(jobs.into_iter().rev().map(|job| vec![job]))
+                }
+                // No change is to blame, so that the others would not fare better.
+                Err(failure @ Failure::Final(_)) => {
+                    let all = groups.drain(..).flatten().chain(jobs);
+                    all.for_each(|job| job.finish(Err(&failure)));
+                }
+                outcome => jobs.into_iter().for_each(|job| job.finish(outcome.as_ref().copied())),
+            }
         }
     }
 }
 
-async fn commit(pool: &SqlitePool, batch: &mut [Box<dyn Job>]) -> Result<(), sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-    for job in batch {
-        sqlx::query("SAVEPOINT change").execute(&mut *tx).await?;
-        let keep = job.apply(&mut tx).await;
-        if !keep {
-            sqlx::query("ROLLBACK TO change").execute(&mut *tx).await?;
-        }
-        sqlx::query("RELEASE change").execute(&mut *tx).await?;
+/// Applies the changes in one transaction. After a failure the connection is closed: SQLite may have rolled back by itself,
+/// of which the driver does not know.
+async fn transact(pool: &SqlitePool, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+    let last = |error: &dyn std::fmt::Display| Failure::Final(error.to_string());
+    let mut lease = Lease::of(pool).await.map_err(|error| last(&error))?;
+    let mut tx = lease
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(|error| last(&error))?;
+    for job in jobs {
+        apply(&mut tx, job.as_mut()).await.map_err(Failure::RolledBack)?;
     }
-    tx.commit().await
+    tx.commit().await.map_err(|error| match error {
+        sqlx::Error::Database(error) => Failure::RolledBack(error.to_string()),
+        error => last(&error),
+    })?;
+    lease.settle(&Ok(()));
+    Ok(())
+}
+
+/// Applies a change in a savepoint of its own. The error is that of the whole transaction: without one there is no savepoint
+/// to release.
+async fn apply(tx: &mut SqliteConnection, job: &mut dyn Job) -> Result<(), String> {
+    let run = async |tx: &mut SqliteConnection, sql| {
+        let done = Statements::<Sqlite>(tx).execute(sqlx::query(sql)).await;
+        done.map(drop).map_err(|error| error.to_string())
+    };
+    run(tx, "SAVEPOINT change").await?;
+    // A panic in one change must not end the writer.
+    let applied = AssertUnwindSafe(job.apply(tx)).catch_unwind().await;
+    let keep = applied.map_err(|_| "a change panicked".to_owned())??;
+    if !keep {
+        run(tx, "ROLLBACK TO change").await?;
+    }
+    run(tx, "RELEASE change").await
+}
+
+/// Writes a page and leaves nothing behind. It needs what every write needs: the lock, and space on the disk.
+struct Probe;
+
+impl Write for Probe {
+    type Out = ();
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        const INSERT: &str = "INSERT INTO throttles (key, hits, retry_at, expires_at) VALUES ($1, 0, $2, $2)";
+        const DELETE: &str = "DELETE FROM throttles WHERE key = $1";
+        let key = b"probe".as_slice();
+        execute!(tx, sqlx::query(INSERT).bind(key).bind(now()))?;
+        execute!(tx, sqlx::query(DELETE).bind(key))?;
+        Ok(())
+    }
 }

@@ -25,7 +25,7 @@ impl Write for Admit {
         const INSERT: &str = "INSERT INTO identities (issuer, subject, user_id, created_at) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (issuer, subject) DO NOTHING";
         let Outsider { issuer, subject } = &self.0;
-        let known: i64 = on!(tx, c => sqlx::query_scalar(FIND).bind(issuer).bind(subject).fetch_one(&mut **c).await)?;
+        let (known,): (i64,) = on!(tx, c => c.one(sqlx::query(FIND).bind(issuer).bind(subject)).await)?;
         if known > 0 {
             return Ok(());
         }
@@ -55,7 +55,7 @@ async fn is_unclaimed(tx: &mut Tx<'_>, user_id: &str) -> Result<bool, DbError> {
     if !users::hold_bare(tx, user_id).await? {
         return Ok(false);
     }
-    let identities: i64 = on!(tx, c => sqlx::query_scalar(SQL).bind(user_id).fetch_one(&mut **c).await)?;
+    let (identities,): (i64,) = on!(tx, c => c.one(sqlx::query(SQL).bind(user_id)).await)?;
     Ok(identities == 0)
 }
 
@@ -64,11 +64,9 @@ impl Db {
     pub async fn mapped(&self, outsider: &Outsider) -> Result<Option<Mapped>, DbError> {
         const SQL: &str = "SELECT i.user_id, u.revision FROM identities i JOIN users u ON u.id = i.user_id \
              WHERE i.issuer = $1 AND i.subject = $2";
-        Ok(on!(self.read(), pool => sqlx::query_as(SQL)
+        on!(self.read(), db => db.optional(sqlx::query(SQL)
             .bind(&outsider.issuer)
-            .bind(&outsider.subject)
-            .fetch_optional(pool)
-            .await)?)
+            .bind(&outsider.subject)).await)
     }
 
     /// Makes sure that an outsider leads to an account: a new one, never one that somebody made here. Its id is the subject,

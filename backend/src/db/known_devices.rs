@@ -1,6 +1,6 @@
 //! The table `known_devices`: the browsers in which a user has signed in.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 
 use super::{Db, DbError, Tx, execute, now, on};
 
@@ -42,13 +42,10 @@ impl Db {
     /// Whether the user has signed in on that device. An id without a user has no devices.
     pub async fn is_known_device(&self, user_id: &str, device: &DeviceHash) -> Result<bool, DbError> {
         const SQL: &str = "SELECT expires_at FROM known_devices WHERE user_id = $1 AND hash = $2 AND expires_at > $3";
-        let found = on!(self.read(), pool => sqlx::query(SQL)
+        let found: Option<(DateTime<Utc>,)> = on!(self.read(), db => db.optional(sqlx::query(SQL)
             .bind(user_id)
             .bind(device.as_slice())
-            .bind(now())
-            .fetch_optional(pool)
-            .await
-            .map(|row| row.is_some()))?;
-        Ok(found)
+            .bind(now())).await)?;
+        Ok(found.is_some())
     }
 }

@@ -1,14 +1,21 @@
 //! The database: connecting, migrating, reading, and writing in transactions. One file below this per table.
 //!
-//! A statement is written once and runs on SQLite and on PostgreSQL through the `on!` macro.
+//! A statement is written once and runs on SQLite and on PostgreSQL through the `on!` macro. It names its columns: a newer
+//! version may add some while this one runs.
 
 pub mod audit;
 mod group_commit;
 pub mod identities;
 pub mod known_devices;
+mod lease;
 pub mod one_time_tokens;
+mod outage;
+mod postgres;
+mod schema;
 pub mod session_check;
 pub mod sessions;
+mod sqlite;
+mod statement;
 pub mod sweep;
 pub mod tasks;
 mod throttles;
@@ -16,19 +23,22 @@ pub mod two_factor;
 pub mod users;
 
 use std::future::Future;
-use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgConnection, SqliteConnection};
+use sqlx::postgres::{PgDatabaseError, Postgres};
+use sqlx::sqlite::Sqlite;
+use sqlx::{Database, Execute, Executor, FromRow, Pool};
 
 use crate::auth::throttle::Refusal;
-use group_commit::Writer;
+use crate::config::DatabaseConfig;
+use lease::Lease;
+use outage::Outage;
+use postgres::PostgresDb;
+use sqlite::SqliteDb;
+use statement::Statements;
 
-/// Runs the same expression on whichever database it is; `$c` is the pool or the connection.
+/// Runs the same expression on whichever database it is; `$c` is a [`Reader`] or [`Statements`].
 macro_rules! on {
     ($either:expr, $c:ident => $body:expr) => {
         match $either {
@@ -42,29 +52,25 @@ pub(crate) use on;
 /// Runs a statement of a write that answers no rows; the result is how many rows it touched.
 macro_rules! execute {
     ($tx:expr, $query:expr) => {
-        $crate::db::on!($tx, c => $query.execute(&mut **c).await.map(|done| done.rows_affected()))
+        $crate::db::on!($tx, c => c.execute($query).await.map(|done| done.rows_affected()))
     };
 }
 pub(crate) use execute;
 
 /// One thing in its SQLite and in its PostgreSQL form.
+#[derive(Clone)]
 pub(crate) enum Either<S, P> {
     Sqlite(S),
     Postgres(P),
 }
 
-/// Where a statement that only reads runs.
-pub(crate) type Reader<'a> = Either<&'a SqlitePool, &'a PgPool>;
 /// Where the statements of a write run: inside a transaction.
-pub(crate) type Tx<'a> = Either<&'a mut SqliteConnection, &'a mut PgConnection>;
+pub(crate) type Tx<'a> = Either<Statements<'a, Sqlite>, Statements<'a, Postgres>>;
 
 /// How often a start or a transaction that lost a race is tried.
 const ATTEMPTS: u32 = 6;
-/// The rows that SQLite's thread may hand over before it waits for us. A page of tasks fits.
-const ROW_BUFFER: usize = 512;
-
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+/// How long a check of the readiness may take.
+const READY: Duration = Duration::from_millis(800);
 
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -84,9 +90,16 @@ pub enum DbError {
     /// It was tried too often.
     #[error("tried too often")]
     Throttled(Refusal),
-    /// The database cannot be reached or is too busy; the same call may work later.
+    /// The database is too busy or cannot work at the moment; the same call may work later. Whether a write was done is
+    /// not known.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The connection broke or is silent; otherwise as [`DbError::Unavailable`].
+    #[error("the database does not answer: {0}")]
+    Unreachable(String),
+    /// The schema is not the one that this version knows; the text says what to do.
+    #[error("{0}")]
+    Schema(&'static str),
     /// A serialization failure or a deadlock: nothing was done, and the same transaction may work now.
     #[error("another transaction was first: {0}")]
     LostRace(String),
@@ -104,7 +117,8 @@ impl From<sqlx::Error> for DbError {
             | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Self::Unavailable(error.to_string()),
+            | sqlx::Error::WorkerCrashed => Self::Unreachable(error.to_string()),
+            sqlx::Error::Database(database) if is_stale(database.as_ref()) => Self::Unreachable(error.to_string()),
             sqlx::Error::Database(database) if matches!(database.code().as_deref(), Some("40001" | "40P01")) => {
                 Self::LostRace(error.to_string())
             }
@@ -114,6 +128,12 @@ impl From<sqlx::Error> for DbError {
             _ => Self::Failed(error),
         }
     }
+}
+
+/// Whether PostgreSQL refuses a prepared statement because a column has another type since. A new connection prepares it anew.
+fn is_stale(error: &(dyn sqlx::error::DatabaseError + 'static)) -> bool {
+    let error = error.try_downcast_ref::<PgDatabaseError>();
+    error.is_some_and(|error| error.routine() == Some("RevalidateCachedQuery"))
 }
 
 /// Whether the code is of a database that cannot work at the moment, not of a statement that is wrong.
@@ -133,88 +153,59 @@ pub(crate) trait Write: Send + Sync + 'static {
     /// What the caller learns once the transaction is durable.
     type Out: Send + 'static;
 
-    /// Runs the statements. An error undoes all of them.
+    /// Runs the statements. An error undoes all of them, and is the end: after it a statement might not be in the transaction
+    /// any more.
     fn apply(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Out, DbError>> + Send;
 }
 
-/// A connected, migrated database. Cheap to clone.
+/// A connected database with the schema of this version. Cheap to clone.
 #[derive(Clone)]
 pub struct Db(Backend);
 
-#[derive(Clone)]
-enum Backend {
-    Sqlite { read: SqlitePool, writer: Writer },
-    Postgres(PgPool),
-}
+type Backend = Either<SqliteDb, PostgresDb>;
 
 impl Db {
-    /// Connects to `url` (`sqlite://…` or `postgres://…`) and brings the schema up to date.
-    pub async fn connect(url: &str) -> Result<Self, DbError> {
-        if url.starts_with("sqlite:") {
-            Self::connect_sqlite(url).await
-        } else {
-            Self::connect_postgres(url).await
-        }
+    /// Connects, and brings the schema up to date.
+    pub async fn connect(config: DatabaseConfig<'_>) -> Result<Self, DbError> {
+        let db = Self::new(config)?;
+        on!(&db.0, backend => backend.migrate().await)?;
+        Ok(db)
     }
 
-    async fn connect_sqlite(url: &str) -> Result<Self, DbError> {
-        let options = SqliteConnectOptions::from_str(url)?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(5))
-            .foreign_keys(true)
-            .row_buffer_size(ROW_BUFFER);
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_lazy_with(options.clone());
-        // SQLite has no lock for this: of two servers that start at once on a new file, one may find the other at work.
-        patiently(
-            |error| matches!(error, DbError::Unavailable(_) | DbError::Failed(_)),
-            || migrate(&SQLITE_MIGRATIONS, &write),
-        )
-        .await?;
-        let read = SqlitePoolOptions::new()
-            .max_connections(4)
-            .min_connections(1)
-            .connect_with(options.create_if_missing(false))
-            .await?;
-        Ok(Self(Backend::Sqlite {
-            read,
-            writer: Writer::start(write),
+    /// Connects to a database that a server of this version uses. [`DbError::Schema`] if its schema is another.
+    pub async fn open(config: DatabaseConfig<'_>) -> Result<Self, DbError> {
+        let db = Self::new(config)?;
+        on!(&db.0, backend => backend.check_schema().await)?;
+        Ok(db)
+    }
+
+    fn new(config: DatabaseConfig<'_>) -> Result<Self, DbError> {
+        Ok(Self(if config.url.starts_with("sqlite:") {
+            Either::Sqlite(SqliteDb::new(config.url)?)
+        } else {
+            Either::Postgres(PostgresDb::new(config.url, config.timeout)?)
         }))
     }
 
-    async fn connect_postgres(url: &str) -> Result<Self, DbError> {
-        let options = PgConnectOptions::from_str(url)?.application_name("docket");
-        let pool = PgPoolOptions::new()
-            .max_connections(20)
-            .min_connections(0)
-            .idle_timeout(Duration::from_secs(60))
-            .acquire_timeout(Duration::from_secs(5))
-            .connect_lazy_with(options);
-        // A database that sleeps needs a moment.
-        patiently(
-            |error| matches!(error, DbError::Unavailable(_)),
-            || migrate(&POSTGRES_MIGRATIONS, &pool),
-        )
-        .await?;
-        Ok(Self(Backend::Postgres(pool)))
-    }
-
     /// Where to read.
-    pub(crate) fn read(&self) -> Reader<'_> {
+    pub(crate) fn read(&self) -> Either<Reader<'_, Sqlite>, Reader<'_, Postgres>> {
         match &self.0 {
-            Backend::Sqlite { read, .. } => Either::Sqlite(read),
-            Backend::Postgres(pool) => Either::Postgres(pool),
+            Either::Sqlite(db) => Either::Sqlite(Reader {
+                pool: &db.read,
+                outage: None,
+            }),
+            Either::Postgres(db) => Either::Postgres(Reader {
+                pool: &db.pool,
+                outage: Some(&db.outage),
+            }),
         }
     }
 
     /// Applies `write` in a transaction; the answer comes after it is durable.
     pub(crate) async fn write<W: Write>(&self, write: W) -> Result<W::Out, DbError> {
         match &self.0 {
-            Backend::Sqlite { writer, .. } => writer.write(write).await,
-            Backend::Postgres(pool) => write_postgres(pool, &write).await,
+            Either::Sqlite(db) => db.writer.write(write).await,
+            Either::Postgres(db) => db.write(&write).await,
         }
     }
 
@@ -222,63 +213,71 @@ impl Db {
     /// joins the next. PostgreSQL is a network away.
     pub(crate) fn lanes(&self) -> usize {
         match &self.0 {
-            Backend::Sqlite { .. } => 1,
-            Backend::Postgres(_) => 4,
+            Either::Sqlite(_) => 1,
+            Either::Postgres(_) => 4,
         }
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), DbError> {
-        on!(self.read(), pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
-        Ok(())
-    }
-}
-
-async fn write_postgres<W: Write>(pool: &PgPool, write: &W) -> Result<W::Out, DbError> {
-    let mut pause = Duration::from_millis(5);
-    for _ in 1..ATTEMPTS {
-        match try_postgres(pool, write).await {
-            Err(DbError::LostRace(_)) => tokio::time::sleep(pause).await,
-            done => return done,
+    /// Whether the database answers, and writes work as far as is known. The answer comes within a second.
+    pub async fn ready(&self) -> Result<(), DbError> {
+        if let Either::Sqlite(db) = &self.0
+            && !db.writer.is_working()
+        {
+            return Err(DbError::Unavailable("the last write failed".to_owned()));
         }
-        pause *= 2;
+        let answered = tokio::time::timeout(READY, async {
+            let _: Vec<(i32,)> = on!(self.read(), db => db.all(sqlx::query("SELECT 1")).await)?;
+            Ok(())
+        });
+        answered
+            .await
+            .unwrap_or_else(|_| Err(DbError::Unavailable("no answer yet".to_owned())))
     }
-    try_postgres(pool, write).await
 }
 
-async fn try_postgres<W: Write>(pool: &PgPool, write: &W) -> Result<W::Out, DbError> {
-    let mut tx = pool.begin().await?;
-    let out = write.apply(&mut Either::Postgres(&mut tx)).await?;
-    tx.commit().await?;
-    Ok(out)
+/// Runs single statements that only read.
+pub(crate) struct Reader<'a, DB: Database> {
+    pool: &'a Pool<DB>,
+    outage: Option<&'a Outage>,
 }
 
-/// Tries until it works, or fails in a way that is not worth another try, or was tried often enough.
-async fn patiently<F>(worth_another: fn(&DbError) -> bool, mut attempt: impl FnMut() -> F) -> Result<(), DbError>
+impl<DB> Reader<'_, DB>
 where
-    F: Future<Output = Result<(), DbError>>,
+    DB: Database,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    let mut pause = Duration::from_millis(125);
-    for _ in 1..ATTEMPTS {
-        match attempt().await {
-            Err(error) if worth_another(&error) => tracing::warn!(%error, "the database is not ready; trying again"),
-            done => return done,
+    /// All rows of a statement.
+    pub(crate) async fn all<'q, T>(self, query: impl Execute<'q, DB> + 'q) -> Result<Vec<T>, DbError>
+    where
+        T: for<'r> FromRow<'r, DB::Row>,
+    {
+        let read = async {
+            let mut lease = Lease::of(self.pool).await?;
+            let rows = Statements::<DB>(&mut lease).all(query).await;
+            lease.settle(&rows);
+            rows
+        };
+        match self.outage {
+            Some(outage) => outage.guard(read).await,
+            None => read.await,
         }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
     }
-    attempt().await
-}
 
-async fn migrate<'a, A>(migrator: &Migrator, pool: A) -> Result<(), DbError>
-where
-    A: sqlx::Acquire<'a>,
-    <A::Connection as std::ops::Deref>::Target: sqlx::migrate::Migrate,
-{
-    migrator.run(pool).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::Execute(error) => error.into(),
-        other => DbError::Failed(sqlx::Error::Migrate(Box::new(other))),
-    })
+    /// The row of a statement that returns at most one.
+    pub(crate) async fn optional<'q, T>(self, query: impl Execute<'q, DB> + 'q) -> Result<Option<T>, DbError>
+    where
+        T: for<'r> FromRow<'r, DB::Row>,
+    {
+        Ok(self.all(query).await?.into_iter().next())
+    }
+
+    /// The row of a statement that returns one. [`DbError::NotFound`] if it returns none.
+    pub(crate) async fn one<'q, T>(self, query: impl Execute<'q, DB> + 'q) -> Result<T, DbError>
+    where
+        T: for<'r> FromRow<'r, DB::Row>,
+    {
+        self.optional(query).await?.ok_or(DbError::NotFound)
+    }
 }
 
 /// The time of a row: UTC, in microseconds, which is what both databases keep.

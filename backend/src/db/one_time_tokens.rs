@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use super::audit::{self, Event};
 use super::known_devices::{self, DeviceHash};
-use super::users::{self, UserRow};
+use super::users::{self, UserRow, user_columns};
 use super::{Db, DbError, Tx, Write, execute, now, on, sessions};
 use crate::client::Client;
 
@@ -62,12 +62,10 @@ struct Redeemed {
 async fn redeem(tx: &mut Tx<'_>, hash: &TokenHash, purpose: Purpose) -> Result<Option<Redeemed>, DbError> {
     const SQL: &str = "DELETE FROM one_time_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3 \
          RETURNING user_id, email";
-    Ok(on!(tx, c => sqlx::query_as(SQL)
+    on!(tx, c => c.optional(sqlx::query(SQL)
         .bind(hash.as_slice())
         .bind(purpose.word())
-        .bind(now())
-        .fetch_optional(&mut **c)
-        .await)?)
+        .bind(now())).await)
 }
 
 /// Takes the worth from every token of a user, as a part of a larger change.
@@ -202,14 +200,16 @@ impl Db {
 
     /// Whose token it is, without using it up. None if it is worth nothing.
     pub async fn token_owner(&self, hash: &TokenHash, purpose: Purpose) -> Result<Option<UserRow>, DbError> {
-        const SQL: &str = "SELECT u.* FROM one_time_tokens t JOIN users u ON u.id = t.user_id \
-             WHERE t.hash = $1 AND t.purpose = $2 AND t.expires_at > $3";
-        Ok(on!(self.read(), pool => sqlx::query_as(SQL)
+        const SQL: &str = concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users WHERE id = \
+             (SELECT user_id FROM one_time_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3)"
+        );
+        on!(self.read(), db => db.optional(sqlx::query(SQL)
             .bind(hash.as_slice())
             .bind(purpose.word())
-            .bind(now())
-            .fetch_optional(pool)
-            .await)?)
+            .bind(now())).await)
     }
 
     /// Uses up a token for a new password. Every session and every other token of the user ends with it, and `device` becomes

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -38,21 +39,30 @@ type Question = (Uuid, oneshot::Sender<Answer>);
 
 /// Asks for sessions. Cheap to clone.
 #[derive(Clone)]
-pub struct SessionCheck(mpsc::Sender<Question>);
+pub struct SessionCheck {
+    questions: mpsc::Sender<Question>,
+    timeout: Duration,
+}
 
 impl SessionCheck {
-    /// The task behind it ends when the last `SessionCheck` is dropped.
-    pub fn start(db: Db) -> Self {
-        let (sender, receiver) = mpsc::channel(QUEUE_MAX);
+    /// The task behind it ends when the last `SessionCheck` is dropped. An answer may take `timeout`, the wait for others
+    /// included.
+    pub fn start(db: Db, timeout: Duration) -> Self {
+        let (questions, receiver) = mpsc::channel(QUEUE_MAX);
         tokio::spawn(answer_all(db, receiver));
-        Self(sender)
+        Self { questions, timeout }
     }
 
     /// The session, unless it has ended or its user is gone.
     pub async fn find(&self, session: Uuid) -> Answer {
+        let answer = tokio::time::timeout(self.timeout, self.ask(session)).await;
+        answer.unwrap_or_else(|_| Err(DbError::Unavailable("the session check takes too long".to_owned())))
+    }
+
+    async fn ask(&self, session: Uuid) -> Answer {
         let gone = || DbError::Unavailable("the session check has stopped".to_owned());
         let (reply, answer) = oneshot::channel();
-        self.0.send((session, reply)).await.map_err(|_| gone())?;
+        self.questions.send((session, reply)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }
@@ -110,12 +120,12 @@ async fn find_all(db: &Db, questions: &[Question]) -> Result<HashMap<Uuid, LiveS
     // Repeating one of them fills the statement up without changing the answer.
     let filler = ids.first().copied().unwrap_or_default();
     ids.resize(*size, filler);
-    let found: Vec<LiveSession> = on!(db.read(), pool => {
-        let mut query = sqlx::query_as(sql.as_str()).bind(now());
+    let found: Vec<LiveSession> = on!(db.read(), reader => {
+        let mut query = sqlx::query(sql.as_str()).bind(now());
         for id in &ids {
             query = query.bind(*id);
         }
-        query.fetch_all(pool).await
+        reader.all(query).await
     })?;
     Ok(found.into_iter().map(|session| (session.id, session)).collect())
 }

@@ -44,6 +44,14 @@ pub struct SessionRow {
     pub remember: bool,
 }
 
+/// The columns of [`SessionRow`].
+macro_rules! session_columns {
+    () => {
+        "id, user_id, refresh_hash, previous_hash, family_hash, sealed_successor, rotated_at, expires_at, created_at, \
+         updated_at, ip_address, user_agent, remember"
+    };
+}
+
 impl From<SessionRow> for Session {
     fn from(row: SessionRow) -> Self {
         let id = row.id.to_string();
@@ -178,20 +186,26 @@ impl Write for Renewal {
     type Out = Renewed;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Renewed, DbError> {
-        const FIND: &str = "SELECT * FROM sessions WHERE id = $1 AND expires_at > $2";
+        const FIND: &str = concat!(
+            "SELECT ",
+            session_columns!(),
+            " FROM sessions WHERE id = $1 AND expires_at > $2"
+        );
         // Compare-and-swap: of two renewals at once, the second finds its token to be the previous one.
-        const SWAP: &str = "UPDATE sessions SET previous_hash = refresh_hash, refresh_hash = $3, sealed_successor = $4, \
-             rotated_at = $5, updated_at = $5, expires_at = $6, ip_address = $7, user_agent = $8 \
-             WHERE id = $1 AND refresh_hash = $2 RETURNING *";
+        const SWAP: &str = concat!(
+            "UPDATE sessions SET previous_hash = refresh_hash, refresh_hash = $3, sealed_successor = $4, rotated_at = $5, \
+             updated_at = $5, expires_at = $6, ip_address = $7, user_agent = $8 \
+             WHERE id = $1 AND refresh_hash = $2 RETURNING ",
+            session_columns!()
+        );
         let now = now();
-        let found: Option<SessionRow> =
-            on!(tx, c => sqlx::query_as(FIND).bind(self.session).bind(now).fetch_optional(&mut **c).await)?;
+        let found: Option<SessionRow> = on!(tx, c => c.optional(sqlx::query(FIND).bind(self.session).bind(now)).await)?;
         let of_family = |session: &SessionRow| session.family_hash.as_deref() == Some(self.family.as_slice());
         let Some(session) = found.filter(of_family) else {
             return Ok(Renewed::Ended);
         };
         let expires_at = (now + IDLE).min(session.created_at + ABSOLUTE);
-        let swapped: Option<SessionRow> = on!(tx, c => sqlx::query_as(SWAP)
+        let swapped: Option<SessionRow> = on!(tx, c => c.optional(sqlx::query(SWAP)
             .bind(self.session)
             .bind(self.presented.as_slice())
             .bind(self.successor.as_slice())
@@ -199,15 +213,13 @@ impl Write for Renewal {
             .bind(now)
             .bind(expires_at)
             .bind(self.client.address_text())
-            .bind(&self.client.user_agent)
-            .fetch_optional(&mut **c)
-            .await)?;
+            .bind(&self.client.user_agent)).await)?;
         if let Some(session) = swapped {
             return Ok(Renewed::Live(Box::new(session)));
         }
         // Only a renewal that happened while we waited for the row can make this differ from `session`.
         let current: Option<SessionRow> =
-            on!(tx, c => sqlx::query_as(FIND).bind(self.session).bind(now).fetch_optional(&mut **c).await)?;
+            on!(tx, c => c.optional(sqlx::query(FIND).bind(self.session).bind(now)).await)?;
         let Some(session) = current else {
             return Ok(Renewed::Ended);
         };
@@ -223,7 +235,8 @@ impl Write for Renewal {
 
 async fn delete(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<String>, DbError> {
     const SQL: &str = "DELETE FROM sessions WHERE id = $1 RETURNING user_id";
-    Ok(on!(tx, c => sqlx::query_scalar(SQL).bind(id).fetch_optional(&mut **c).await)?)
+    let deleted: Option<(String,)> = on!(tx, c => c.optional(sqlx::query(SQL).bind(id)).await)?;
+    Ok(deleted.map(|(user_id,)| user_id))
 }
 
 struct End {
@@ -317,15 +330,18 @@ impl Db {
 
     /// The session of an id.
     pub async fn session(&self, id: Uuid) -> Result<Option<SessionRow>, DbError> {
-        const SQL: &str = "SELECT * FROM sessions WHERE id = $1";
-        Ok(on!(self.read(), pool => sqlx::query_as(SQL).bind(id).fetch_optional(pool).await)?)
+        const SQL: &str = concat!("SELECT ", session_columns!(), " FROM sessions WHERE id = $1");
+        on!(self.read(), db => db.optional(sqlx::query(SQL).bind(id)).await)
     }
 
     /// The live sessions of a user, the last one that began first.
     pub async fn sessions(&self, user: &UserId) -> Result<Vec<SessionRow>, DbError> {
-        const SQL: &str =
-            "SELECT * FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC";
-        Ok(on!(self.read(), pool => sqlx::query_as(SQL).bind(user.as_str()).bind(now()).fetch_all(pool).await)?)
+        const SQL: &str = concat!(
+            "SELECT ",
+            session_columns!(),
+            " FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC"
+        );
+        on!(self.read(), db => db.all(sqlx::query(SQL).bind(user.as_str()).bind(now())).await)
     }
 
     /// Signs a session out. It is fine if there is none.

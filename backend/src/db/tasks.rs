@@ -22,6 +22,13 @@ struct TaskRow {
     revision: i64,
 }
 
+/// The columns of [`TaskRow`].
+macro_rules! task_columns {
+    () => {
+        "id, user_id, title, description, completed, due_date, created_at, updated_at, revision"
+    };
+}
+
 impl From<TaskRow> for Task {
     fn from(row: TaskRow) -> Self {
         Self {
@@ -120,8 +127,9 @@ impl Page {
             None => String::new(),
         };
         format!(
-            "SELECT * FROM tasks WHERE user_id = $1 AND deleted_at IS NULL{filter}{after} \
-             ORDER BY {key} {direction}, id {direction} LIMIT $2"
+            "SELECT {} FROM tasks WHERE user_id = $1 AND deleted_at IS NULL{filter}{after} \
+             ORDER BY {key} {direction}, id {direction} LIMIT $2",
+            task_columns!()
         )
     }
 }
@@ -129,13 +137,19 @@ impl Page {
 /// Bumps the user's revision, which also makes later writers of the same user wait for this transaction.
 async fn next_revision(tx: &mut Tx<'_>, user: &UserId) -> Result<i64, DbError> {
     const SQL: &str = "UPDATE users SET revision = revision + 1 WHERE id = $1 RETURNING revision";
-    Ok(on!(tx, c => sqlx::query_scalar(SQL).bind(user.as_str()).fetch_one(&mut **c).await)?)
+    let (revision,): (i64,) = on!(tx, c => c.one(sqlx::query(SQL).bind(user.as_str())).await)?;
+    Ok(revision)
 }
+
+const FIND: &str = concat!(
+    "SELECT ",
+    task_columns!(),
+    " FROM tasks WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL"
+);
 
 /// The task, if it lives and has the revision that the caller expects.
 async fn expect(tx: &mut Tx<'_>, user: &UserId, id: Uuid, expected: Option<i64>) -> Result<TaskRow, DbError> {
-    const SQL: &str = "SELECT * FROM tasks WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL";
-    let row: TaskRow = on!(tx, c => sqlx::query_as(SQL).bind(user.as_str()).bind(id).fetch_one(&mut **c).await)?;
+    let row: TaskRow = on!(tx, c => c.one(sqlx::query(FIND).bind(user.as_str()).bind(id)).await)?;
     match expected {
         Some(revision) if revision != row.revision => Err(DbError::Changed),
         _ => Ok(row),
@@ -152,11 +166,13 @@ impl Write for Create {
     type Out = Task;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Task, DbError> {
-        const SQL: &str = "INSERT INTO tasks \
-             (user_id, id, title, title_key, description, due_date, created_at, updated_at, revision) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (user_id, id) DO NOTHING RETURNING *";
+        const SQL: &str = concat!(
+            "INSERT INTO tasks (user_id, id, title, title_key, description, due_date, created_at, updated_at, revision) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (user_id, id) DO NOTHING RETURNING ",
+            task_columns!()
+        );
         let revision = next_revision(tx, &self.user).await?;
-        let created: Option<TaskRow> = on!(tx, c => sqlx::query_as(SQL)
+        let created: Option<TaskRow> = on!(tx, c => c.optional(sqlx::query(SQL)
             .bind(self.user.as_str())
             .bind(self.id)
             .bind(&self.task.title)
@@ -164,9 +180,7 @@ impl Write for Create {
             .bind(&self.task.description)
             .bind(self.task.due_date)
             .bind(now())
-            .bind(revision)
-            .fetch_optional(&mut **c)
-            .await)?;
+            .bind(revision)).await)?;
         created.map(Task::from).ok_or(DbError::Exists)
     }
 }
@@ -182,12 +196,15 @@ impl Write for Change {
     type Out = Task;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Task, DbError> {
-        const SQL: &str = "UPDATE tasks SET title = $3, title_key = $4, description = $5, due_date = $6, \
-             updated_at = $7, revision = $8 WHERE user_id = $1 AND id = $2 RETURNING *";
+        const SQL: &str = concat!(
+            "UPDATE tasks SET title = $3, title_key = $4, description = $5, due_date = $6, updated_at = $7, revision = $8 \
+             WHERE user_id = $1 AND id = $2 RETURNING ",
+            task_columns!()
+        );
         let revision = next_revision(tx, &self.user).await?;
         let old = expect(tx, &self.user, self.id, self.expected).await?;
         let title = self.change.title.as_ref().unwrap_or(&old.title);
-        let row: TaskRow = on!(tx, c => sqlx::query_as(SQL)
+        let row: TaskRow = on!(tx, c => c.one(sqlx::query(SQL)
             .bind(self.user.as_str())
             .bind(self.id)
             .bind(title)
@@ -195,9 +212,7 @@ impl Write for Change {
             .bind(self.change.description.as_ref().unwrap_or(&old.description))
             .bind(self.change.due_date.unwrap_or(old.due_date))
             .bind(now())
-            .bind(revision)
-            .fetch_one(&mut **c)
-            .await)?;
+            .bind(revision)).await)?;
         Ok(row.into())
     }
 }
@@ -213,20 +228,21 @@ impl Write for Complete {
     type Out = Task;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Task, DbError> {
-        const SQL: &str = "UPDATE tasks SET completed = coalesce($3, NOT completed), updated_at = $4, revision = $5 \
-             WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING *";
+        const SQL: &str = concat!(
+            "UPDATE tasks SET completed = coalesce($3, NOT completed), updated_at = $4, revision = $5 \
+             WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING ",
+            task_columns!()
+        );
         let revision = next_revision(tx, &self.user).await?;
         if self.expected.is_some() {
             expect(tx, &self.user, self.id, self.expected).await?;
         }
-        let row: TaskRow = on!(tx, c => sqlx::query_as(SQL)
+        let row: TaskRow = on!(tx, c => c.one(sqlx::query(SQL)
             .bind(self.user.as_str())
             .bind(self.id)
             .bind(self.completed)
             .bind(now())
-            .bind(revision)
-            .fetch_one(&mut **c)
-            .await)?;
+            .bind(revision)).await)?;
         Ok(row.into())
     }
 }
@@ -261,9 +277,9 @@ impl Db {
     /// A page of the user's tasks, and whether more follow.
     pub async fn tasks(&self, user: &UserId, page: &Page) -> Result<(Vec<Task>, bool), DbError> {
         let limit = usize::from(page.limit);
-        let rows: Vec<TaskRow> = on!(self.read(), pool => {
+        let rows: Vec<TaskRow> = on!(self.read(), db => {
             // Built from words of our own alone; everything that came from outside is bound.
-            let query = sqlx::query_as(AssertSqlSafe(page.sql()))
+            let query = sqlx::query(AssertSqlSafe(page.sql()))
                 .bind(user.as_str())
                 .bind(i64::from(page.limit) + 1);
             let query = match page.after.clone() {
@@ -276,7 +292,7 @@ impl Db {
                 }
                 .bind(id),
             };
-            query.fetch_all(pool).await
+            db.all(query).await
         })?;
         let more = rows.len() > limit;
         Ok((rows.into_iter().take(limit).map(Task::from).collect(), more))
@@ -284,18 +300,18 @@ impl Db {
 
     /// Every task of a user, newest first.
     pub async fn all_tasks(&self, user: &UserId) -> Result<Vec<Task>, DbError> {
-        const SQL: &str =
-            "SELECT * FROM tasks WHERE user_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id DESC";
-        let rows: Vec<TaskRow> =
-            on!(self.read(), pool => sqlx::query_as(SQL).bind(user.as_str()).fetch_all(pool).await)?;
+        const SQL: &str = concat!(
+            "SELECT ",
+            task_columns!(),
+            " FROM tasks WHERE user_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id DESC"
+        );
+        let rows: Vec<TaskRow> = on!(self.read(), db => db.all(sqlx::query(SQL).bind(user.as_str())).await)?;
         Ok(rows.into_iter().map(Task::from).collect())
     }
 
     /// One task. [`DbError::NotFound`] if the user has none of that id.
     pub async fn task(&self, user: &UserId, id: Uuid) -> Result<Task, DbError> {
-        const SQL: &str = "SELECT * FROM tasks WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL";
-        let row: TaskRow =
-            on!(self.read(), pool => sqlx::query_as(SQL).bind(user.as_str()).bind(id).fetch_one(pool).await)?;
+        let row: TaskRow = on!(self.read(), db => db.one(sqlx::query(FIND).bind(user.as_str()).bind(id)).await)?;
         Ok(row.into())
     }
 

@@ -16,8 +16,7 @@ impl Write for Count {
         let began = now();
         let mut refusal: Option<Refusal> = None;
         for Counter { policy, key } in &self.0 {
-            let before: Tally =
-                on!(tx, c => sqlx::query_as(LOCK).bind(key.as_slice()).bind(began).fetch_one(&mut **c).await)?;
+            let before: Tally = on!(tx, c => c.one(sqlx::query(LOCK).bind(key.as_slice()).bind(began)).await)?;
             match policy.count(before, now()) {
                 Ok(after) => {
                     execute!(

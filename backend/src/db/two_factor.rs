@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::audit::{self, Event};
 use super::known_devices::{self, DeviceHash};
 use super::sessions::{self, Replacement};
-use super::users::UserRow;
+use super::users::{UserRow, user_columns};
 use super::{Db, DbError, Tx, Write, execute, now, on};
 use crate::auth::UserId;
 use crate::client::Client;
@@ -66,16 +66,17 @@ impl Write for TurnOn {
     type Out = UserRow;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, DbError> {
-        const SQL: &str = "UPDATE users SET two_factor_enabled = TRUE, totp_last_step = $3, updated_at = $4 \
-             WHERE id = $1 AND totp_secret = $2 AND NOT two_factor_enabled RETURNING *";
+        const SQL: &str = concat!(
+            "UPDATE users SET two_factor_enabled = TRUE, totp_last_step = $3, updated_at = $4 \
+             WHERE id = $1 AND totp_secret = $2 AND NOT two_factor_enabled RETURNING ",
+            user_columns!()
+        );
         let user = self.user.as_str();
-        let changed: Option<UserRow> = on!(tx, c => sqlx::query_as(SQL)
+        let changed: Option<UserRow> = on!(tx, c => c.optional(sqlx::query(SQL)
             .bind(user)
             .bind(self.code.secret.as_slice())
             .bind(self.code.step)
-            .bind(now())
-            .fetch_optional(&mut **c)
-            .await)?;
+            .bind(now())).await)?;
         let row = changed.ok_or(DbError::Changed)?;
         sessions::replace_all(tx, user, &self.replacement).await?;
         audit::record(tx, user, Event::TwoFactorEnabled, &self.replacement.session.client).await?;
@@ -184,15 +185,16 @@ impl Write for FinishByApp {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, DbError> {
         // Compare-and-swap: of two uses of a code at once, the second finds its step to be the last one.
-        const SQL: &str = "UPDATE users SET totp_last_step = $3 \
-             WHERE id = $1 AND totp_secret = $2 AND two_factor_enabled AND totp_last_step < $3 RETURNING *";
+        const SQL: &str = concat!(
+            "UPDATE users SET totp_last_step = $3 \
+             WHERE id = $1 AND totp_secret = $2 AND two_factor_enabled AND totp_last_step < $3 RETURNING ",
+            user_columns!()
+        );
         take(tx, &self.user_id, &self.pending).await?;
-        let accepted: Option<UserRow> = on!(tx, c => sqlx::query_as(SQL)
+        let accepted: Option<UserRow> = on!(tx, c => c.optional(sqlx::query(SQL)
             .bind(&self.user_id)
             .bind(self.code.secret.as_slice())
-            .bind(self.code.step)
-            .fetch_optional(&mut **c)
-            .await)?;
+            .bind(self.code.step)).await)?;
         accepted.ok_or(DbError::Changed)
     }
 }
@@ -209,14 +211,18 @@ impl Write for FinishByRecoveryCode {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, DbError> {
         const USE: &str = "DELETE FROM recovery_codes WHERE user_id = $1 AND hash = $2";
-        const USER: &str = "SELECT * FROM users WHERE id = $1 AND two_factor_enabled";
+        const USER: &str = concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users WHERE id = $1 AND two_factor_enabled"
+        );
         take(tx, &self.user_id, &self.pending).await?;
         let done = execute!(tx, sqlx::query(USE).bind(&self.user_id).bind(self.code.as_slice()))?;
         if done == 0 {
             return Err(DbError::Changed);
         }
         audit::record(tx, &self.user_id, Event::RecoveryCodeUsed, &self.client).await?;
-        Ok(on!(tx, c => sqlx::query_as(USER).bind(&self.user_id).fetch_one(&mut **c).await)?)
+        on!(tx, c => c.one(sqlx::query(USER).bind(&self.user_id)).await)
     }
 }
 
@@ -239,7 +245,7 @@ impl Db {
     /// The second factor of a user. [`DbError::NotFound`] if there is no such user.
     pub async fn two_factor(&self, user_id: &str) -> Result<TwoFactor, DbError> {
         const SQL: &str = "SELECT two_factor_enabled AS enabled, totp_secret AS secret FROM users WHERE id = $1";
-        Ok(on!(self.read(), pool => sqlx::query_as(SQL).bind(user_id).fetch_one(pool).await)?)
+        on!(self.read(), db => db.one(sqlx::query(SQL).bind(user_id)).await)
     }
 
     /// Turns two-factor on, as a code proves that the app works, and begins a session in place of all of before.
@@ -288,9 +294,9 @@ impl Db {
     pub async fn user_awaiting_code(&self, hash: &Hash) -> Result<Option<String>, DbError> {
         const SQL: &str =
             "SELECT user_id FROM one_time_tokens WHERE hash = $1 AND purpose = 'two_factor' AND expires_at > $2";
-        Ok(
-            on!(self.read(), pool => sqlx::query_scalar(SQL).bind(hash.as_slice()).bind(now()).fetch_optional(pool).await)?,
-        )
+        let pending: Option<(String,)> =
+            on!(self.read(), db => db.optional(sqlx::query(SQL).bind(hash.as_slice()).bind(now())).await)?;
+        Ok(pending.map(|(user_id,)| user_id))
     }
 
     /// Uses up the sign-in `pending` and a code of the app. [`DbError::Changed`] if the code, or a later one, was used before;

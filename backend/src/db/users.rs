@@ -32,6 +32,14 @@ pub struct UserRow {
     pub two_factor_enabled: bool,
 }
 
+/// The columns of [`UserRow`].
+macro_rules! user_columns {
+    () => {
+        "id, name, email, email_verified, image, password_hash, created_at, updated_at, token_version, two_factor_enabled"
+    };
+}
+pub(super) use user_columns;
+
 impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
         Self {
@@ -85,16 +93,17 @@ impl Write for Create {
     type Out = UserRow;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, DbError> {
-        const SQL: &str = "INSERT INTO users (id, name, email, password_hash, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (email) DO NOTHING RETURNING *";
-        let created: Option<UserRow> = on!(tx, c => sqlx::query_as(SQL)
+        const SQL: &str = concat!(
+            "INSERT INTO users (id, name, email, password_hash, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (email) DO NOTHING RETURNING ",
+            user_columns!()
+        );
+        let created: Option<UserRow> = on!(tx, c => c.optional(sqlx::query(SQL)
             .bind(&self.user.id)
             .bind(&self.user.name)
             .bind(&self.user.email)
             .bind(&self.user.password_hash)
-            .bind(now())
-            .fetch_optional(&mut **c)
-            .await)?;
+            .bind(now())).await)?;
         let user = created.ok_or(DbError::EmailTaken)?;
         if let Some(session) = &self.session {
             sessions::insert(tx, &user.id, session).await?;
@@ -155,35 +164,39 @@ pub(super) async fn hold(tx: &mut Tx<'_>, user: &UserRow) -> Result<(), DbError>
 /// Sets a new password as a part of a larger change, which also ends the sessions: no access token, link or pending sign-in
 /// of before stays valid.
 pub(super) async fn set_password(tx: &mut Tx<'_>, user_id: &str, password_hash: &str) -> Result<UserRow, DbError> {
-    const SQL: &str = "UPDATE users SET password_hash = $2, token_version = token_version + 1, updated_at = $3 \
-         WHERE id = $1 RETURNING *";
-    let user =
-        on!(tx, c => sqlx::query_as(SQL).bind(user_id).bind(password_hash).bind(now()).fetch_one(&mut **c).await)?;
+    const SQL: &str = concat!(
+        "UPDATE users SET password_hash = $2, token_version = token_version + 1, updated_at = $3 WHERE id = $1 RETURNING ",
+        user_columns!()
+    );
+    let user = on!(tx, c => c.one(sqlx::query(SQL).bind(user_id).bind(password_hash).bind(now())).await)?;
     one_time_tokens::forget_all(tx, user_id).await?;
     Ok(user)
 }
 
 /// Notes that `email` reaches the user, as a part of a larger change. None if it is not the user's address any more.
 pub(super) async fn verify_email(tx: &mut Tx<'_>, user_id: &str, email: &str) -> Result<Option<UserRow>, DbError> {
-    const SQL: &str =
-        "UPDATE users SET email_verified = TRUE, updated_at = $3 WHERE id = $1 AND email = $2 RETURNING *";
-    Ok(on!(tx, c => sqlx::query_as(SQL).bind(user_id).bind(email).bind(now()).fetch_optional(&mut **c).await)?)
+    const SQL: &str = concat!(
+        "UPDATE users SET email_verified = TRUE, updated_at = $3 WHERE id = $1 AND email = $2 RETURNING ",
+        user_columns!()
+    );
+    on!(tx, c => c.optional(sqlx::query(SQL).bind(user_id).bind(email).bind(now())).await)
 }
 
 /// Gives the user another address, as a part of a larger change: links that went to the old one are worth nothing any more.
 /// [`DbError::EmailTaken`] if it belongs to another account.
 pub(super) async fn set_email(tx: &mut Tx<'_>, user_id: &str, email: &str, verified: bool) -> Result<UserRow, DbError> {
-    const SQL: &str = "UPDATE users SET email = $2, email_verified = $3, updated_at = $4 WHERE id = $1 RETURNING *";
-    let changed = on!(tx, c => sqlx::query_as(SQL)
+    const SQL: &str = concat!(
+        "UPDATE users SET email = $2, email_verified = $3, updated_at = $4 WHERE id = $1 RETURNING ",
+        user_columns!()
+    );
+    let changed = on!(tx, c => c.one(sqlx::query(SQL)
         .bind(user_id)
         .bind(email)
         .bind(verified)
-        .bind(now())
-        .fetch_one(&mut **c)
-        .await);
-    let user = changed.map_err(|error| match error.as_database_error() {
-        Some(database) if database.is_unique_violation() => DbError::EmailTaken,
-        _ => error.into(),
+        .bind(now())).await);
+    let user = changed.map_err(|error| match error {
+        DbError::Failed(sqlx::Error::Database(error)) if error.is_unique_violation() => DbError::EmailTaken,
+        error => error,
     })?;
     one_time_tokens::forget_all(tx, user_id).await?;
     Ok(user)
@@ -317,13 +330,13 @@ impl Db {
 
     /// The account of an address in normal form.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<UserRow>, DbError> {
-        const SQL: &str = "SELECT * FROM users WHERE email = $1";
-        Ok(on!(self.read(), pool => sqlx::query_as(SQL).bind(email).fetch_optional(pool).await)?)
+        const SQL: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE email = $1");
+        on!(self.read(), db => db.optional(sqlx::query(SQL).bind(email)).await)
     }
 
     /// The account of an id.
     pub async fn user(&self, id: &str) -> Result<Option<UserRow>, DbError> {
-        const SQL: &str = "SELECT * FROM users WHERE id = $1";
-        Ok(on!(self.read(), pool => sqlx::query_as(SQL).bind(id).fetch_optional(pool).await)?)
+        const SQL: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");
+        on!(self.read(), db => db.optional(sqlx::query(SQL).bind(id)).await)
     }
 }

@@ -14,9 +14,9 @@ pub fn live() -> &'static str {
     "ok"
 }
 
-/// The database answers too.
+/// The database answers too, and can be written as far as is known.
 #[handler]
 pub async fn ready(app: Data<&Arc<App>>) -> Result<&'static str, Problem> {
-    app.db.ping().await?;
+    app.db.ready().await?;
     Ok("ok")
 }

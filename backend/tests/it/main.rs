@@ -11,6 +11,7 @@ mod bad_input;
 mod concurrency;
 mod contract;
 mod cors;
+mod database;
 mod keys;
 mod log;
 mod outside;

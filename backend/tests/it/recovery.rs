@@ -464,6 +464,32 @@ on_both_databases! {
     }
 }
 
+on_both_databases! {
+    async fn the_command_changes_no_schema_and_says_which_is_newer(server) {
+        server.owner().await;
+        let steps = server.database.count("_sqlx_migrations").await;
+        server.database.add_migration(9999).await;
+        let refused = command(&server.database, OWNER).await;
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && text.contains("database is newer"), "{text}");
+
+        let last = "version = (SELECT max(version) FROM _sqlx_migrations)";
+        for _ in 0..2 {
+            server.database.execute(&format!("DELETE FROM _sqlx_migrations WHERE {last}")).await;
+        }
+        let refused = command(&server.database, OWNER).await;
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && text.contains("database is older"), "{text}");
+        assert_eq!(server.database.count("_sqlx_migrations").await, steps - 1);
+        assert_eq!(server.database.count("one_time_tokens").await, 0);
+
+        server.database.execute("DROP TABLE _sqlx_migrations").await;
+        let refused = command(&server.database, OWNER).await;
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && text.contains("no server has started"), "{text}");
+    }
+}
+
 /// Runs `docket reset-password`.
 async fn command(database: &Database, email: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_docket"));

@@ -1,13 +1,10 @@
-//! Starting: with what configuration, and what remains from one start to the next. And when the database goes away.
+//! Starting: with what configuration, and what remains from one start to the next.
 
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 
 use docket::config::Config;
 use reqwest::StatusCode;
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
 use crate::jwt::pem_file;
 use crate::support::{self, Database, PASSWORD, SECRET, Server, on_both_databases, serve};
@@ -218,76 +215,4 @@ fn secrets_do_not_print() {
         !printed.contains("hidden") && !printed.contains("secret\"") && !printed.contains(SECRET),
         "{printed}"
     );
-}
-
-/// A way to PostgreSQL that can be cut.
-struct Cable {
-    address: SocketAddr,
-    cut: watch::Sender<bool>,
-}
-
-impl Cable {
-    async fn to(host: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (cut, is_cut) = watch::channel(false);
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                if *is_cut.borrow() {
-                    continue;
-                }
-                let mut far = TcpStream::connect(&host).await.unwrap();
-                let mut is_cut = is_cut.clone();
-                tokio::spawn(async move {
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                        _ = is_cut.wait_for(|cut| *cut) => {}
-                    }
-                });
-            }
-        });
-        Self { address, cut }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_postgres_is_away_requests_are_told_so_and_afterwards_they_work() {
-    let Some(database) = Database::postgres().await else {
-        return;
-    };
-    let mut url = reqwest::Url::parse(&database.url).unwrap();
-    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
-    let cable = Cable::to(host).await;
-    url.set_ip_host(cable.address.ip()).unwrap();
-    url.set_port(Some(cable.address.port())).unwrap();
-    let server = Server::start(Database::at(url.into()), &[]).await;
-    let owner = server.owner().await;
-    owner.task("before").await;
-
-    cable.cut.send_replace(true);
-    for answer in [
-        owner.get("").send().await,
-        owner.post(json!({ "title": "lost" })).send().await,
-        server
-            .post(
-                "/api/auth/sign-in/email",
-                json!({ "email": "owner@example.com", "password": PASSWORD }),
-            )
-            .send()
-            .await,
-    ] {
-        answer.expect_problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
-        assert_eq!(answer.header("retry-after"), "1");
-    }
-    server
-        .get("/health/ready")
-        .send()
-        .await
-        .expect(StatusCode::SERVICE_UNAVAILABLE);
-    server.get("/health/live").send().await.expect(StatusCode::OK);
-
-    cable.cut.send_replace(false);
-    assert_eq!(owner.titles("").await, ["before"]);
-    owner.task("after").await;
-    assert_eq!(owner.titles("").await, ["after", "before"]);
 }

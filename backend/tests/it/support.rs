@@ -116,6 +116,23 @@ impl Database {
         }
     }
 
+    /// A connection to a PostgreSQL database.
+    pub async fn connect_postgres(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.unwrap()
+    }
+
+    /// Notes a migration, as a version of the server that has it would after running it.
+    pub async fn add_migration(&self, version: i64) {
+        let checksum = if self.url.starts_with("sqlite:") {
+            "X'00'"
+        } else {
+            "'\\x00'"
+        };
+        let columns = "version, description, success, checksum, execution_time";
+        let sql = format!("INSERT INTO _sqlx_migrations ({columns}) VALUES ({version}, 'later', TRUE, {checksum}, 0)");
+        self.execute(&sql).await;
+    }
+
     /// The number that a `SELECT count(*)` answers.
     pub async fn count(&self, from: &str) -> usize {
         let rows = self.rows(&format!("SELECT CAST(count(*) AS TEXT) FROM {from}")).await;

@@ -1,0 +1,109 @@
+//! PostgreSQL: connecting, and writing in transactions.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
+use sqlx::{Connection, Executor, PgConnection};
+
+use super::lease::Lease;
+use super::outage::Outage;
+use super::statement::Statements;
+use super::{ATTEMPTS, DbError, Either, Write, schema};
+
+/// A connected database. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct PostgresDb {
+    pub(super) pool: PgPool,
+    pub(super) outage: Outage,
+    deadline: Duration,
+}
+
+impl PostgresDb {
+    /// Connects on demand. Nothing may take longer than `deadline`.
+    pub(super) fn new(url: &str, deadline: Duration) -> Result<Self, DbError> {
+        let options = PgConnectOptions::from_str(url)?.application_name("docket");
+        let pool = pool_options(deadline)
+            .max_connections(20)
+            .min_connections(0)
+            .idle_timeout(Duration::from_secs(60))
+            .after_connect(move |connection, _| Box::pin(limit_session(connection, deadline)))
+            .connect_lazy_with(options.clone());
+        let outage = Outage::new(pool.clone(), options, deadline);
+        Ok(Self { pool, outage, deadline })
+    }
+
+    /// Brings the schema up to date.
+    pub(super) async fn migrate(&self) -> Result<(), DbError> {
+        // A migration may take longer than a request, and so may the wait for that of another server.
+        let options = self.pool.connect_options();
+        let pool = pool_options(self.deadline)
+            .max_connections(1)
+            .connect_lazy_with((*options).clone());
+        // A database that sleeps needs a moment.
+        let is_away = |error: &DbError| matches!(error, DbError::Unavailable(_) | DbError::Unreachable(_));
+        let migrated = schema::migrate(&schema::postgres(), &pool, is_away).await;
+        pool.close().await;
+        migrated
+    }
+
+    /// Checks that the schema is the one that this version knows.
+    pub(super) async fn check_schema(&self) -> Result<(), DbError> {
+        schema::check(&schema::postgres(), &self.pool).await
+    }
+
+    /// Applies `write` in a transaction, again if it lost a race.
+    pub(super) async fn write<W: Write>(&self, write: &W) -> Result<W::Out, DbError> {
+        self.outage.guard(self.write_with_retry(write)).await
+    }
+
+    async fn write_with_retry<W: Write>(&self, write: &W) -> Result<W::Out, DbError> {
+        let mut pause = Duration::from_millis(5);
+        for _ in 1..ATTEMPTS {
+            match self.try_write(write).await {
+                Err(DbError::LostRace(_)) => tokio::time::sleep(pause).await,
+                done => return done,
+            }
+            pause *= 2;
+        }
+        self.try_write(write).await
+    }
+
+    async fn try_write<W: Write>(&self, write: &W) -> Result<W::Out, DbError> {
+        let mut lease = Lease::of(&self.pool).await?;
+        let written = transaction(&mut lease, write).await;
+        lease.settle(&written);
+        written
+    }
+}
+
+async fn transaction<W: Write>(connection: &mut PgConnection, write: &W) -> Result<W::Out, DbError> {
+    let mut tx = connection.begin().await?;
+    let out = write
+        .apply(&mut Either::Postgres(Statements::<Postgres>(&mut tx)))
+        .await?;
+    tx.commit().await?;
+    Ok(out)
+}
+
+/// Half the deadline may go by while a request waits for a connection.
+fn pool_options(deadline: Duration) -> PgPoolOptions {
+    PgPoolOptions::new().acquire_timeout(deadline / 2)
+}
+
+/// Sets limits on the side of the database, by statement: poolers in between refuse them as startup options.
+/// `statement_timeout` is below the deadline, so that a statement that waits for a lock fails by an error of the database and
+/// is no sign of an outage. The others end the transaction of a client that has vanished, which would hold its locks, and keep
+/// the connection known to the NAT devices on the way. A database that does not know one of them goes without.
+async fn limit_session(connection: &mut PgConnection, deadline: Duration) -> Result<(), sqlx::Error> {
+    let deadline = deadline.as_millis();
+    let statement = deadline * 4 / 5;
+    let sql = format!(
+        "SELECT set_config(name, value, false) FROM pg_settings JOIN (VALUES \
+         ('statement_timeout', '{statement}'), ('idle_in_transaction_session_timeout', '{deadline}'), \
+         ('tcp_user_timeout', '{deadline}'), ('tcp_keepalives_idle', '30'), ('tcp_keepalives_interval', '10'), \
+         ('tcp_keepalives_count', '3')) AS limits (name, value) USING (name)"
+    );
+    connection.execute(sqlx::AssertSqlSafe(sql)).await?;
+    Ok(())
+}

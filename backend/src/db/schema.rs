@@ -1,0 +1,114 @@
+//! The schema: bringing it up to date, and telling whether it is the one that this version knows.
+
+use std::future::Future;
+use std::time::Duration;
+
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
+use sqlx::{Database, Pool};
+
+use super::{ATTEMPTS, DbError};
+
+/// Where the migrator notes what it has run.
+const TABLE: &str = "_sqlx_migrations";
+
+pub(super) fn sqlite() -> Migrator {
+    beside_newer(sqlx::migrate!("migrations/sqlite"))
+}
+
+pub(super) fn postgres() -> Migrator {
+    beside_newer(sqlx::migrate!("migrations/postgres"))
+}
+
+/// A migration breaks no server of the version before, so such a server may also start after it: by a restart while servers
+/// are replaced one by one, or because the new version is taken back.
+fn beside_newer(mut migrator: Migrator) -> Migrator {
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// Runs the migrations that the database has not seen. A failure that is `worth_retry` is retried for a while.
+pub(super) async fn migrate<DB>(
+    migrator: &Migrator,
+    pool: &Pool<DB>,
+    worth_retry: fn(&DbError) -> bool,
+) -> Result<(), DbError>
+where
+    DB: Database,
+    DB::Connection: Migrate,
+{
+    retry(worth_retry, || async {
+        migrator.run(pool).await.map_err(failure)?;
+        let applied = pool
+            .acquire()
+            .await?
+            .list_applied_migrations(TABLE)
+            .await
+            .map_err(failure)?;
+        if has_newer(migrator, &applied) {
+            tracing::warn!(
+                "the database was updated by a newer version of Docket; this one works with it as far as it knows it"
+            );
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Checks that the database has exactly the migrations that this version knows. Changes nothing.
+pub(super) async fn check<DB>(migrator: &Migrator, pool: &Pool<DB>) -> Result<(), DbError>
+where
+    DB: Database,
+    DB::Connection: Migrate,
+{
+    let applied = match pool.acquire().await?.list_applied_migrations(TABLE).await {
+        Err(MigrateError::Execute(sqlx::Error::Database(_))) => {
+            return Err(DbError::Schema(
+                "no server has started on this database. Set DATABASE_URL as the server has it",
+            ));
+        }
+        applied => applied.map_err(failure)?,
+    };
+    if has_newer(migrator, &applied) {
+        return Err(DbError::Schema(
+            "the database is newer than this program. Use the docket of the version that the server runs",
+        ));
+    }
+    if migrator
+        .iter()
+        .any(|known| applied.iter().all(|applied| applied.version != known.version))
+    {
+        return Err(DbError::Schema(
+            "the database is older than this program. Start a server of this version once, which updates the database, \
+             or use the docket of the version that the server runs",
+        ));
+    }
+    Ok(())
+}
+
+fn has_newer(migrator: &Migrator, applied: &[AppliedMigration]) -> bool {
+    applied.iter().any(|applied| !migrator.version_exists(applied.version))
+}
+
+fn failure(error: MigrateError) -> DbError {
+    match error {
+        MigrateError::Execute(error) => error.into(),
+        other => DbError::Failed(sqlx::Error::Migrate(Box::new(other))),
+    }
+}
+
+/// Tries until it works, or fails in a way that is not worth a retry, or was tried often enough.
+async fn retry<F>(worth_retry: fn(&DbError) -> bool, mut attempt: impl FnMut() -> F) -> Result<(), DbError>
+where
+    F: Future<Output = Result<(), DbError>>,
+{
+    let mut pause = Duration::from_millis(125);
+    for _ in 1..ATTEMPTS {
+        match attempt().await {
+            Err(error) if worth_retry(&error) => tracing::warn!(%error, "the database is not ready; trying again"),
+            done => return done,
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    attempt().await
+}
