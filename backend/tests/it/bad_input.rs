@@ -12,6 +12,8 @@ fn sample(member: &str) -> Value {
         "email" | "newEmail" => json!(format!("{}@example.com", Uuid::now_v7())),
         "rememberMe" | "revokeOtherSessions" | "trustDevice" => json!(true),
         "code" => json!("000000"),
+        // A password must not be the name.
+        "name" => json!("Owner"),
         _ => json!("some plain words"),
     }
 }
@@ -70,17 +72,18 @@ on_both_databases! {
         let mut seen = Vec::new();
         for (path, operations) in document["paths"].as_object().unwrap() {
             let schema = &operations["post"]["requestBody"]["content"]["application/json"]["schema"];
-            let Some(name) = schema["$ref"].as_str().filter(|_| path.starts_with("/api/auth/")) else {
+            // Without its cookie, what needs one answers 401 before it looks at the body.
+            let needs_cookie = operations["post"]["security"][0].as_object().is_some_and(|one| !one.contains_key("bearer"));
+            let Some(name) = schema["$ref"].as_str().filter(|_| path.starts_with("/api/auth/") && !needs_cookie) else {
                 continue;
             };
             let schema = document.pointer(name.strip_prefix('#').unwrap()).unwrap();
             let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let members = required.iter().map(|member| ((*member).to_owned(), sample(member)));
-            let whole = Value::Object(members.collect());
+            let whole = || -> Value { required.iter().map(|member| ((*member).to_owned(), sample(member))).collect() };
             let post = |body: Value| server.post(path, body).bearer(&owner.token).send();
             for member in schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name) {
                 if !required.contains(&member.as_str()) {
-                    let mut body = whole.clone();
+                    let mut body = whole();
                     body[member] = Value::Null;
                     post(body.clone()).await.expect_invalid(&format!("/{member}"));
                     body[member] = sample(member);
@@ -89,7 +92,7 @@ on_both_databases! {
                 }
             }
             if !schema["properties"].is_null() {
-                assert_ne!(post(whole).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+                assert_ne!(post(whole()).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
             }
         }
         for member in ["rememberMe", "callbackURL", "redirectTo", "name", "revokeOtherSessions", "trustDevice"] {
