@@ -119,6 +119,10 @@ pub struct Config {
     #[arg(long, env, value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 
+    /// How long the server goes on serving after SIGTERM while /health/ready is 503, in seconds
+    #[arg(long, env, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=3600))]
+    pub shutdown_delay: u32,
+
     /// What to log: error, warn, info, debug, or a filter such as docket=debug,sqlx=warn
     #[arg(long, env, default_value = "info")]
     pub log: String,

@@ -14,9 +14,12 @@ pub fn live() -> &'static str {
     "ok"
 }
 
-/// The database answers too.
+/// The database answers too, and the server is not about to stop.
 #[handler]
 pub async fn ready(app: Data<&Arc<App>>) -> Result<&'static str, Problem> {
+    if app.draining.has_begun() {
+        return Err(Problem::Stopping);
+    }
     app.db.ping().await?;
     Ok("ok")
 }

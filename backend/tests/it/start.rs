@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 
 use docket::config::Config;
+use docket::serve::Draining;
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -49,7 +50,7 @@ fn config(flags: &[&str]) -> Config {
 
 /// What the server says instead of starting.
 async fn refusal(flags: &[&str]) -> String {
-    match docket::app(&config(flags)).await {
+    match docket::app(&config(flags), Draining::default()).await {
         Ok(_) => panic!("it started with {flags:?}"),
         Err(error) => error.to_string(),
     }
