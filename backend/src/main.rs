@@ -1,5 +1,6 @@
 //! The server's process: read the configuration, start the log, serve until told to stop, or do the one thing it was told.
 
+use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use docket::command::{self, Command};
 use docket::config::Config;
 use docket::serve::{Draining, Limits, serve, stop_signal};
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The system's allocator keeps the 19 MiB of each password hash for every thread that ever made one.
 #[global_allocator]
@@ -17,10 +19,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let config = Config::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&config.log))
-        .with_writer(std::io::stderr)
-        .init();
+    let has_colours = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let log = tracing_subscriber::fmt::layer()
+        .with_ansi(has_colours)
+        .with_writer(stderr);
+    tracing_subscriber::registry().with(config.log.clone()).with(log).init();
     match run(&config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -115,3 +115,13 @@ impl Program {
         self.process.ended().await.0.code()
     }
 }
+
+/// What the program prints instead of starting, with this in its environment.
+pub async fn refusal(environment: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(env!("CARGO_BIN_EXE_docket"));
+    command.current_dir(folder.path()).envs(environment.iter().copied());
+    let (status, text) = Process::start(&mut command).ended().await;
+    assert!(!status.success());
+    text
+}
