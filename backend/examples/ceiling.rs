@@ -2,9 +2,10 @@
 //! gives it the list that the API answers, and measures the API beside it.
 
 use bytes::Bytes;
+use docket::serve::{Limits, serve};
 use poem::endpoint::make_sync;
-use poem::listener::{Acceptor, Listener, TcpListener};
-use poem::{Response, Route, Server};
+use poem::{Response, Route};
+use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,12 +16,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         make_sync(move |_| Response::builder().content_type("application/json").body(body.clone())),
     );
     let bind = std::env::var("BIND").unwrap_or_else(|_| "127.0.0.1:0".to_owned());
-    let acceptor = TcpListener::bind(bind).into_acceptor().await?;
-    for address in acceptor.local_addr() {
-        if let Some(address) = address.as_socket_addr() {
-            eprintln!("listening on http://{address}");
-        }
-    }
-    Server::new_with_acceptor(acceptor).run(app).await?;
+    let listener = TcpListener::bind(bind).await?;
+    eprintln!("listening on http://{}", listener.local_addr()?);
+    serve(listener, app, Limits::default(), std::future::pending()).await;
     Ok(())
 }

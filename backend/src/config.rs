@@ -1,10 +1,11 @@
 //! The configuration: flags and environment, one struct. What is secret does not print.
 
 mod external;
+mod log;
 mod secrets;
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use clap::builder::NonEmptyStringValueParser;
 use ipnet::IpNet;
 use poem::http::Uri;
 use reqwest::Url;
+use tracing_subscriber::filter::Targets;
 
 pub use external::External;
 use secrets::MAKE_SECRET;
@@ -43,8 +45,8 @@ pub struct Config {
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub database_timeout: u32,
 
-    /// The address and port to listen on; port 0 picks a free one
-    #[arg(long, env, default_value = "127.0.0.1:8000")]
+    /// The address or host name and the port to listen on; port 0 picks a free one
+    #[arg(long, env, default_value = "127.0.0.1:8000", value_parser = address)]
     pub bind: SocketAddr,
 
     /// Secret that signs access tokens; generated and stored beside the database for SQLite on loopback, otherwise required
@@ -124,9 +126,27 @@ pub struct Config {
     #[arg(long, env, value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// What to log: error, warn, info, debug, or a filter such as docket=debug,sqlx=warn
-    #[arg(long, env, default_value = "info")]
-    pub log: String,
+    /// How long the server goes on serving after SIGTERM while /health/ready is 503, in seconds
+    #[arg(long, env, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=3600))]
+    pub shutdown_delay: u32,
+
+    /// What to log: off, error, warn, info, debug or trace; other levels by module after it, such as info,docket=debug
+    #[arg(long, env, default_value = "info", value_parser = log::filter)]
+    pub log: Targets,
+}
+
+/// A socket address, or a host name and a port. Of a name's addresses the first of IPv4 is preferred: it is what clients on
+/// the same machine use.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let advice = "write an address and a port, such as 127.0.0.1:8000, [::1]:8000 or localhost:8000";
+    let (host, _) = text.rsplit_once(':').ok_or(advice)?;
+    if host.is_empty() {
+        return Err(advice.to_owned());
+    }
+    let found = text.to_socket_addrs().map_err(|error| format!("{error}; {advice}"))?;
+    let found: Vec<SocketAddr> = found.collect();
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| format!("{host} has no address; {advice}"))
 }
 
 /// An origin as browsers send it: scheme and host in lower case, and the port unless it is the scheme's own.

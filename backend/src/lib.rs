@@ -15,6 +15,7 @@ pub mod openapi;
 mod problem;
 mod ready;
 mod routes;
+pub mod serve;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ use issuer::Issuer;
 use openapi::Methods;
 use problem::Problem;
 use ready::ReadyCache;
+use serve::Draining;
 
 /// Swagger UI is one page of inline script and style.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
@@ -60,6 +62,7 @@ pub struct App {
     /// The origins whose pages may use our cookies, besides the one that `Host` names.
     page_origins: Vec<String>,
     trusted_proxies: Vec<IpNet>,
+    draining: Draining,
 }
 
 /// Why the server cannot start.
@@ -85,8 +88,8 @@ impl From<Problem> for StartError {
     }
 }
 
-/// Everything that the server serves.
-pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + use<>, StartError> {
+/// Everything that the server serves. Once `draining` has begun, it says that it is not ready.
+pub async fn app(config: &Config, draining: Draining) -> Result<impl Endpoint<Output = Response> + use<>, StartError> {
     let database = config.database()?;
     let secrets = config.secrets()?;
     let tokens = Tokens::new(config, &secrets)?;
@@ -109,6 +112,7 @@ pub async fn app(config: &Config) -> Result<impl Endpoint<Output = Response> + u
         issuer,
         page_origins: config.page_origins(),
         trusted_proxies: config.trusted_proxies.clone(),
+        draining,
     });
 
     let document = openapi::document()?;

@@ -1,30 +1,29 @@
 //! The server's process: read the configuration, start the log, serve until told to stop, or do the one thing it was told.
 
+use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use docket::command::{self, Command};
 use docket::config::Config;
-use poem::listener::{Acceptor, Listener, TcpListener};
-use poem::{Endpoint, Server};
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use docket::serve::{Draining, Limits, serve, stop_signal};
+use tokio::net::TcpListener;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The system's allocator keeps the 19 MiB of each password hash for every thread that ever made one.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long requests that are under way may take after the server was told to stop.
-const GRACE: Duration = Duration::from_secs(10);
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let config = Config::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(format!("poem=warn,{}", config.log)))
-        .with_writer(std::io::stderr)
-        .init();
+    let has_colours = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let log = tracing_subscriber::fmt::layer()
+        .with_ansi(has_colours)
+        .with_writer(stderr);
+    tracing_subscriber::registry().with(config.log.clone()).with(log).init();
     match run(&config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -37,29 +36,20 @@ async fn main() -> ExitCode {
 async fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     match &config.command {
         Some(Command::ResetPassword { email }) => println!("{}", command::reset_password(config, email).await?),
-        None => serve(config, docket::app(config).await?).await?,
+        None => run_server(config).await?,
     }
     Ok(())
 }
 
-async fn serve(config: &Config, app: impl Endpoint + 'static) -> Result<(), Box<dyn std::error::Error>> {
-    let listener = TcpListener::bind(config.bind).into_acceptor().await;
-    let acceptor = listener.map_err(|error| format!("cannot listen on {}: {error}. Set BIND.", config.bind))?;
-    for address in acceptor.local_addr() {
-        if let Some(address) = address.as_socket_addr() {
-            tracing::info!("listening on http://{address}");
-        }
-    }
-    let mut terminate = signal(SignalKind::terminate())?;
-    let stop = async move {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-        tracing::info!("stopping");
-    };
-    Server::new_with_acceptor(acceptor)
-        .run_with_graceful_shutdown(app, stop, Some(GRACE))
-        .await?;
+async fn run_server(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
+    let draining = Draining::default();
+    let app = docket::app(config, draining.clone()).await?;
+    let listener = TcpListener::bind(config.bind).await;
+    let listener = listener.map_err(|error| format!("cannot listen on {}: {error}. Set BIND.", config.bind))?;
+    let stop = stop_signal(draining, Duration::from_secs(config.shutdown_delay.into()))?;
+    tracing::info!("listening on http://{}", listener.local_addr()?);
+    serve(listener, app, Limits::of_process(), stop).await;
+    // No request is served from here on.
+    tracing::info!("stopped");
     Ok(())
 }

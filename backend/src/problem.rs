@@ -1,5 +1,7 @@
 //! What can go wrong for a caller, and how each case becomes `application/problem+json`.
 
+use std::io::ErrorKind;
+
 use poem::error::{
     MethodNotAllowedError, NotFoundError, ParsePathError as PoemParsePathError, ReadBodyError, ResponseError,
 };
@@ -70,6 +72,9 @@ pub enum Problem {
     /// The body is not JSON.
     #[error("The body is not well-formed JSON: {0}.")]
     Malformed(String),
+    /// The body did not arrive in time.
+    #[error("The body did not arrive in time. Check the connection, then send the request again.")]
+    RequestTimeout,
     /// The body is not said to be JSON.
     #[error("Send the body as JSON, with the header Content-Type: application/json.")]
     UnsupportedMediaType,
@@ -94,6 +99,9 @@ pub enum Problem {
     /// Too much is waiting.
     #[error("The server is busy. Try again in a moment.")]
     Busy,
+    /// The server was told to stop.
+    #[error("The server is about to stop. Send new requests to another one, or try again in a moment.")]
+    Stopping,
     /// The database cannot be reached, for this reason, which only the log tells.
     #[error("The data cannot be reached at the moment. Try again in a moment.")]
     Unavailable(String),
@@ -159,6 +167,7 @@ impl Problem {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
+            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
@@ -167,6 +176,7 @@ impl Problem {
             Self::ChangedMeanwhile => (StatusCode::PRECONDITION_FAILED, "changed_meanwhile"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
@@ -217,6 +227,7 @@ impl Problem {
         } else if let Some(error) = error.downcast_ref::<ReadBodyError>() {
             match error {
                 ReadBodyError::PayloadTooLarge => Self::TooLarge,
+                ReadBodyError::Io(error) if error.kind() == ErrorKind::TimedOut => Self::RequestTimeout,
                 other => Self::Malformed(other.to_string()),
             }
         } else {

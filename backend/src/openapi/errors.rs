@@ -49,6 +49,7 @@ fn general(operation: &Value) -> Vec<Problem> {
     }
     if operation.get("requestBody").is_some() {
         problems.push(Problem::Malformed("expected value at line 1 column 1".to_owned()));
+        problems.push(Problem::RequestTimeout);
         problems.push(Problem::TooLarge);
         problems.push(Problem::UnsupportedMediaType);
     }

@@ -14,9 +14,12 @@ pub fn live() -> &'static str {
     "ok"
 }
 
-/// The database answers too, and can be written as far as is known.
+/// The database answers, can be written as far as is known, and the server is not about to stop.
 #[handler]
 pub async fn ready(app: Data<&Arc<App>>) -> Result<&'static str, Problem> {
+    if app.draining.has_begun() {
+        return Err(Problem::Stopping);
+    }
     app.db.ready().await?;
     Ok("ok")
 }

@@ -3,12 +3,14 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod jwt;
+mod program;
 mod smtp;
 mod support;
 
 mod accounts;
 mod bad_input;
 mod concurrency;
+mod connections;
 mod contract;
 mod cors;
 mod database;
@@ -21,6 +23,7 @@ mod self_service;
 mod settings;
 mod spec;
 mod start;
+mod stop;
 mod tasks;
 mod throttle;
 mod tokens;

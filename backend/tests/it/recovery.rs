@@ -536,7 +536,7 @@ async fn a_mail_server_that_cannot_be_used_is_refused_at_start_with_advice() {
     for (url, flags, advice) in cases {
         let fixed = ["--database-url", &database, "--smtp-url", url];
         let config = config(fixed.iter().chain(flags).copied()).unwrap();
-        let Err(error) = docket::app(&config).await else {
+        let Err(error) = docket::app(&config, docket::serve::Draining::default()).await else {
             panic!("it started with {url}")
         };
         let text = error.to_string();

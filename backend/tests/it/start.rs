@@ -3,10 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 
 use docket::config::Config;
+use docket::serve::Draining;
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::jwt::pem_file;
+use crate::program::{Program, refusal as refusal_of_program};
 use crate::support::{self, Database, PASSWORD, SECRET, Server, on_both_databases, serve};
 
 on_both_databases! {
@@ -46,7 +48,7 @@ fn config(flags: &[&str]) -> Config {
 
 /// What the server says instead of starting.
 async fn refusal(flags: &[&str]) -> String {
-    match docket::app(&config(flags)).await {
+    match docket::app(&config(flags), Draining::default()).await {
         Ok(_) => panic!("it started with {flags:?}"),
         Err(error) => error.to_string(),
     }
@@ -198,6 +200,65 @@ async fn an_address_of_another_kind_of_database_is_refused_with_advice() {
     let url = format!("sqlite://{}", folder.path().join("missing/docket.db").display());
     let text = refusal(&["--database-url", &url, "--better-auth-secret", SECRET]).await;
     assert!(text.contains("DATABASE_URL"), "{text}");
+}
+
+#[tokio::test]
+async fn a_log_level_that_does_not_exist_is_refused_with_advice() {
+    let filters = [
+        "inof",
+        "",
+        "info,",
+        "docket",
+        "docket=debgu",
+        "docket=",
+        "=info",
+        "info,inof",
+        "3",
+    ];
+    for filter in filters {
+        let text = refusal_of_program(&[("LOG", filter)]).await;
+        assert!(
+            text.contains("--log") && text.contains("docket=debug"),
+            "{filter}: {text}"
+        );
+    }
+    for filter in ["off", "INFO", "warn,docket=debug", "docket::db=trace, sqlx=warn"] {
+        assert!(support::config(["--log", filter]).is_ok(), "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_file_has_no_colour_codes() {
+    let database = Database::sqlite();
+    let program = Program::start(&["--database-url", &database.url]).await;
+    assert!(
+        program.log.contains("INFO") && !program.log.contains('\u{1b}'),
+        "{:?}",
+        program.log
+    );
+}
+
+#[tokio::test]
+async fn the_server_listens_on_a_host_name_too() {
+    let address = |bind| support::config(["--bind", bind]).map(|config| config.bind);
+    assert_eq!(address("localhost:8123").unwrap(), "127.0.0.1:8123".parse().unwrap());
+    assert_eq!(address("[::1]:8123").unwrap(), "[::1]:8123".parse().unwrap());
+    for bind in [
+        "localhost",
+        "8000",
+        ":8000",
+        "127.0.0.1",
+        "localhost:port",
+        "localhost:70000",
+        "no host:8000",
+        "",
+    ] {
+        let text = refusal_of_program(&[("BIND", bind)]).await;
+        assert!(
+            text.contains("--bind") && text.contains("127.0.0.1:8000"),
+            "{bind}: {text}"
+        );
+    }
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches};
 use docket::config::Config;
-use poem::Server as PoemServer;
-use poem::listener::{Acceptor, Listener, TcpListener};
+use docket::serve::{Draining, Limits};
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use crate::contract;
@@ -156,6 +156,10 @@ pub fn config<'a>(flags: impl IntoIterator<Item = &'a str>) -> Result<Config, cl
 
 /// Serves on a free port; the answer is the address. The task ends with the test's runtime.
 pub async fn serve(url: &str, flags: &[&str]) -> String {
+    serve_within(url, flags, Limits::default()).await
+}
+
+async fn serve_within(url: &str, flags: &[&str], limits: Limits) -> String {
     let fixed = [
         "--database-url",
         url,
@@ -168,10 +172,10 @@ pub async fn serve(url: &str, flags: &[&str]) -> String {
         "off",
     ];
     let config = config(fixed.iter().chain(flags).copied()).unwrap();
-    let app = docket::app(&config).await.unwrap();
-    let acceptor = TcpListener::bind(config.bind).into_acceptor().await.unwrap();
-    let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
-    tokio::spawn(PoemServer::new_with_acceptor(acceptor).run(app));
+    let app = docket::app(&config, Draining::default()).await.unwrap();
+    let listener = TcpListener::bind(config.bind).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(docket::serve::serve(listener, app, limits, std::future::pending()));
     format!("http://{address}")
 }
 
@@ -188,6 +192,16 @@ impl Server {
     /// Another server on the same database, with these flags.
     pub async fn restarted(&self, flags: &[&str]) -> Self {
         Self::start(Database::at(self.database.url.clone()), flags).await
+    }
+
+    /// Another server on the same database, with these limits of connections.
+    pub async fn limited(&self, limits: Limits) -> Self {
+        let url = self.database.url.clone();
+        Self {
+            base: serve_within(&url, &[], limits).await,
+            database: Database::at(url),
+            http: client(),
+        }
     }
 
     /// A request without a user.

@@ -1,0 +1,176 @@
+//! One connection: HTTP/1 or HTTP/2 by hyper, answered by Poem's endpoint.
+
+use std::convert::Infallible;
+use std::io::{IoSlice, Result};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http_body_util::combinators::BoxBody;
+use hyper::body::{Body, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use poem::http::uri::Scheme;
+use poem::http::{HeaderValue, StatusCode, Version, header};
+use poem::web::{LocalAddr, RemoteAddr};
+use poem::{Endpoint, Request};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::Limits;
+use super::body::{RequestBody, ResponseBody};
+use super::turn::{Serving, Turn, Watch};
+
+/// The most that is read ahead of a connection, and with it the longest HTTP/1 header, in bytes.
+const BUFFER: usize = 64 * 1024;
+/// The longest HTTP/2 header, in bytes.
+const HEADER_LIST: u32 = 16 * 1024;
+/// The requests on an HTTP/2 connection that a client may take back before they were seen.
+const RESETS: usize = 20;
+
+/// What the connections share.
+pub struct Server<E> {
+    endpoint: E,
+    limits: Limits,
+    http: Builder<TokioExecutor>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl<E> Server<E> {
+    pub fn new(endpoint: E, limits: Limits, stopping: watch::Receiver<bool>) -> Self {
+        let mut http = Builder::new(TokioExecutor::new());
+        http.http1().max_buf_size(BUFFER);
+        http.http2()
+            .max_concurrent_streams(limits.streams)
+            .max_header_list_size(HEADER_LIST)
+            .max_pending_accept_reset_streams(RESETS);
+        Self {
+            endpoint,
+            limits,
+            http,
+            stopping,
+        }
+    }
+}
+
+/// Serves a connection until it is closed: by the client, because the client's time is over, or because the server stops.
+pub async fn serve<E>(server: Arc<Server<E>>, stream: TcpStream, address: SocketAddr, turn: Arc<Turn>)
+where
+    E: Endpoint + 'static,
+{
+    // A response is not held back until the client confirmed the one before.
+    let (Ok(()), Ok(local)) = (stream.set_nodelay(true), stream.local_addr()) else {
+        return;
+    };
+    let addresses = (LocalAddr(local.into()), RemoteAddr(address.into()));
+    let service = service_fn(|request| {
+        let (server, turn, addresses) = (Arc::clone(&server), Arc::clone(&turn), addresses.clone());
+        async move { Ok::<_, Infallible>(answer(&server, turn, addresses, request).await) }
+    });
+    let mut watch = Watch::new(Arc::clone(&turn), &server.limits);
+    let mut stopping = server.stopping.clone();
+    let stream = Metered {
+        stream,
+        turn: Arc::clone(&turn),
+    };
+    let mut connection = pin!(server.http.serve_connection(TokioIo::new(stream), service));
+    // An error is of the network or of the client, and there is nobody to tell it.
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => return,
+        () = std::future::poll_fn(|context| watch.poll(context, &server.limits)) => {}
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+    }
+    turn.close();
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        biased;
+        _ = connection => {}
+        () = std::future::poll_fn(|context| watch.poll(context, &server.limits)) => {}
+    }
+}
+
+async fn answer<E: Endpoint>(
+    server: &Server<E>,
+    turn: Arc<Turn>,
+    (local, remote): (LocalAddr, RemoteAddr),
+    request: hyper::Request<Incoming>,
+) -> hyper::Response<ResponseBody> {
+    let serving = Serving::new(Arc::clone(&turn));
+    let (parts, incoming) = request.into_parts();
+    let version = parts.version;
+    let body = if incoming.is_end_stream() {
+        poem::Body::empty()
+    } else {
+        let body = RequestBody::new(incoming, Arc::clone(&turn), server.limits.clone());
+        BoxBody::new(body).into()
+    };
+    let request = Request::from_parts((parts, local, remote, Scheme::HTTP).into(), body);
+    let mut response = server.endpoint.get_response(request).await;
+    if response.status() == StatusCode::REQUEST_TIMEOUT && version < Version::HTTP_2 {
+        // The rest of the body is not waited for.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    drop(serving);
+    hyper::Response::from(response).map(|body| ResponseBody::new(body, turn))
+}
+
+/// A connection that tells [`Turn`] what is read and written.
+struct Metered {
+    stream: TcpStream,
+    turn: Arc<Turn>,
+}
+
+impl Metered {
+    fn written(&self, written: Poll<Result<usize>>) -> Poll<Result<usize>> {
+        match written {
+            Poll::Pending => self.turn.wrote(0),
+            Poll::Ready(Ok(bytes)) => self.turn.wrote(bytes),
+            Poll::Ready(Err(_)) => {}
+        }
+        written
+    }
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.turn.read();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, buffer);
+        self.written(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        self.written(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

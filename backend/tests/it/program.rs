@@ -1,0 +1,127 @@
+//! The program as it is run: its own process, with signals and a log.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
+
+use crate::support::SECRET;
+
+/// How long a test waits for what must happen.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A process, which ends with the test.
+struct Process {
+    child: Child,
+    /// What it writes to stderr, by line.
+    lines: UnboundedReceiver<String>,
+}
+
+impl Process {
+    /// Starts the program, which has nothing in its environment but what `command` sets.
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = unbounded_channel();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        Self { child, lines }
+    }
+
+    /// The next line; none when it has ended.
+    async fn line(&mut self) -> Option<String> {
+        let line = timeout(PATIENCE, self.lines.recv()).await;
+        line.expect("the program says nothing and does not end")
+    }
+
+    /// Waits for its end. The answer is what it said until then, too.
+    async fn ended(&mut self) -> (ExitStatus, String) {
+        let mut text = String::new();
+        while let Some(line) = self.line().await {
+            text += &line;
+            text.push('\n');
+        }
+        (self.child.wait().unwrap(), text)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    command
+}
+
+/// A server in its own process.
+pub struct Program {
+    pub address: SocketAddr,
+    /// What it logged until it listened.
+    pub log: String,
+    process: Process,
+}
+
+impl Program {
+    pub async fn start(flags: &[&str]) -> Self {
+        Self::listening(command(env!("CARGO_BIN_EXE_docket")).args(flags)).await
+    }
+
+    /// As under `ulimit -n`.
+    pub async fn start_with_descriptors(descriptors: u32, flags: &[&str]) -> Self {
+        let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        let mut shell = command("/bin/sh");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_docket")]).args(flags);
+        Self::listening(&mut shell).await
+    }
+
+    async fn listening(command: &mut Command) -> Self {
+        let command = command.args(["--bind", "127.0.0.1:0", "--better-auth-secret", SECRET]);
+        let mut process = Process::start(command);
+        let mut log = String::new();
+        loop {
+            let line = process.line().await;
+            log += &line.unwrap_or_else(|| panic!("it did not start: {log}"));
+            if let Some((_, address)) = log.split_once("listening on http://") {
+                return Self {
+                    address: address.parse().unwrap(),
+                    log,
+                    process,
+                };
+            }
+            log.push('\n');
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.process.child.id().try_into().unwrap());
+        kill_process(pid.unwrap(), signal).unwrap();
+    }
+
+    /// Waits for its end. The answer is its exit code; none if a signal killed it.
+    pub async fn ended(mut self) -> Option<i32> {
+        self.process.ended().await.0.code()
+    }
+}
+
+/// What the program prints instead of starting, with this in its environment.
+pub async fn refusal(environment: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = command(env!("CARGO_BIN_EXE_docket"));
+    command.current_dir(folder.path()).envs(environment.iter().copied());
+    let (status, text) = Process::start(&mut command).ended().await;
+    assert!(!status.success());
+    text
+}
