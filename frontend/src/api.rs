@@ -368,10 +368,7 @@ fn is_unauthenticated(answer: &Result<Answer, Failure>) -> bool {
 
 /// Where the server is: `index.html` says so. Empty means the page's own origin.
 fn base() -> String {
-    dom::document()
-        .and_then(|document| document.query_selector("meta[name=docket-api]").ok()?)
-        .and_then(|meta| meta.get_attribute("content"))
-        .unwrap_or_default()
+    dom::meta("docket-api")
 }
 
 /// What a good answer says. One that makes no sense came from something else on the way, such as a captive portal.

@@ -14,6 +14,14 @@ pub fn document() -> Option<Document> {
     web_sys::window()?.document()
 }
 
+/// What `index.html` says in the `meta` element of this name; empty if there is none.
+pub fn meta(name: &str) -> String {
+    document()
+        .and_then(|document| document.query_selector(&format!("meta[name={name}]")).ok()?)
+        .and_then(|meta| meta.get_attribute("content"))
+        .unwrap_or_default()
+}
+
 /// The path in the address.
 pub fn path() -> String {
     let location = web_sys::window().map(|window| window.location());

@@ -3,6 +3,7 @@
 //! A rule is one function here. The form calls it as you type, the server calls it as the judge.
 
 pub mod account;
+pub mod pages;
 pub mod problem;
 pub mod profile;
 pub mod recovery;
