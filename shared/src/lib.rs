@@ -9,5 +9,6 @@ pub mod profile;
 pub mod recovery;
 pub mod rules;
 pub mod task;
+pub mod times;
 pub mod two_factor;
 mod unicode;
