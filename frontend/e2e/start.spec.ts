@@ -4,7 +4,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test as base } from './support/test.ts';
 
 // The failures are errors in the console, too.
-const test = base.extend({ quietConsole: [async ({}, use) => use(), { auto: true }] });
+const test = base.extend({ quietConsole: async ({}, use) => use() });
 
 const failure = (page: Page) => page.getByRole('alert').filter({ hasText: 'Docket did not start' });
 

@@ -1,5 +1,5 @@
-//! Times and days as they stand in JSON. Both are read by the one parser of RFC 3339: what `chrono` derives takes other forms
-//! too, and a second parser is two per cent of what the client weighs.
+//! Times and days as they stand in JSON. Both are read by chrono's parser of RFC 3339. Its `FromStr`, which serde uses, takes
+//! other forms too, and brings a second parser into the client: 5 kB in brotli.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::de::Error;
