@@ -13,6 +13,13 @@ use sha2::{Digest, Sha256};
 const DEVELOPMENT_API: &str = r#"name="docket-api" content="http://localhost:8000""#;
 const SAME_ORIGIN_API: &str = r#"name="docket-api" content="""#;
 
+/// Trunk puts no hash into the names of the second program. Each file stands after those that it names.
+const UNHASHED: [&str; 3] = [
+    "docket-account_bg.wasm",
+    "docket-account.js",
+    "docket-account_loader.js",
+];
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
@@ -24,11 +31,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     files.sort();
 
+    let mut files = files
+        .into_iter()
+        .map(|file| {
+            let path = format!("/{}", file.strip_prefix(&dist)?.to_string_lossy());
+            Ok((path, fs::read(file)?))
+        })
+        .collect::<Result<Vec<(String, Vec<u8>)>, Box<dyn std::error::Error>>>()?;
+    for name in UNHASHED {
+        add_hash(&mut files, name)?;
+    }
+
     let mut table = String::from("static FILES: &[File] = &[\n");
     let mut policy = content_security_policy("");
-    for (number, file) in files.iter().enumerate() {
-        let path = format!("/{}", file.strip_prefix(&dist)?.to_string_lossy());
-        let mut content = fs::read(file)?;
+    for (number, (path, mut content)) in files.into_iter().enumerate() {
         if path == "/index.html" {
             let page = String::from_utf8(content)?;
             if !page.contains(DEVELOPMENT_API) {
@@ -77,6 +93,24 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Puts a hash of its content into the name of a file, and the new name into the files that name it.
+fn add_hash(files: &mut [(String, Vec<u8>)], name: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let Some((path, content)) = files.iter_mut().find(|(path, _)| path.strip_prefix('/') == Some(name)) else {
+        // The client is not built.
+        return Ok(());
+    };
+    let digest = Sha256::digest(&*content);
+    let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let new = name.replacen("docket-account", &format!("docket-account-{hash}"), 1);
+    *path = format!("/{new}");
+    for (path, content) in files {
+        if path.ends_with(".js") || path.ends_with(".html") {
+            *content = std::str::from_utf8(content)?.replace(name, &new).into_bytes();
+        }
+    }
+    Ok(())
+}
+
 fn brotli(content: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut writer = brotli::CompressorWriter::new(Vec::new(), 1 << 16, 11, 24);
     writer.write_all(content)?;
@@ -104,7 +138,7 @@ fn media_type(path: &str) -> &'static str {
     }
 }
 
-/// Trunk puts a dash and up to sixteen hexadecimal digits before the ending, or before `_bg`.
+/// A dash and up to sixteen hexadecimal digits stand before the ending, or before `_bg` or `_loader`.
 fn is_hashed(path: &str) -> bool {
     path.split(['-', '_', '.', '/'])
         .any(|part| part.len() >= 12 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))

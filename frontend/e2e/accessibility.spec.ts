@@ -63,6 +63,28 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await clean(page);
     });
 
+    test('no violations in questions about an edit', async ({ page, request }) => {
+      const owner = await member(request);
+      const tasks = new TaskScreen(page);
+      await addTasks(request, owner, [{ title: 'Tea', description: 'Two bags.' }, { title: 'Milk' }]);
+      await signIn(page, owner);
+      for (const title of ['Tea', 'Milk']) {
+        await tasks.edit(title).click();
+        await page.getByRole('textbox', { name: 'Title' }).first().fill(`Green ${title}`);
+      }
+      const headers = { Authorization: `Bearer ${owner.token}` };
+      const [milk, tea] = await (await request.get(`/api/${owner.id}/tasks`, { headers })).json();
+      await request.delete(`/api/${owner.id}/tasks/${milk.id}`, { headers });
+      await request.put(`/api/${owner.id}/tasks/${tea.id}`, { headers, data: { title: 'x'.repeat(200) } });
+      await page.getByRole('form', { name: 'Edit Tea' }).getByRole('button', { name: 'Save' }).click();
+      await page.getByRole('form', { name: 'Edit Milk' }).getByRole('button', { name: 'Save' }).click();
+      await expect(page.getByRole('form', { name: 'was changed on another device' })).toBeVisible();
+      await expect(page.getByRole('form', { name: 'was deleted on another device' })).toBeVisible();
+      await clean(page);
+      await page.getByRole('radio', { name: /^Keep mine/ }).check();
+      await clean(page);
+    });
+
     test('no violations in the settings', async ({ page, request }) => {
       const owner = await member(request);
       const settings = new SettingsScreen(page);

@@ -1,6 +1,7 @@
 //! The pages of the account. They are a program of their own, so that nobody who comes for the tasks has to load them;
 //! one goes there and back by plain links that load a page.
 
+use shared::pages::{self, FORGOT_PASSWORD, RESET_PASSWORD, VERIFY_EMAIL};
 use yew::prelude::*;
 
 use crate::components::leave::Leave;
@@ -13,18 +14,14 @@ use crate::pages::settings::SettingsPage;
 use crate::pages::verify_email::VerifyEmailPage;
 use crate::session::{End, use_current_user};
 
-/// What starts the program. Trunk makes it.
-pub const SCRIPT: &str = "/docket-account_loader.js";
-
-/// Where the settings are.
-pub const SETTINGS: &str = "/settings";
-const FORGOT_PASSWORD: &str = "/forgot-password";
-const RESET_PASSWORD: &str = "/reset-password";
-const VERIFY_EMAIL: &str = "/verify-email";
-
 /// Whether a page of the account is at `path`.
 pub fn is_page(path: &str) -> bool {
-    [SETTINGS, FORGOT_PASSWORD, RESET_PASSWORD, VERIFY_EMAIL].contains(&path)
+    pages::has(&pages::ACCOUNT, path)
+}
+
+/// The address of the script that starts the program: `index.html` says it, because the server adds a hash to its name.
+pub fn script() -> String {
+    dom::meta("docket-account")
 }
 
 /// The program.
@@ -41,7 +38,7 @@ pub fn AccountApp() -> Html {
         })
     };
     let token = || dom::query("token").unwrap_or_default();
-    let page = match (dom::path().as_str(), &current.user) {
+    let page = match (pages::without_slash(&dom::path()), &current.user) {
         (FORGOT_PASSWORD, _) => html! { <ForgotPasswordPage /> },
         (RESET_PASSWORD, _) => html! { <ResetPasswordPage token={token()} {end} /> },
         (VERIFY_EMAIL, _) => html! { <VerifyEmailPage token={token()} begin={&current.begin} /> },
@@ -57,17 +54,5 @@ pub fn AccountApp() -> Html {
             { page }
             { toast_place }
         </>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_page;
-
-    #[test]
-    fn the_pages_of_the_account_are_known_by_their_path() {
-        assert!(is_page("/settings"));
-        assert!(!is_page("/tasks"));
-        assert!(!is_page("//example.com/settings"));
     }
 }

@@ -6,12 +6,11 @@ use shared::account::{CurrentSession, Session as Device, SignIn, SignUp, User};
 use shared::problem::{FieldError, Problem};
 use shared::profile::{Activity, Capabilities, PasswordChange, PasswordProof};
 use shared::recovery::{EmailVerified, LinkRequest, PasswordReset};
-use shared::task::{LIMIT_MAX, Task};
+use shared::task::{Completion, LIMIT_MAX, NewTask, Task, TaskChange};
 use shared::two_factor::{CodeProof, RecoveryCodes, TwoFactorSetup};
 use uuid::Uuid;
 use web_sys::{AbortSignal, RequestCredentials};
 
-use crate::store::{Entry, Op};
 use crate::{dom, json, lock, session, session::Session};
 
 /// How long to wait for an answer, in milliseconds.
@@ -203,24 +202,48 @@ pub async fn tasks(user_id: &str) -> Result<Vec<Task>, Failure> {
     Ok(tasks)
 }
 
-/// Tells the server what `user_id` did. A deletion leaves no task.
-pub async fn send(user_id: &str, entry: &Entry) -> Result<Option<Task>, Failure> {
-    let tasks = tasks_path(user_id);
-    let task = format!("{tasks}/{}", entry.task_id);
-    let call = match &entry.op {
-        Op::Create(new) => Call {
-            idempotency_key: Some(entry.task_id),
-            ..Call::to(Method::POST, tasks).json(new)
-        },
-        Op::Change(change) => Call::to(Method::PUT, task).json(change),
-        Op::Complete(completion) => Call::to(Method::PATCH, format!("{task}/complete")).json(completion),
-        Op::Delete => Call::to(Method::DELETE, task),
-    };
-    let answer = call.send_as(user_id).await?;
-    match entry.op {
-        Op::Delete => Ok(None),
-        _ => decode(&answer).map(Some),
+/// A task of `user_id` as the server has it; none if there is no such task.
+pub async fn task(user_id: &str, id: Uuid) -> Result<Option<Task>, Failure> {
+    let call = Call::to(Method::GET, task_path(user_id, id));
+    match call.send_as(user_id).await {
+        Err(Failure::Refused(problem)) if problem.status == 404 => Ok(None),
+        answer => decode(&answer?).map(Some),
     }
+}
+
+/// A change of a task, to be sent by [`write`].
+pub struct TaskWrite(Call);
+
+/// Adds a task. Its id names the request, so that sending it again makes no second task.
+pub fn create_task(user_id: &str, id: Uuid, new: &NewTask) -> TaskWrite {
+    let call = Call::to(Method::POST, tasks_path(user_id)).json(new);
+    TaskWrite(call.header("Idempotency-Key", id.to_string()))
+}
+
+/// Changes a task. The server refuses (412) if the task is not as it is `known` any more.
+pub fn change_task(user_id: &str, known: &Task, change: &TaskChange) -> TaskWrite {
+    let call = Call::to(Method::PUT, task_path(user_id, known.id)).json(change);
+    TaskWrite(call.header("If-Match", format!("\"{}\"", known.revision)))
+}
+
+/// Marks a task as done or as still to do.
+pub fn complete_task(user_id: &str, id: Uuid, completion: &Completion) -> TaskWrite {
+    let path = format!("{}/complete", task_path(user_id, id));
+    TaskWrite(Call::to(Method::PATCH, path).json(completion))
+}
+
+/// Deletes a task.
+pub fn delete_task(user_id: &str, id: Uuid) -> TaskWrite {
+    TaskWrite(Call::to(Method::DELETE, task_path(user_id, id)))
+}
+
+/// Sends a change of a task, and answers the task as it is afterwards. A deletion leaves no task.
+pub async fn write(user_id: &str, TaskWrite(call): TaskWrite) -> Result<Option<Task>, Failure> {
+    let answer = call.send_as(user_id).await?;
+    if call.method == Method::DELETE {
+        return Ok(None);
+    }
+    decode(&answer).map(Some)
 }
 
 /// The body of a request that has nothing to say but must be JSON.
@@ -229,6 +252,10 @@ pub struct NoMembers {}
 
 fn tasks_path(user_id: &str) -> String {
     format!("/api/{}/tasks", js_sys::encode_uri_component(user_id))
+}
+
+fn task_path(user_id: &str, id: Uuid) -> String {
+    format!("{}/{id}", tasks_path(user_id))
 }
 
 /// The query of the next page in a `Link` header.
@@ -251,7 +278,8 @@ struct Call {
     method: Method,
     path: String,
     body: Option<String>,
-    idempotency_key: Option<Uuid>,
+    /// One more header.
+    header: Option<(&'static str, String)>,
 }
 
 impl Call {
@@ -260,12 +288,17 @@ impl Call {
             method,
             path: path.into(),
             body: None,
-            idempotency_key: None,
+            header: None,
         }
     }
 
     fn json(mut self, body: &impl Serialize) -> Self {
         self.body = json::write(body);
+        self
+    }
+
+    fn header(mut self, name: &'static str, value: String) -> Self {
+        self.header = Some((name, value));
         self
     }
 
@@ -317,8 +350,8 @@ impl Call {
         if let Some(token) = token {
             request = request.header("Authorization", &format!("Bearer {token}"));
         }
-        if let Some(key) = self.idempotency_key {
-            request = request.header("Idempotency-Key", &key.to_string());
+        if let Some((name, value)) = &self.header {
+            request = request.header(name, value);
         }
         let answer = match &self.body {
             Some(body) => match request.header("Content-Type", "application/json").body(body) {
@@ -368,10 +401,7 @@ fn is_unauthenticated(answer: &Result<Answer, Failure>) -> bool {
 
 /// Where the server is: `index.html` says so. Empty means the page's own origin.
 fn base() -> String {
-    dom::document()
-        .and_then(|document| document.query_selector("meta[name=docket-api]").ok()?)
-        .and_then(|meta| meta.get_attribute("content"))
-        .unwrap_or_default()
+    dom::meta("docket-api")
 }
 
 /// What a good answer says. One that makes no sense came from something else on the way, such as a captive portal.

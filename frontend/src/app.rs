@@ -1,11 +1,11 @@
 //! Which page is at which path, and who may see it. The pages of the account are in `account`.
 
 use serde::{Deserialize, Serialize};
+use shared::pages::SETTINGS;
 use yew::prelude::*;
 use yew_router::prelude::*;
 use yew_router::query::{Raw, ToQuery};
 
-use crate::account::SETTINGS;
 use crate::components::leave::Leave;
 use crate::components::redirect::Redirect;
 use crate::components::toast::{Toasts, use_toasts};
@@ -125,7 +125,30 @@ pub fn encode(next: &Next) -> String {
 
 #[cfg(test)]
 mod tests {
+    use shared::pages;
+    use yew_router::Routable;
+
     use super::{Next, Route, destination, encode};
+
+    #[test]
+    fn the_server_knows_the_same_pages() {
+        let mut routes = Route::routes();
+        let not_found = Route::NotFound.to_path();
+        routes.retain(|path| *path != not_found);
+        assert_eq!(routes, pages::MAIN);
+        for path in [
+            "/tasks",
+            "/tasks/",
+            "/tasks//",
+            "/task",
+            "/tasks/1",
+            "/404",
+            "/settings",
+        ] {
+            let shown = Route::recognize(path) != Some(Route::NotFound);
+            assert_eq!(shown, pages::has(&pages::MAIN, path), "{path}");
+        }
+    }
 
     fn after(next: &str) -> (Route, String) {
         destination(&Next {

@@ -4,7 +4,7 @@ use gloo_timers::callback::Timeout;
 use js_sys::{Array, Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, Document, Element, HtmlElement, Url, UrlSearchParams};
+use web_sys::{Blob, BlobPropertyBag, Document, Element, HtmlElement, HtmlInputElement, Url, UrlSearchParams};
 use yew::{MouseEvent, NodeRef, TargetCast};
 
 use crate::account;
@@ -12,6 +12,14 @@ use crate::account;
 /// The page.
 pub fn document() -> Option<Document> {
     web_sys::window()?.document()
+}
+
+/// What `index.html` says in the `meta` element of this name; empty if there is none.
+pub fn meta(name: &str) -> String {
+    document()
+        .and_then(|document| document.query_selector(&format!("meta[name={name}]")).ok()?)
+        .and_then(|meta| meta.get_attribute("content"))
+        .unwrap_or_default()
 }
 
 /// The path in the address.
@@ -65,11 +73,37 @@ pub fn focus_soon(id: String) {
     Timeout::new(0, move || focus(&id)).forget();
 }
 
+/// The same, unless another element has the focus by then.
+pub fn focus_if_lost(id: String) {
+    Timeout::new(0, move || {
+        if focused().is_none_or(|element| element.tag_name() == "BODY") {
+            focus(&id);
+        }
+    })
+    .forget();
+}
+
+/// Gives the focus back to where it is now if Yew is about to make that element anew in another place.
+pub fn keep_focus() {
+    if let Some(element) = focused() {
+        focus_if_lost(element.id());
+    }
+}
+
+fn focused() -> Option<Element> {
+    document()?.active_element()
+}
+
 /// Whether the element with this id has the focus.
 pub fn has_focus(id: &str) -> bool {
-    document()
-        .and_then(|document| document.active_element())
-        .is_some_and(|element| element.id() == id)
+    focused().is_some_and(|element| element.id() == id)
+}
+
+/// Whether the radio button or checkbox with this id is on.
+pub fn is_checked(id: &str) -> bool {
+    element(id)
+        .and_then(|element| element.dyn_into::<HtmlInputElement>().ok())
+        .is_some_and(|input| input.checked())
 }
 
 /// Moves the focus to an element that Yew made.

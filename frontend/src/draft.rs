@@ -1,14 +1,15 @@
 //! What is typed about a task and not saved yet. It is kept in the tab's storage, so that a reload or an ended session
 //! loses nothing.
 
-use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use shared::problem::FieldError;
 use shared::rules::Check;
-use shared::task::{NewTask, Task, TaskChange};
+use shared::task::NewTask;
+use shared::times::parse_day;
 use uuid::Uuid;
 
 use crate::storage::Area;
+use crate::store::Edit;
 
 /// What is wrong with a due date that is no day. A browser's date input takes years of six digits.
 const NO_DAY: &str = "A due date is a day such as 2030-05-01, with a year from 0001 to 9999.";
@@ -26,26 +27,17 @@ pub struct Draft {
 
 impl Draft {
     /// A draft that says what `task` says.
-    pub fn of(task: &Task) -> Self {
-        Self::new(&task.title, task.description.as_deref(), task.due_date)
-    }
-
-    /// A draft that says what `new` says.
-    pub fn again(new: &NewTask) -> Self {
-        Self::new(&new.title, new.description.as_deref(), new.due_date)
-    }
-
-    fn new(title: &str, description: Option<&str>, due_date: Option<NaiveDate>) -> Self {
+    pub fn of(task: &NewTask) -> Self {
         Self {
-            title: title.to_owned(),
-            description: description.unwrap_or_default().to_owned(),
-            due_date: due_date.map(|day| day.to_string()).unwrap_or_default(),
+            title: task.title.clone(),
+            description: task.description.clone().unwrap_or_default(),
+            due_date: task.due_date.map(|day| day.to_string()).unwrap_or_default(),
         }
     }
 
     /// The task to add, or every rule it breaks.
     pub fn check(&self) -> Result<NewTask, Vec<FieldError>> {
-        let due_date = self.due_date.parse().ok();
+        let due_date = parse_day(&self.due_date);
         let checked = NewTask {
             title: self.title.clone(),
             description: Some(self.description.clone()),
@@ -59,87 +51,133 @@ impl Draft {
         errors.push(FieldError::of("due_date", NO_DAY));
         Err(errors)
     }
+}
 
-    /// What to change of `task` so that it says the same, or every rule it breaks.
-    pub fn changes(&self, task: &Task) -> Result<TaskChange, Vec<FieldError>> {
-        let wanted = self.check()?;
-        Ok(TaskChange {
-            title: (wanted.title != task.title).then_some(wanted.title),
-            description: (wanted.description != task.description).then_some(wanted.description),
-            due_date: (wanted.due_date != task.due_date).then_some(wanted.due_date),
+/// An edit of a task that is not saved yet. A new task is an edit of nothing.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct EditDraft {
+    /// The task; nil for a new one.
+    pub task_id: Uuid,
+    /// The task as it was when the editor was opened.
+    pub base: NewTask,
+    /// What stands in the editor.
+    pub typed: Draft,
+}
+
+impl EditDraft {
+    /// A draft of `edit`.
+    pub fn of(task_id: Uuid, edit: Edit) -> Self {
+        Self {
+            task_id,
+            typed: Draft::of(&edit.mine),
+            base: edit.base,
+        }
+    }
+
+    /// A draft of a task to add.
+    pub fn new(typed: Draft) -> Self {
+        Self {
+            typed,
+            ..Self::default()
+        }
+    }
+
+    /// The edit to save, or every rule it breaks.
+    pub fn check(&self) -> Result<Edit, Vec<FieldError>> {
+        Ok(Edit {
+            mine: self.typed.check()?,
+            base: self.base.clone(),
         })
     }
 }
 
 /// Where the draft of a new task is kept.
 pub fn new_task_key(user_id: &str) -> String {
-    format!("docket.draft.{user_id}.new")
+    format!("docket.new.{user_id}")
 }
 
 /// Where the draft of an edit is kept.
 pub fn edit_key(user_id: &str, task: Uuid) -> String {
-    format!("docket.draft.{user_id}.{task}")
+    format!("{}{task}", prefix(user_id))
+}
+
+/// Every edit of `user_id` that is not saved yet.
+pub fn edits(user_id: &str) -> Vec<EditDraft> {
+    Area::Tab.all(&prefix(user_id))
+}
+
+fn prefix(user_id: &str) -> String {
+    // Encoded, no id can hold the slash that ends it.
+    format!("docket.draft.{}/", js_sys::encode_uri_component(user_id))
 }
 
 /// The draft at `key`.
-pub fn load(key: &str) -> Option<Draft> {
+pub fn load(key: &str) -> Option<EditDraft> {
     Area::Tab.get(key)
 }
 
 /// Keeps a draft at `key`; `None` forgets it.
-pub fn save(key: &str, draft: Option<&Draft>) {
+pub fn save(key: &str, draft: Option<&EditDraft>) {
     match draft {
         Some(draft) => {
             Area::Tab.set(key, draft);
         }
-        None => Area::Tab.remove(key),
+        None => forget(key),
     }
+}
+
+/// Forgets the draft at `key`.
+pub fn forget(key: &str) {
+    Area::Tab.remove(key);
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use chrono::{DateTime, NaiveDate};
-    use shared::task::{Task, TaskChange};
+    use chrono::NaiveDate;
+    use shared::task::NewTask;
     use uuid::Uuid;
 
-    use super::Draft;
+    use super::{Draft, EditDraft};
+    use crate::store::Edit;
 
-    fn task() -> Task {
-        let at = DateTime::from_timestamp(0, 0).unwrap();
-        Task {
-            id: Uuid::from_u128(1),
-            user_id: "owner".to_owned(),
-            title: "Buy milk".to_owned(),
-            description: Some("Two bottles".to_owned()),
-            completed: false,
+    fn tea() -> NewTask {
+        NewTask {
+            title: "Tea".to_owned(),
+            description: Some("Two bags".to_owned()),
             due_date: NaiveDate::from_ymd_opt(2030, 1, 31),
-            created_at: at,
-            updated_at: at,
-            revision: 1,
         }
     }
 
-    #[test]
-    fn a_draft_that_changes_nothing_says_so() {
-        let task = task();
-        assert!(Draft::of(&task).changes(&task).unwrap().is_empty());
+    fn opened() -> EditDraft {
+        let (base, mine) = (tea(), tea());
+        EditDraft::of(Uuid::nil(), Edit { base, mine })
     }
 
     #[test]
-    fn only_what_differs_is_changed_and_an_empty_field_clears() {
-        let draft = Draft {
-            title: " Buy milk ".to_owned(),
+    fn an_editor_that_is_opened_changes_nothing() {
+        assert_eq!(opened().check().unwrap().mine, tea());
+    }
+
+    #[test]
+    fn an_edit_is_made_of_the_task_that_the_editor_was_opened_on() {
+        let typed = Draft {
+            title: " Green tea ".to_owned(),
             description: String::new(),
             due_date: String::new(),
         };
-        let expected = TaskChange {
-            title: None,
-            description: Some(None),
-            due_date: Some(None),
+        let draft = EditDraft { typed, ..opened() };
+        let edit = draft.check().unwrap();
+        assert_eq!(edit.base, tea());
+        let mine = NewTask {
+            title: "Green tea".to_owned(),
+            ..NewTask::default()
         };
-        assert_eq!(draft.changes(&task()).unwrap(), expected);
+        assert_eq!(edit.mine, mine);
+        // As it comes back from the tab's storage.
+        let kept: EditDraft = serde_json::from_str(&serde_json::to_string(&draft).unwrap()).unwrap();
+        assert_eq!(kept, draft);
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod sync;
 /// Puts the client in the place of the static shell of `index.html`.
 pub fn start() {
     if account::is_page(&dom::path()) {
-        dom::load_script(account::SCRIPT);
+        dom::load_script(&account::script());
     } else {
         show::<app::App>();
     }

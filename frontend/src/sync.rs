@@ -9,6 +9,7 @@ use std::rc::Rc;
 use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
 use js_sys::{Function, Promise};
+use shared::task::Task;
 use uuid::Uuid;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -17,7 +18,7 @@ use yew::Callback;
 
 use crate::api::{self, Failure};
 use crate::storage::Area;
-use crate::store::{Action, Entry, Op, State};
+use crate::store::{Action, Edit, Entry, Op, Question, State, members};
 use crate::{dom, lock};
 
 /// The longest pause between two attempts, in seconds.
@@ -33,6 +34,8 @@ pub enum News {
     Changed,
     /// The server refused something, which is taken back.
     Refused(Op, Failure),
+    /// An edit cannot be sent before the person has decided something.
+    Asked(Question),
     /// The server cannot be reached.
     Lost(String),
     /// Nobody is signed in any more.
@@ -160,6 +163,12 @@ impl TaskSync {
         }
     }
 
+    /// Sends `edit` instead of the edits of a task that wait; without one they are dropped.
+    pub fn answer(&self, task_id: Uuid, edit: Option<Edit>) {
+        self.dispatch(Action::Answer { task_id, edit });
+        self.wake();
+    }
+
     /// Fetches the list again.
     pub fn refresh(&self) {
         self.0.stale.set(true);
@@ -236,7 +245,7 @@ impl TaskSync {
     async fn send(&self, entry: Entry) -> Result<(), Failure> {
         let id = entry.id;
         // The outcome is kept before the lock is let go, so that the next tab sees it.
-        if !lock::exclusive("docket.outbox", self.clone().attempt(entry)).await? {
+        if !lock::exclusive("docket.outbox", self.clone().attempt(id)).await? {
             // Another tab has sent it: the list will tell.
             self.load().await?;
             self.dispatch(Action::Withdraw(id));
@@ -245,24 +254,61 @@ impl TaskSync {
     }
 
     /// Sends an entry, unless another tab has: then this is false.
-    async fn attempt(self, entry: Entry) -> Result<bool, Failure> {
-        let known = self.0.unkept.borrow().contains(&entry.id);
-        if !known && !Area::Local.has(&key(&self.0.user_id, entry.id)) {
+    async fn attempt(self, id: Uuid) -> Result<bool, Failure> {
+        let user_id = &self.0.user_id;
+        let unkept = self.0.unkept.borrow().contains(&id);
+        if !unkept && !Area::Local.has(&key(user_id, id)) {
             return Ok(false);
         }
-        match api::send(&self.0.user_id, &entry).await {
-            Ok(task) => self.dispatch(Action::Confirm { entry: entry.id, task }),
+        // While the other tabs had the lock, the entry may have been changed, or a question come up.
+        let next = self.read(|state| state.next_entry().filter(|entry| entry.id == id).cloned());
+        let Some(entry) = next else {
+            return Ok(true);
+        };
+        let (task_id, known) = (entry.task_id, self.read(|state| state.known(entry.task_id).cloned()));
+        let write = match (&entry.op, &known) {
+            (Op::Create(new), _) => api::create_task(user_id, task_id, new),
+            (Op::Complete(completion), _) => api::complete_task(user_id, task_id, completion),
+            (Op::Delete, _) => api::delete_task(user_id, task_id),
+            (Op::Change(edit), Some(known)) => {
+                let change = edit.changes(&members(known));
+                if change.is_empty() {
+                    let task = Some(known.clone());
+                    self.dispatch(Action::Confirm { entry: id, task });
+                    return Ok(true);
+                }
+                api::change_task(user_id, known, &change)
+            }
+            // There is nothing to merge the edit with.
+            (Op::Change(_), None) => return self.fetch(id, task_id, None).await.map(|()| true),
+        };
+        match api::write(user_id, write).await {
+            Ok(task) => self.dispatch(Action::Confirm { entry: id, task }),
+            Err(Failure::Refused(problem)) if problem.status == 412 => self.fetch(id, task_id, known).await?,
             Err(Failure::Refused(problem)) => self.refused(entry, Failure::Refused(problem)),
             Err(failure) => return Err(failure),
         }
         Ok(true)
     }
 
+    /// Asks for a task that is not as it is `known`, so that the edit in `entry` can be merged with it.
+    async fn fetch(&self, entry: Uuid, task_id: Uuid, known: Option<Task>) -> Result<(), Failure> {
+        match api::task(&self.0.user_id, task_id).await? {
+            // An old answer, from something on the way: the edit would be refused again, without end.
+            Some(task) if known.is_some_and(|known| known.revision == task.revision) => {
+                return Err(Failure::Unreachable);
+            }
+            Some(task) => self.dispatch(Action::Learn(task)),
+            None => self.dispatch(Action::Refuse { entry, gone: true }),
+        }
+        Ok(())
+    }
+
     fn refused(&self, entry: Entry, failure: Failure) {
         let gone = matches!(&failure, Failure::Refused(problem) if problem.status == 404 || problem.code == "deleted");
         self.dispatch(Action::Refuse { entry: entry.id, gone });
-        // To delete what is deleted already is to succeed.
-        if !(gone && entry.op == Op::Delete) {
+        // To delete what is deleted already is to succeed; what becomes of an edit of it is for the person to say.
+        if !(gone && (entry.op == Op::Delete || entry.is_edit())) {
             self.0.news.emit(News::Refused(entry.op, failure));
         }
     }
@@ -316,8 +362,11 @@ impl TaskSync {
         match Area::Local.get(&key(&self.0.user_id, id)) {
             // Not kept again: that could bring back what the other tab is just removing.
             Some(entry) => self.apply(Action::Queue(entry)),
-            // Undone there; anything else was sent, and the list will tell.
-            None => self.undo(id),
+            // Undone or decided there; anything else was sent, and the list will tell.
+            None if self.read(|state| state.entry(id).is_some_and(|entry| state.waits(entry))) => {
+                self.apply(Action::Withdraw(id));
+            }
+            None => {}
         }
         self.refresh();
     }
@@ -331,9 +380,15 @@ impl TaskSync {
 
     /// Changes the state and tells the page.
     fn apply(&self, action: Action) {
+        let before = self.read(State::questions);
         self.0.state.borrow_mut().reduce(action);
-        if !self.0.stopped.get() {
-            self.0.news.emit(News::Changed);
+        if self.0.stopped.get() {
+            return;
+        }
+        self.0.news.emit(News::Changed);
+        let is_new = |new: &Question| before.iter().all(|old| old.task_id != new.task_id);
+        for question in self.read(State::questions).into_iter().filter(is_new) {
+            self.0.news.emit(News::Asked(question));
         }
     }
 

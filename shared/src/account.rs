@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::FieldError;
 use crate::rules::{Check, Verdict, text};
+use crate::times;
 use crate::unicode::{folded, nfkc};
 
 /// The longest name, in characters after trimming.
@@ -110,8 +111,10 @@ pub struct User {
     /// The address of a picture; null when there is none.
     pub image: Option<String>,
     /// When the account was made.
+    #[serde(deserialize_with = "times::time")]
     pub created_at: DateTime<Utc>,
     /// When the account last changed.
+    #[serde(deserialize_with = "times::time")]
     pub updated_at: DateTime<Utc>,
     /// Whether a sign-in also needs a code of an authenticator app.
     #[serde(default)]
@@ -131,10 +134,13 @@ pub struct Session {
     /// Whose it is.
     pub user_id: String,
     /// When it ends unless it is renewed.
+    #[serde(deserialize_with = "times::time")]
     pub expires_at: DateTime<Utc>,
     /// When it began.
+    #[serde(deserialize_with = "times::time")]
     pub created_at: DateTime<Utc>,
     /// When it was last seen: at its last renewal.
+    #[serde(deserialize_with = "times::time")]
     pub updated_at: DateTime<Utc>,
     /// The network address it began at; null when unknown.
     pub ip_address: Option<String>,

@@ -7,6 +7,7 @@ use crate::account::{self, Session, User};
 use crate::problem::FieldError;
 use crate::rules::{Check, Verdict};
 use crate::task::Task;
+use crate::times;
 
 /// The body of a change of the profile. What is absent stays.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -157,6 +158,7 @@ pub struct Activity {
     /// What happened, such as `signed_in`.
     pub event: String,
     /// When.
+    #[serde(deserialize_with = "times::time")]
     pub created_at: DateTime<Utc>,
     /// The network address it was asked from; null when unknown.
     pub ip_address: Option<String>,

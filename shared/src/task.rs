@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::problem::FieldError;
 use crate::rules::{Check, Verdict, text};
+use crate::times;
 use crate::unicode::folded;
 
 /// The longest title, in characters after trimming.
@@ -45,10 +46,13 @@ pub struct Task {
     /// Whether it is done.
     pub completed: bool,
     /// The day it is due, without a time; null when there is none.
+    #[serde(deserialize_with = "times::day")]
     pub due_date: Option<NaiveDate>,
     /// When it was made.
+    #[serde(deserialize_with = "times::time")]
     pub created_at: DateTime<Utc>,
     /// When it last changed.
+    #[serde(deserialize_with = "times::time")]
     pub updated_at: DateTime<Utc>,
     /// The owner's revision at the last change. Its `ETag` is this number in quotes.
     pub revision: i64,
@@ -75,7 +79,7 @@ pub struct NewTask {
     #[cfg_attr(feature = "openapi", oai(validator(max_length = 1000)))]
     pub description: Option<String>,
     /// The day it is due.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "day")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "times::day")]
     pub due_date: Option<NaiveDate>,
 }
 
@@ -318,17 +322,7 @@ where
     Option::deserialize(deserializer).map(Some)
 }
 
-/// A day in the one form of the wire. What parses dates would take others too.
-fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else {
-        return Ok(None);
-    };
-    let day = if text.len() == 10 { text.parse().ok() } else { None };
-    let wrong = || serde::de::Error::custom("a day is written as YYYY-MM-DD, such as 2030-05-01");
-    day.map(Some).ok_or_else(wrong)
-}
-
 /// Tells an explicit null from an absent day.
 fn present_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<NaiveDate>>, D::Error> {
-    day(deserializer).map(Some)
+    times::day(deserializer).map(Some)
 }

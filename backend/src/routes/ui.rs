@@ -2,6 +2,7 @@
 
 use poem::http::{HeaderMap, Method, StatusCode, header};
 use poem::{Request, Response, handler};
+use shared::pages;
 
 use crate::problem::Problem;
 
@@ -22,9 +23,10 @@ struct File {
 include!(concat!(env!("OUT_DIR"), "/ui.rs"));
 
 const INDEX: &str = "/index.html";
+const NO_FILE: &str = "There is no such file. Load the page again: it may be of an older version.\n";
 const NOT_BUILT: &str = "The web client is not part of this binary. Build it with `just build`, or open /docs.\n";
 
-/// A file of the client, or its page for any other address, which the client's own router understands.
+/// A file of the client, or its page. At a path where the client has no page, its page says so, with the status 404.
 #[handler]
 pub fn ui(request: &Request) -> Result<Response, Problem> {
     let path = request.uri().path();
@@ -35,10 +37,36 @@ pub fn ui(request: &Request) -> Result<Response, Problem> {
         return Err(Problem::MethodNotAllowed);
     }
     let find = |path: &str| FILES.iter().find(|file| file.path == path);
-    Ok(match find(path).or_else(|| find(INDEX)) {
-        Some(file) => answer(file, request.headers()),
-        None => Response::builder().status(StatusCode::NOT_FOUND).body(NOT_BUILT),
+    if let Some(file) = find(path) {
+        return Ok(answer(file, request.headers()));
+    }
+    let is_page = pages::has(&pages::MAIN, path) || pages::has(&pages::ACCOUNT, path);
+    let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+    Ok(match find(INDEX) {
+        Some(index) if is_page => answer(index, request.headers()),
+        Some(index) if !is_file => {
+            let mut response = answer(index, &without_condition(request.headers()));
+            response.set_status(StatusCode::NOT_FOUND);
+            response
+        }
+        Some(_) => missing(NO_FILE),
+        None => missing(NOT_BUILT),
     })
+}
+
+fn missing(text: &'static str) -> Response {
+    Response::builder()
+        .status(StatusCode::NOT_FOUND)
+        .header(header::CACHE_CONTROL, "no-cache")
+        .content_type("text/plain; charset=utf-8")
+        .body(text)
+}
+
+/// The tag of the page holds at each of its addresses, but not where there is no page.
+fn without_condition(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    headers.remove(header::IF_NONE_MATCH);
+    headers
 }
 
 fn answer(file: &File, headers: &HeaderMap) -> Response {

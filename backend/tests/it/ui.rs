@@ -27,7 +27,8 @@ fn files(page: &Answer) -> Vec<String> {
 on_both_databases! {
     async fn pages_are_the_client_and_never_cached(server) {
         let page = page(&server).await;
-        for path in ["/", "/tasks", "/login?next=/tasks", "/signup", "/no/such/page", "/index.html"] {
+        let paths = shared::pages::MAIN.iter().chain(&shared::pages::ACCOUNT);
+        for path in paths.chain(&["/login?next=/tasks", "/tasks/", "/index.html"]) {
             let answer = server.get(path).send().await;
             answer.expect(StatusCode::OK);
             assert_eq!(answer.text, page.text);
@@ -38,10 +39,48 @@ on_both_databases! {
         assert!(!page.text.contains("localhost"), "{}", page.text);
     }
 
-    async fn files_with_a_hash_are_cached_for_a_year(server) {
-        let files = files(&page(&server).await);
-        for ending in [".js", ".wasm", ".css"] {
-            let file = files.iter().find(|file| file.ends_with(ending)).unwrap();
+    async fn a_path_of_no_page_is_404_with_the_page_that_says_so(server) {
+        let page = page(&server).await;
+        for path in ["/no/such/page", "/404", "/task", "/tasks/1", "/settings/x", "//"] {
+            // A tag that holds for the page is no reason to answer 304.
+            let answer = server.get(path).header("if-none-match", page.header("etag")).send().await;
+            answer.expect(StatusCode::NOT_FOUND);
+            assert_eq!(answer.text, page.text, "{path}");
+            assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+            assert_eq!(answer.header("cache-control"), "no-cache");
+            assert_eq!(answer.header("content-security-policy"), page.header("content-security-policy"));
+            let head = server.request(Method::HEAD, path).send().await;
+            head.expect(StatusCode::NOT_FOUND);
+        }
+    }
+
+    async fn a_file_that_is_not_there_is_a_plain_404(server) {
+        let page = page(&server).await;
+        let old = ["/docket-ui-0123456789abcdef.js", "/docket-ui-0123456789abcdef_bg.wasm", "/app-0123456789abcdef.css"];
+        let unhashed = ["/docket-account.js", "/docket-account_bg.wasm", "/docket-account_loader.js"];
+        for path in old.into_iter().chain(unhashed).chain(["/robots.txt", "/no/such/picture.png"]) {
+            let answer = server.get(path).header("accept-encoding", "identity").send().await;
+            answer.expect(StatusCode::NOT_FOUND);
+            assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8", "{path}");
+            assert_eq!(answer.header("cache-control"), "no-cache", "{path}");
+            assert_ne!(answer.text, page.text);
+        }
+    }
+
+    async fn every_file_has_a_hash_and_is_cached_for_a_year(server) {
+        let mut files = files(&page(&server).await);
+        for ending in [".js", ".wasm", ".css", ".svg", "_loader.js"] {
+            assert!(files.iter().any(|file| file.ends_with(ending)), "{ending} of {files:?}");
+        }
+        // What starts the pages of the account imports a script, and that script fetches the program.
+        let mut importer = files.iter().find(|file| file.ends_with("_loader.js")).unwrap().clone();
+        for ending in [".js", ".wasm"] {
+            let text = server.get(&importer).send().await.text;
+            let mut names = text.split(['"', '\'', '/']).filter(|name| name.starts_with("docket-account"));
+            importer = format!("/{}", names.find(|name| name.ends_with(ending)).unwrap());
+            files.push(importer.clone());
+        }
+        for file in &files {
             let answer = server.request(Method::HEAD, file).send().await;
             answer.expect(StatusCode::OK);
             assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable", "{file}");

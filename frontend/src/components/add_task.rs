@@ -5,7 +5,7 @@ use yew::prelude::*;
 use super::icon::Icon;
 use super::task_editor::{detail_fields, detail_id, error_of};
 use crate::dom;
-use crate::draft::{self, Draft};
+use crate::draft::{self, Draft, EditDraft};
 use crate::flag::use_flag;
 
 /// The id of the input, where the focus stays.
@@ -21,7 +21,7 @@ pub struct AddTaskProps {
 /// Adds tasks, one after the other without leaving the keyboard.
 #[component]
 pub fn AddTask(props: &AddTaskProps) -> Html {
-    let draft = use_state(|| draft::load(&props.draft_key).unwrap_or_default());
+    let draft = use_state(|| draft::load(&props.draft_key).unwrap_or_default().typed);
     let open = use_state(|| !draft.description.is_empty() || !draft.due_date.is_empty());
     let insist = use_flag();
     let input = use_node_ref();
@@ -30,7 +30,8 @@ pub fn AddTask(props: &AddTaskProps) -> Html {
     let change = {
         let (state, key) = (draft.setter(), props.draft_key.clone());
         Callback::from(move |new: Draft| {
-            draft::save(&key, (new != Draft::default()).then_some(&new));
+            let kept = (new != Draft::default()).then(|| EditDraft::new(new.clone()));
+            draft::save(&key, kept.as_ref());
             state.set(new);
         })
     };

@@ -2,6 +2,7 @@
 //! than a component.
 
 pub mod add_task;
+pub mod conflict;
 pub mod dialog;
 pub mod due_chip;
 pub mod empty_state;

@@ -1,52 +1,65 @@
 use shared::problem::FieldError;
-use shared::task::{DESCRIPTION_MAX, Task, TaskChange};
+use shared::task::DESCRIPTION_MAX;
+use uuid::Uuid;
 use yew::prelude::*;
 
+use super::conflict::question_heading;
 use super::field::Field;
 use crate::dom;
-use crate::draft::{self, Draft};
+use crate::draft::{self, Draft, EditDraft};
 use crate::flag::use_flag;
+use crate::store::Edit;
 
 /// From how many characters on a description is told how many are left.
 const NEARLY_FULL: usize = DESCRIPTION_MAX - 100;
 
 #[derive(PartialEq, Properties)]
 pub struct TaskEditorProps {
-    pub task: Task,
+    /// What is edited, unless something is kept at `draft_key`.
+    pub start: EditDraft,
     /// Where what is typed is kept.
     pub draft_key: AttrValue,
-    /// The change to make, which may be empty.
-    pub onsave: Callback<TaskChange>,
+    /// The task does not exist any more: what is typed can become a new one.
+    #[prop_or_default]
+    pub deleted: bool,
+    /// The edit to make, which may change nothing.
+    pub onsave: Callback<Edit>,
     pub oncancel: Callback<()>,
 }
 
 /// Edits a task in its place: Enter saves, Escape leaves it as it was.
 #[component]
 pub fn TaskEditor(props: &TaskEditorProps) -> Html {
-    let draft = use_state(|| draft::load(&props.draft_key).unwrap_or_else(|| Draft::of(&props.task)));
+    let draft = use_state(|| draft::load(&props.draft_key).unwrap_or_else(|| props.start.clone()));
     let insist = use_flag();
+    let task_id = draft.task_id;
+    let deleted = props.deleted;
 
     let change = {
-        let (state, key) = (draft.setter(), props.draft_key.clone());
-        Callback::from(move |new: Draft| {
+        let (draft, key) = (draft.clone(), props.draft_key.clone());
+        Callback::from(move |typed: Draft| {
+            let new = EditDraft {
+                typed,
+                ..(*draft).clone()
+            };
             draft::save(&key, Some(&new));
-            state.set(new);
+            draft.set(new);
         })
     };
     let save = {
-        let (draft, task, insist) = (draft.clone(), props.task.clone(), insist.clone());
+        let (draft, insist) = (draft.clone(), insist.clone());
         let (key, onsave) = (props.draft_key.clone(), props.onsave.clone());
-        Callback::from(move |()| match draft.changes(&task) {
-            Ok(changes) => {
-                draft::save(&key, None);
-                onsave.emit(changes);
+        Callback::from(move |()| match draft.check() {
+            Ok(edit) => {
+                draft::forget(&key);
+                onsave.emit(edit);
             }
             Err(errors) => {
                 insist.set(true);
                 dom::focus(&if error_of(&errors, "/title").is_some() {
-                    title_id(&task)
+                    title_id(task_id)
                 } else {
-                    detail_id(&task.id.to_string(), &errors)
+                    detail_id(&task_id.to_string(), &errors)
                 });
             }
         })
@@ -54,7 +67,7 @@ pub fn TaskEditor(props: &TaskEditorProps) -> Html {
     let cancel = {
         let (key, oncancel) = (props.draft_key.clone(), props.oncancel.clone());
         Callback::from(move |()| {
-            draft::save(&key, None);
+            draft::forget(&key);
             oncancel.emit(());
         })
     };
@@ -75,41 +88,48 @@ pub fn TaskEditor(props: &TaskEditorProps) -> Html {
                 return;
             }
             match event.key().as_str() {
-                "Escape" => cancel.emit(()),
+                // Of a deleted task this text is all that is left: only the button throws it away.
+                "Escape" if !deleted => cancel.emit(()),
                 "Enter" if event.ctrl_key() || event.meta_key() => save.emit(()),
                 _ => {}
             }
         }
     };
     let oninput = {
-        let (draft, change) = (draft.clone(), change.clone());
-        move |title| {
-            change.emit(Draft {
-                title,
-                ..(*draft).clone()
-            })
-        }
+        let (typed, change) = (draft.typed.clone(), change.clone());
+        move |title| change.emit(Draft { title, ..typed.clone() })
     };
-    let errors = draft.check().err().unwrap_or_default();
+    let errors = draft.typed.check().err().unwrap_or_default();
+    let title = &draft.base.title;
+    let (name, heading, save, leave) = if deleted {
+        let name = format!("“{title}” was deleted on another device");
+        let heading = question_heading(
+            task_id,
+            &name,
+            "What you typed is kept here. You can add it as a new task.",
+        );
+        (name, heading, "Add as a new task", "Discard")
+    } else {
+        (format!("Edit {title}"), Html::default(), "Save", "Cancel")
+    };
 
     html! {
-        <form class="editor" novalidate=true aria-label={format!("Edit {}", props.task.title)} {onsubmit} {onkeydown}>
-            <Field id={title_id(&props.task)} label="Title" value={draft.title.clone()} {oninput}
+        <form class="editor" novalidate=true aria-label={name} {onsubmit} {onkeydown}>
+            { heading }
+            <Field id={title_id(task_id)} label="Title" value={draft.typed.title.clone()} {oninput}
                 error={error_of(&errors, "/title")} insist={*insist} autocomplete="off" />
-            { detail_fields(&props.task.id.to_string(), &draft, &errors, &change) }
+            { detail_fields(&task_id.to_string(), &draft.typed, &errors, &change) }
             <div class="editor-actions">
-                <button type="submit" class="button button-main">{ "Save" }</button>
-                <button type="button" class="button button-quiet" onclick={move |_| cancel.emit(())}>
-                    { "Cancel" }
-                </button>
+                <button type="submit" class="button button-main">{ save }</button>
+                <button type="button" class="button button-quiet" onclick={move |_| cancel.emit(())}>{ leave }</button>
             </div>
         </form>
     }
 }
 
 /// The id of the input for the title of a task.
-pub fn title_id(task: &Task) -> String {
-    format!("{}-title", task.id)
+pub fn title_id(task: Uuid) -> String {
+    format!("{task}-title")
 }
 
 /// What a task may have besides its title. The ids begin with `prefix`.

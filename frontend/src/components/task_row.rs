@@ -1,18 +1,21 @@
 use chrono::NaiveDate;
-use shared::task::{Task, TaskChange};
+use shared::task::Task;
+use uuid::Uuid;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::due_chip::due_chip;
 use super::icon::Icon;
 use super::task_editor::{self, TaskEditor};
-use crate::{dom, draft};
+use crate::dom;
+use crate::draft::{self, EditDraft};
+use crate::store::Edit;
 
 /// What a person does to a task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TaskAction {
     Complete(bool),
-    Change(TaskChange),
+    Change(Edit),
     Delete,
 }
 
@@ -30,6 +33,11 @@ pub fn checkbox_id(task: &Task) -> String {
     format!("done-{}", task.id)
 }
 
+/// The id of the button that opens the editor of a task.
+pub fn edit_id(task: Uuid) -> String {
+    format!("edit-{task}")
+}
+
 /// A task: to tick off, to edit in its place, to delete.
 #[component]
 pub fn TaskRow(props: &TaskRowProps) -> Html {
@@ -37,7 +45,7 @@ pub fn TaskRow(props: &TaskRowProps) -> Html {
     let draft_key = draft::edit_key(&task.user_id, task.id);
     // An edit that a reload or the end of a session interrupted goes on.
     let editing = use_state_eq(|| draft::load(&draft_key).is_some());
-    let edit_id = format!("edit-{}", task.id);
+    let edit_id = edit_id(task.id);
 
     let act = {
         let (task, onaction) = (task.clone(), props.onaction.clone());
@@ -47,28 +55,29 @@ pub fn TaskRow(props: &TaskRowProps) -> Html {
         let (editing, edit_id) = (editing.clone(), edit_id.clone());
         Callback::from(move |()| {
             editing.set(false);
-            dom::focus_soon(edit_id.clone());
+            // A question about the edit may have taken the focus.
+            dom::focus_if_lost(edit_id.clone());
         })
     };
     if *editing {
         let onsave = {
             let (act, leave) = (act.clone(), leave.clone());
-            move |change: TaskChange| {
-                if !change.is_empty() {
-                    act.emit(TaskAction::Change(change));
+            move |edit: Edit| {
+                if edit.mine != edit.base {
+                    act.emit(TaskAction::Change(edit));
                 }
                 leave.emit(());
             }
         };
         return html! {
             <li class="row row-editing">
-                <TaskEditor task={task.clone()} {draft_key} {onsave} oncancel={leave} />
+                <TaskEditor start={EditDraft::of(task.id, Edit::of(task))} {draft_key} {onsave} oncancel={leave} />
             </li>
         };
     }
 
     let edit = {
-        let (editing, title) = (editing.clone(), task_editor::title_id(task));
+        let (editing, title) = (editing.clone(), task_editor::title_id(task.id));
         Callback::from(move |()| {
             editing.set(true);
             dom::focus_soon(title.clone());

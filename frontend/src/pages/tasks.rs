@@ -9,18 +9,20 @@ use yew_router::prelude::*;
 
 use crate::app::Route;
 use crate::components::add_task::{self, AddTask};
+use crate::components::conflict::{conflict_card, heading_id};
 use crate::components::empty_state::empty_state;
 use crate::components::icon::Icon;
 use crate::components::list_controls::list_controls;
 use crate::components::page::Page;
 use crate::components::skeleton::skeleton;
-use crate::components::task_row::{TaskAction, TaskRow, checkbox_id};
+use crate::components::task_editor::TaskEditor;
+use crate::components::task_row::{TaskAction, TaskRow, checkbox_id, edit_id};
 use crate::components::toast::{Toast, Toasts};
 use crate::components::trouble_banner::trouble_banner;
-use crate::draft::{self, Draft};
+use crate::draft::{self, Draft, EditDraft};
 use crate::flag::use_flag;
 use crate::session::End;
-use crate::store::{Counts, Op, View};
+use crate::store::{Counts, Edit, Op, State, View};
 use crate::sync::{News, TaskSync};
 use crate::{api, dates, dom};
 
@@ -75,7 +77,8 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
     let (view, show) = use_view();
     let leaving = use_flag();
 
-    let shown = sync.read(|state| state.show(view));
+    let drafts = draft::edits(&user.id);
+    let shown = sync.read(|state| state.show(view, |task| drafts.iter().any(|draft| draft.task_id == task.id)));
     let counts = sync.read(|state| state.counts());
     let trouble = sync.read(|state| state.trouble().map(ToOwned::to_owned));
     let loaded = sync.read(|state| state.is_loaded());
@@ -92,7 +95,7 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
     let onview = {
         let (sync, toasts) = (sync.clone(), toasts.clone());
         Callback::from(move |view: View| {
-            let count = sync.read(|state| state.show(view).len());
+            let count = sync.read(|state| state.counts().of(view.status));
             toasts.announce(if count == 1 {
                 "1 task shown".to_owned()
             } else {
@@ -106,7 +109,7 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
         Callback::from(move |(task, action): (Task, TaskAction)| {
             let id = task.id;
             match action {
-                TaskAction::Change(change) => sync.queue(id, Op::Change(change)),
+                TaskAction::Change(edit) => sync.queue(id, Op::Change(edit)),
                 TaskAction::Complete(completed) => {
                     if !view.status.shows(&Task {
                         completed,
@@ -194,6 +197,7 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
             if let Some(why) = trouble.filter(|_| known) {
                 { trouble_banner(&why, &retry) }
             }
+            { questions(props, &sync, &drafts, today) }
             <AddTask key={form.to_string()} draft_key={draft::new_task_key(&user.id)} {onadd} />
             <section class="tasks" aria-label="Your tasks">
                 { list_controls(view, counts, &onview) }
@@ -201,6 +205,68 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
             </section>
         </Page>
     }
+}
+
+/// What the person has to decide: about edits that another device was faster with, and about text that was typed for a
+/// task that does not exist any more.
+fn questions(props: &TasksPageProps, sync: &TaskSync, drafts: &[EditDraft], today: NaiveDate) -> Html {
+    let tasks = sync.read(State::tasks);
+    let loaded = sync.read(State::is_loaded);
+    let mut deleted: Vec<EditDraft> = Vec::new();
+    let mut cards: Vec<Html> = Vec::new();
+    for question in sync.read(State::questions) {
+        let id = question.task_id;
+        let Some(theirs) = &question.theirs else {
+            deleted.push(EditDraft::of(id, question.edit));
+            continue;
+        };
+        let onanswer = {
+            let (sync, toasts) = (sync.clone(), props.toasts.clone());
+            Callback::from(move |edit: Edit| {
+                sync.answer(id, Some(edit));
+                toasts.announce("Saved");
+                dom::focus_if_lost(edit_id(id));
+            })
+        };
+        cards.push(html! {
+            // A task that changed once more is another question.
+            <div key={format!("{id}-{}", theirs.revision)} class="question">
+                { conflict_card(&question, theirs, today, onanswer) }
+            </div>
+        });
+    }
+    let is_missing = |draft: &&EditDraft| {
+        loaded
+            && tasks.iter().all(|task| task.id != draft.task_id)
+            && deleted.iter().all(|known| known.task_id != draft.task_id)
+    };
+    let missing: Vec<EditDraft> = drafts.iter().filter(is_missing).cloned().collect();
+    deleted.extend(missing);
+    for start in deleted {
+        let id = start.task_id;
+        let leave = {
+            let sync = sync.clone();
+            Callback::from(move |()| {
+                sync.answer(id, None);
+                dom::focus_if_lost(add_task::INPUT.to_owned());
+            })
+        };
+        let onsave = {
+            let (sync, toasts, leave) = (sync.clone(), props.toasts.clone(), leave.clone());
+            Callback::from(move |edit: Edit| {
+                sync.queue(Uuid::now_v7(), Op::Create(edit.mine));
+                toasts.announce("Task added");
+                leave.emit(());
+            })
+        };
+        cards.push(html! {
+            <div key={id.to_string()} class="question">
+                <TaskEditor {start} draft_key={draft::edit_key(&props.user.id, id)} deleted=true {onsave}
+                    oncancel={leave} />
+            </div>
+        });
+    }
+    cards.into_iter().collect()
 }
 
 /// The tasks of the person, for as long as the page is shown.
@@ -211,14 +277,31 @@ fn use_task_sync(props: &TasksPageProps, form: UseStateSetter<Uuid>) -> TaskSync
     let sync = use_memo(props.user.id.clone(), move |user_id| {
         let draft_key = draft::new_task_key(user_id);
         let hear = move |news| match news {
-            News::Changed => update.force_update(),
+            News::Changed => {
+                // The editor of a task that was deleted moves out of the list.
+                dom::keep_focus();
+                update.force_update();
+            }
+            News::Asked(question) => {
+                let what = match &question.theirs {
+                    Some(task) => format!("“{}” was changed on another device. Choose what to keep.", task.title),
+                    None => format!("“{}” was deleted on another device.", question.edit.base.title),
+                };
+                // Whoever has just saved goes on from there; nobody who does something else is interrupted.
+                if dom::has_focus(&edit_id(question.task_id)) {
+                    dom::focus_soon(heading_id(question.task_id));
+                } else {
+                    dom::focus_if_lost(heading_id(question.task_id));
+                    toasts.show(Toast::bad(what));
+                }
+            }
             News::Lost(why) => toasts.announce(format!("{why} What you do is kept on this device.")),
             News::SessionEnded => end.emit(End::Expired),
             News::Refused(op, failure) => {
                 toasts.show(Toast::bad(refusal(&op, &failure.message())));
                 // A task that was refused is offered again, unless something else is being typed.
                 if let (Op::Create(new), None) = (op, draft::load(&draft_key)) {
-                    draft::save(&draft_key, Some(&Draft::again(&new)));
+                    draft::save(&draft_key, Some(&EditDraft::new(Draft::of(&new))));
                     form.set(Uuid::now_v7());
                     if dom::has_focus(add_task::INPUT) {
                         dom::focus_soon(add_task::INPUT.to_owned());

@@ -1,8 +1,10 @@
 //! The tasks of one person as this browser knows them: what the server last said, with everything that it has not
-//! confirmed yet applied on top. Taking back a refused change is therefore nothing but forgetting it.
+//! confirmed yet applied on top. Taking back a refused change is therefore nothing but forgetting it. An edit that cannot
+//! be merged with what the server has is a [`Question`] for the person, and waits in the outbox for the answer.
 //!
 //! Pure: no browser and no network, so the tests beside this run natively.
 
+mod edit;
 mod outbox;
 mod view;
 
@@ -12,6 +14,7 @@ mod tests;
 use shared::task::Task;
 use uuid::Uuid;
 
+pub use edit::{Edit, Side, Sides, members};
 pub use outbox::{Entry, Op};
 pub use view::{Counts, View};
 
@@ -20,10 +23,23 @@ pub use view::{Counts, View};
 pub struct State {
     user_id: String,
     server: Vec<Task>,
+    /// Tasks that the server does not have, although an edit of them waits. A deleted task never comes back.
+    missing: Vec<Uuid>,
     /// In the order they were made: their ids are UUIDv7.
     outbox: Vec<Entry>,
     loaded: bool,
     trouble: Option<String>,
+}
+
+/// Something that a person has to decide before an edit is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// The task that was edited.
+    pub task_id: Uuid,
+    /// Everything about it that waits, as one edit.
+    pub edit: Edit,
+    /// The task as the server has it; none if it was deleted.
+    pub theirs: Option<Task>,
 }
 
 /// Something that happened.
@@ -37,6 +53,15 @@ pub enum Action {
     Release(Uuid),
     /// An entry was undone, or another tab has sent it.
     Withdraw(Uuid),
+    /// The server has this task now.
+    Learn(Task),
+    /// A person decided what becomes of the edits of a task. Without an edit they are dropped.
+    Answer {
+        /// Which task.
+        task_id: Uuid,
+        /// What to send instead of them.
+        edit: Option<Edit>,
+    },
     /// The server did as told; a deletion leaves no task.
     Confirm {
         /// Which entry.
@@ -61,6 +86,7 @@ impl State {
         Self {
             user_id: user_id.to_owned(),
             server: Vec::new(),
+            missing: Vec::new(),
             outbox: Vec::new(),
             loaded: false,
             trouble: None,
@@ -87,9 +113,51 @@ impl State {
         self.trouble.as_deref()
     }
 
-    /// The entry to send next.
+    /// The entry to send next. Edits of a task with a question wait for the answer.
     pub fn next_entry(&self) -> Option<&Entry> {
-        self.outbox.iter().find(|entry| !entry.held)
+        self.outbox.iter().find(|entry| !self.waits(entry))
+    }
+
+    /// Whether an entry waits for the person: to be released, or for the answer to a question.
+    pub fn waits(&self, entry: &Entry) -> bool {
+        entry.held || (entry.is_edit() && self.question(entry.task_id).is_some())
+    }
+
+    /// The task as the server last told it.
+    pub fn known(&self, task_id: Uuid) -> Option<&Task> {
+        self.server.iter().find(|task| task.id == task_id)
+    }
+
+    /// What a person has to decide, in the order of the edits. There is nothing to decide about a task that the person
+    /// has deleted since.
+    pub fn questions(&self) -> Vec<Question> {
+        let mut questions: Vec<Question> = Vec::new();
+        for entry in self.outbox.iter().filter(|entry| entry.is_edit()) {
+            let id = entry.task_id;
+            let deleted = |entry: &Entry| entry.task_id == id && entry.op == Op::Delete;
+            if questions.iter().all(|known| known.task_id != id) && !self.outbox.iter().any(deleted) {
+                questions.extend(self.question(id));
+            }
+        }
+        questions
+    }
+
+    fn question(&self, task_id: Uuid) -> Option<Question> {
+        let edits = self.edits(task_id);
+        let edit = edits.cloned().reduce(|earlier, later| earlier.then(&later))?;
+        let theirs = self.known(task_id).cloned();
+        let open = match &theirs {
+            Some(task) => edit.sides(&members(task)).conflict(),
+            None => self.missing.contains(&task_id),
+        };
+        open.then_some(Question { task_id, edit, theirs })
+    }
+
+    fn edits(&self, task_id: Uuid) -> impl Iterator<Item = &Edit> {
+        self.outbox.iter().filter_map(move |entry| match &entry.op {
+            Op::Change(edit) if entry.task_id == task_id => Some(edit),
+            _ => None,
+        })
     }
 
     /// The entry with this id, if it is still in the outbox.
@@ -100,6 +168,11 @@ impl State {
     fn take(&mut self, id: Uuid) -> Option<Entry> {
         let place = self.outbox.iter().position(|entry| entry.id == id)?;
         Some(self.outbox.remove(place))
+    }
+
+    fn learn(&mut self, id: Uuid, task: Option<Task>) {
+        self.server.retain(|known| known.id != id);
+        self.server.extend(task);
     }
 
     /// The state after `action`.
@@ -129,25 +202,47 @@ impl State {
             Action::Withdraw(id) => {
                 self.take(id);
             }
+            Action::Learn(task) => {
+                self.trouble = None;
+                self.learn(task.id, Some(task));
+            }
+            Action::Answer { task_id, mut edit } => {
+                // The first entry keeps its place in the order.
+                self.outbox.retain_mut(|entry| match &mut entry.op {
+                    Op::Change(old) if entry.task_id == task_id => edit.take().map(|new| *old = new).is_some(),
+                    _ => true,
+                });
+            }
             Action::Confirm { entry, task } => {
                 self.trouble = None;
                 let Some(entry) = self.take(entry) else {
                     return;
                 };
-                let id = entry.task_id;
-                self.server.retain(|known| known.id != id);
-                self.server.extend(task);
+                if entry.op == Op::Delete {
+                    // Whoever deletes a task has no use for earlier edits of it.
+                    self.outbox.retain(|other| other.task_id != entry.task_id);
+                }
+                self.learn(entry.task_id, task);
             }
             Action::Refuse { entry, gone } => {
                 self.trouble = None;
-                let Some(entry) = self.take(entry) else {
+                let Some(entry) = self.entry(entry).cloned() else {
                     return;
                 };
-                // What was to follow on a task that does not exist has lost its object.
-                if gone || matches!(entry.op, Op::Create(_)) {
-                    let id = entry.task_id;
-                    self.server.retain(|known| known.id != id);
-                    self.outbox.retain(|later| later.task_id != id);
+                let id = entry.task_id;
+                if !gone && !matches!(entry.op, Op::Create(_)) {
+                    self.take(entry.id);
+                    return;
+                }
+                self.learn(id, None);
+                // What was to follow on a task that does not exist has lost its object. What was typed is kept for the
+                // person to decide, unless the person has deleted the task, too.
+                let deletes = |entry: &Entry| entry.task_id == id && entry.op == Op::Delete && !entry.held;
+                let deleted = self.outbox.iter().any(deletes);
+                self.outbox
+                    .retain(|other| other.task_id != id || (other.is_edit() && !deleted));
+                if self.edits(id).next().is_some() {
+                    self.missing.push(id);
                 }
             }
             Action::Lose(why) => self.trouble = Some(why),

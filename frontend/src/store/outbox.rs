@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use shared::task::{Completion, NewTask, Task, TaskChange};
+use shared::task::{Completion, NewTask, Task};
 use uuid::Uuid;
+
+use super::edit::{self, Edit};
 
 /// One thing to tell the server.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -18,13 +20,13 @@ pub struct Entry {
     pub held: bool,
 }
 
-/// A change of a task. Sending one twice does no harm.
+/// What a person did to a task. Sending it twice does no harm.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum Op {
     /// Add it.
     Create(NewTask),
     /// Change what it says.
-    Change(TaskChange),
+    Change(Edit),
     /// Mark it as done or as still to do.
     Complete(Completion),
     /// Remove it.
@@ -50,6 +52,11 @@ impl Entry {
         }
     }
 
+    /// Whether it changes what the task says.
+    pub fn is_edit(&self) -> bool {
+        matches!(self.op, Op::Change(_))
+    }
+
     /// Does to `tasks` what the server will do. `revision` stands in for the one the server will give.
     pub fn apply(&self, tasks: &mut Vec<Task>, user_id: &str, revision: i64) {
         let known = tasks.iter().position(|task| task.id == self.task_id);
@@ -65,13 +72,14 @@ impl Entry {
                 updated_at: self.made_at(),
                 revision,
             }),
-            (Op::Change(change), Some(task)) => {
+            (Op::Change(edit), Some(task)) => {
+                let change = edit.changes(&edit::members(task));
                 task.revision = revision;
-                if let Some(title) = &change.title {
-                    task.title.clone_from(title);
+                if let Some(title) = change.title {
+                    task.title = title;
                 }
-                if let Some(description) = &change.description {
-                    task.description.clone_from(description);
+                if let Some(description) = change.description {
+                    task.description = description;
                 }
                 if let Some(due_date) = change.due_date {
                     task.due_date = due_date;

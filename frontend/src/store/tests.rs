@@ -1,10 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
 use chrono::{DateTime, NaiveDate, Utc};
-use shared::task::{Completion, NewTask, Sort, Status, Task, TaskChange};
+use shared::task::{Completion, NewTask, Sort, Status, Task};
 use uuid::Uuid;
 
-use super::{Action, Counts, Entry, Op, State, View};
+use super::{Action, Counts, Edit, Entry, Op, Question, State, View, members};
 
 const USER: &str = "owner";
 
@@ -31,19 +31,19 @@ fn task(number: u128, title: &str) -> Task {
 type Deed = (u128, Op);
 
 fn create(number: u128, title: &str) -> Deed {
-    let new = NewTask {
-        title: title.to_owned(),
-        ..NewTask::default()
-    };
-    (number, Op::Create(new))
+    (number, Op::Create(titled(title)))
 }
 
-fn rename(number: u128, title: &str) -> Deed {
-    let change = TaskChange {
-        title: Some(title.to_owned()),
-        ..TaskChange::default()
-    };
-    (number, Op::Change(change))
+fn titled(title: &str) -> NewTask {
+    NewTask {
+        title: title.to_owned(),
+        ..NewTask::default()
+    }
+}
+
+fn rename(number: u128, from: &str, to: &str) -> Deed {
+    let (base, mine) = (titled(from), titled(to));
+    (number, Op::Change(Edit { base, mine }))
 }
 
 fn complete(number: u128) -> Deed {
@@ -76,14 +76,18 @@ fn put(state: &mut State, entry: Entry) -> Uuid {
 }
 
 fn titles(state: &State) -> Vec<String> {
-    state.show(View::default()).into_iter().map(|task| task.title).collect()
+    state
+        .show(View::default(), |_| false)
+        .into_iter()
+        .map(|task| task.title)
+        .collect()
 }
 
 #[test]
 fn a_change_shows_at_once() {
     let mut state = loaded(&[task(1, "Buy milk"), task(2, "Call home")]);
     queue(&mut state, create(3, "Water the plants"));
-    queue(&mut state, rename(1, "Buy oat milk"));
+    queue(&mut state, rename(1, "Buy milk", "Buy oat milk"));
     queue(&mut state, delete(2));
     queue(&mut state, complete(3));
 
@@ -100,7 +104,12 @@ fn a_change_shows_at_once() {
 #[test]
 fn a_refused_change_is_taken_back() {
     let before = loaded(&[task(1, "Buy milk")]);
-    for op in [rename(1, "Buy oat milk"), complete(1), delete(1), create(2, "New")] {
+    for op in [
+        rename(1, "Buy milk", "Buy oat milk"),
+        complete(1),
+        delete(1),
+        create(2, "New"),
+    ] {
         let mut state = before.clone();
         let entry = queue(&mut state, op);
         assert_ne!(state.tasks(), before.tasks());
@@ -112,14 +121,14 @@ fn a_refused_change_is_taken_back() {
 #[test]
 fn a_refusal_takes_back_only_its_own_change() {
     let mut state = loaded(&[task(1, "Buy milk")]);
-    let refused = queue(&mut state, rename(1, "Buy oat milk"));
+    let refused = queue(&mut state, rename(1, "Buy milk", "Buy oat milk"));
     queue(&mut state, complete(1));
     state.reduce(Action::Refuse {
         entry: refused,
         gone: false,
     });
 
-    let shown = state.show(View::default());
+    let shown = state.show(View::default(), |_| false);
     assert_eq!(shown[0].title, "Buy milk");
     assert!(shown[0].completed);
 }
@@ -143,11 +152,200 @@ fn what_follows_a_refused_create_goes_with_it() {
 fn a_task_deleted_elsewhere_disappears() {
     let mut state = loaded(&[task(1, "Buy milk"), task(2, "Call home")]);
     let entry = queue(&mut state, complete(1));
-    queue(&mut state, rename(1, "Buy oat milk"));
+    queue(&mut state, complete(1));
     state.reduce(Action::Refuse { entry, gone: true });
 
     assert_eq!(titles(&state), ["Call home"]);
     assert!(state.outbox().is_empty());
+}
+
+/// The task with this number and title, at a later revision than any other.
+fn changed(number: u128, title: &str) -> Task {
+    Task {
+        revision: 1000,
+        ..task(number, title)
+    }
+}
+
+#[test]
+fn an_edit_leaves_members_alone_that_another_device_changed() {
+    let mut state = loaded(&[task(1, "Tea")]);
+    let entry = queue(&mut state, rename(1, "Tea", "Green tea"));
+    let mut theirs = changed(1, "Tea");
+    theirs.description = Some("Two bags".to_owned());
+    state.reduce(Action::Learn(theirs));
+
+    assert_eq!(state.questions(), []);
+    assert_eq!(state.next_entry().unwrap().id, entry);
+    let shown = state.tasks();
+    assert_eq!(shown[0].title, "Green tea");
+    assert_eq!(shown[0].description.as_deref(), Some("Two bags"));
+}
+
+#[test]
+fn the_same_change_on_both_sides_is_no_question() {
+    let mut state = loaded(&[task(1, "Tea")]);
+    queue(&mut state, rename(1, "Tea", "Green tea"));
+    state.reduce(Action::Load(vec![changed(1, "Green tea")]));
+    assert_eq!(state.questions(), []);
+    assert_eq!(titles(&state), ["Green tea"]);
+}
+
+#[test]
+fn a_member_changed_on_both_sides_is_asked_about_and_nothing_is_sent_meanwhile() {
+    // However the other change becomes known.
+    for action in [
+        Action::Learn(changed(1, "Coffee")),
+        Action::Load(vec![changed(1, "Coffee"), task(2, "Call home")]),
+    ] {
+        let mut state = loaded(&[task(1, "Tea"), task(2, "Call home")]);
+        queue(&mut state, rename(1, "Tea", "Green tea"));
+        queue(&mut state, rename(1, "Green tea", "Mint tea"));
+        let other = queue(&mut state, complete(2));
+        state.reduce(action);
+
+        let edit = Edit {
+            base: titled("Tea"),
+            mine: titled("Mint tea"),
+        };
+        let question = Question {
+            task_id: Uuid::from_u128(1),
+            edit: edit.clone(),
+            theirs: Some(changed(1, "Coffee")),
+        };
+        assert_eq!(state.questions(), [question]);
+        // The list shows what is true, and other tasks are not held up.
+        assert_eq!(titles(&state), ["Call home", "Coffee"]);
+        assert_eq!(state.next_entry().unwrap().id, other);
+        assert_eq!(state.outbox().len(), 3);
+    }
+}
+
+#[test]
+fn an_edit_made_on_an_old_list_is_asked_about_at_once() {
+    let mut state = loaded(&[changed(1, "Coffee")]);
+    queue(&mut state, rename(1, "Tea", "Green tea"));
+    assert_eq!(state.questions().len(), 1);
+    assert_eq!(state.next_entry(), None);
+}
+
+#[test]
+fn an_answer_is_sent_instead_of_every_edit_that_waited() {
+    let theirs = changed(1, "Coffee");
+    let mut state = loaded(std::slice::from_ref(&theirs));
+    let first = queue(&mut state, rename(1, "Tea", "Green tea"));
+    let tick = queue(&mut state, complete(1));
+    queue(&mut state, rename(1, "Green tea", "Mint tea"));
+    let edit = Edit {
+        base: members(&theirs),
+        mine: titled("Mint tea"),
+    };
+    state.reduce(Action::Answer {
+        task_id: theirs.id,
+        edit: Some(edit.clone()),
+    });
+
+    assert_eq!(state.questions(), []);
+    let waiting: Vec<(Uuid, Op)> = state
+        .outbox()
+        .iter()
+        .map(|entry| (entry.id, entry.op.clone()))
+        .collect();
+    let completion = Completion { completed: true };
+    assert_eq!(waiting, [(first, Op::Change(edit)), (tick, Op::Complete(completion))]);
+    assert_eq!(titles(&state), ["Mint tea"]);
+
+    // Once more changed before it was sent: once more a question.
+    state.reduce(Action::Learn(changed(1, "Cocoa")));
+    assert_eq!(state.questions().len(), 1);
+}
+
+#[test]
+fn an_edit_of_a_task_that_was_deleted_is_kept_until_somebody_decides() {
+    let mut state = loaded(&[task(1, "Tea"), task(2, "Call home")]);
+    let entry = queue(&mut state, rename(1, "Tea", "Green tea"));
+    queue(&mut state, complete(1));
+    // That the list lacks the task is no proof yet: another tab may just have added it.
+    state.reduce(Action::Load(vec![task(2, "Call home")]));
+    assert_eq!(state.questions(), []);
+    assert_eq!(state.next_entry().unwrap().id, entry);
+
+    state.reduce(Action::Refuse { entry, gone: true });
+    let question = Question {
+        task_id: Uuid::from_u128(1),
+        edit: Edit {
+            base: titled("Tea"),
+            mine: titled("Green tea"),
+        },
+        theirs: None,
+    };
+    assert_eq!(state.questions(), [question]);
+    assert_eq!(titles(&state), ["Call home"]);
+    assert_eq!(state.next_entry(), None);
+
+    state.reduce(Action::Answer {
+        task_id: Uuid::from_u128(1),
+        edit: None,
+    });
+    assert_eq!(state.questions(), []);
+    assert!(state.outbox().is_empty());
+}
+
+#[test]
+fn a_refused_deletion_or_tick_of_a_task_that_is_gone_keeps_what_was_typed() {
+    let mut state = loaded(&[task(1, "Tea")]);
+    let entry = queue(&mut state, complete(1));
+    queue(&mut state, rename(1, "Tea", "Green tea"));
+    state.reduce(Action::Refuse { entry, gone: true });
+    assert_eq!(state.questions().len(), 1);
+}
+
+#[test]
+fn whoever_deletes_a_task_is_asked_nothing_about_it() {
+    let mut state = loaded(&[changed(1, "Coffee")]);
+    queue(&mut state, rename(1, "Tea", "Green tea"));
+    let deletion = hold(&mut state, delete(1));
+    assert_eq!(state.questions(), []);
+    // Unless the deletion is undone.
+    let mut undone = state.clone();
+    undone.reduce(Action::Withdraw(deletion));
+    assert_eq!(undone.questions().len(), 1);
+
+    state.reduce(Action::Release(deletion));
+    assert_eq!(state.next_entry().unwrap().id, deletion);
+    for gone in [false, true] {
+        let mut state = state.clone();
+        state.reduce(if gone {
+            Action::Refuse { entry: deletion, gone }
+        } else {
+            Action::Confirm {
+                entry: deletion,
+                task: None,
+            }
+        });
+        assert!(state.outbox().is_empty());
+        assert_eq!(state.questions(), []);
+    }
+}
+
+#[test]
+fn what_is_learned_from_the_server_ends_the_trouble() {
+    let mut state = loaded(&[task(1, "Tea")]);
+    state.reduce(Action::Lose("Offline.".to_owned()));
+    state.reduce(Action::Learn(changed(1, "Coffee")));
+    assert_eq!(state.trouble(), None);
+}
+
+#[test]
+fn a_task_that_is_open_in_an_editor_stays_in_the_list() {
+    let mut state = loaded(&[task(1, "Tea")]);
+    queue(&mut state, complete(1));
+    let pending = View {
+        status: Status::Pending,
+        ..View::default()
+    };
+    assert_eq!(state.show(pending, |_| false), []);
+    assert_eq!(state.show(pending, |task| task.title == "Tea").len(), 1);
 }
 
 #[test]
@@ -217,7 +415,7 @@ fn the_next_deletion_releases_the_one_before() {
 #[test]
 fn trouble_keeps_everything_until_the_server_answers() {
     let mut state = loaded(&[task(1, "Buy milk")]);
-    let entry = queue(&mut state, rename(1, "Buy oat milk"));
+    let entry = queue(&mut state, rename(1, "Buy milk", "Buy oat milk"));
     state.reduce(Action::Lose("Offline.".to_owned()));
     assert_eq!(state.trouble(), Some("Offline."));
     assert_eq!(titles(&state), ["Buy oat milk"]);
@@ -249,10 +447,13 @@ fn an_answer_that_overtakes_the_confirmation_does_no_harm() {
 #[test]
 fn the_outbox_survives_storage() {
     let mut state = loaded(&[]);
-    let clear = TaskChange {
-        title: None,
-        description: Some(None),
-        due_date: Some(None),
+    let clear = Edit {
+        base: NewTask {
+            description: Some("Two bottles".to_owned()),
+            due_date: NaiveDate::from_ymd_opt(2030, 1, 1),
+            ..titled("Buy milk")
+        },
+        mine: titled("Buy milk"),
     };
     queue(&mut state, create(1, "Buy \u{1f95b} \"milk\""));
     queue(&mut state, (1, Op::Change(clear)));
@@ -281,10 +482,10 @@ fn the_view_filters_and_sorts_as_the_server_does() {
     due.due_date = NaiveDate::from_ymd_opt(2030, 1, 1);
     let late = task(3, "Cheese");
     let mut state = loaded(&[done, due, late]);
-    queue(&mut state, rename(1, "Apples"));
+    queue(&mut state, rename(1, "apples", "Apples"));
 
     let show = |status, sort| -> Vec<String> {
-        let tasks = state.show(View { status, sort });
+        let tasks = state.show(View { status, sort }, |_| false);
         tasks.into_iter().map(|task| task.title).collect()
     };
     assert_eq!(show(Status::All, Sort::Created), ["Cheese", "Bread", "Apples"]);

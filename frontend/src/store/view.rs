@@ -44,10 +44,10 @@ impl State {
         tasks
     }
 
-    /// The tasks that `view` shows, in its order.
-    pub fn show(&self, view: View) -> Vec<Task> {
+    /// The tasks that `view` shows, in its order. Those that are `open` in an editor stay, whatever the filter.
+    pub fn show(&self, view: View, open: impl Fn(&Task) -> bool) -> Vec<Task> {
         let mut tasks = self.tasks();
-        tasks.retain(|task| view.status.shows(task));
+        tasks.retain(|task| view.status.shows(task) || open(task));
         tasks.sort_by(|a, b| view.sort.compare(Order::Natural, a, b));
         tasks
     }

@@ -1,0 +1,303 @@
+// One person on two devices: what happens when both change the same task.
+import type { APIRequestContext, Browser, Page } from '@playwright/test';
+import { expect, test } from './support/test.ts';
+import { addTasks, member, signIn } from './support/people.ts';
+import { TaskScreen } from './support/screen.ts';
+
+type Owner = Awaited<ReturnType<typeof member>>;
+
+/** The task page as the person edits tasks on it and answers questions about edits. */
+class Device {
+  readonly tasks: TaskScreen;
+
+  constructor(readonly page: Page) {
+    this.tasks = new TaskScreen(page);
+  }
+
+  readonly title = () => this.page.getByRole('textbox', { name: 'Title' });
+  readonly description = () => this.page.getByRole('list').getByLabel('Description');
+  readonly conflict = (title: string) => this.page.getByRole('form', { name: `“${title}” was changed on another device` });
+  readonly deleted = (title: string) => this.page.getByRole('form', { name: `“${title}” was deleted on another device` });
+  readonly save = () => this.page.getByRole('button', { name: 'Save', exact: true }).click();
+
+  /** One of the two values of a member. */
+  readonly option = (title: string, member: string, option: string | RegExp) =>
+    this.conflict(title).getByRole('group', { name: member }).getByRole('radio', { name: option });
+
+  async edit(title: string, changes: { title?: string; description?: string }) {
+    await this.tasks.edit(title).click();
+    if (changes.title !== undefined) await this.title().fill(changes.title);
+    if (changes.description !== undefined) await this.description().fill(changes.description);
+    await this.save();
+  }
+
+  /** Fetches the list, as when the person comes back to the window. */
+  async comeBack() {
+    const list = this.page.waitForResponse((answer) => answer.url().includes('/tasks?') && answer.ok());
+    await this.page.evaluate(() => window.dispatchEvent(new Event('focus')));
+    await list;
+  }
+
+  /** What the page sends from now on to change what a task says. */
+  changes() {
+    const sent: unknown[] = [];
+    this.page.on('request', (request) => {
+      if (request.method() === 'PUT') sent.push(request.postDataJSON());
+    });
+    return sent;
+  }
+}
+
+/** The same person on another device. */
+async function anotherDevice(browser: Browser, baseURL: string | undefined, owner: Owner) {
+  const device = new Device(await (await browser.newContext({ baseURL })).newPage());
+  await signIn(device.page, owner);
+  return device;
+}
+
+/** What the server has of the owner's tasks, newest first. */
+async function stored(request: APIRequestContext, owner: Owner) {
+  const answer = await request.get(`/api/${owner.id}/tasks`, { headers: { Authorization: `Bearer ${owner.token}` } });
+  const tasks: { title: string; description: string | null }[] = await answer.json();
+  return tasks.map(({ title, description }) => ({ title, description }));
+}
+
+/** Both devices show the one task, Tea. */
+async function twoDevices(page: Page, browser: Browser, baseURL: string | undefined, request: APIRequestContext) {
+  const owner = await member(request);
+  await addTasks(request, owner, [{ title: 'Tea' }]);
+  const here = new Device(page);
+  await signIn(page, owner);
+  const there = await anotherDevice(browser, baseURL, owner);
+  await here.tasks.shows(['Tea']);
+  await there.tasks.shows(['Tea']);
+  return { owner, here, there };
+}
+
+for (const known of [true, false]) {
+  const when = known ? 'is known' : 'is not known yet';
+  test(`only what was typed is sent, when a change of another device ${when}`, async ({ page, browser, baseURL, request }) => {
+    const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
+    await here.tasks.edit('Tea').click();
+    await there.edit('Tea', { description: 'Two bags.' });
+    await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Tea', description: 'Two bags.' }]);
+    if (known) await here.comeBack();
+
+    const sent = here.changes();
+    await here.title().fill('Green tea');
+    await here.save();
+    await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Green tea', description: 'Two bags.' }]);
+    // The first one is refused by its If-Match when the other change is not known.
+    expect(sent).toEqual(Array(known ? 1 : 2).fill({ title: 'Green tea' }));
+    await expect(here.tasks.list()).toContainText('Two bags.');
+    await expect(page.getByRole('form', { name: 'on another device' })).toHaveCount(0);
+  });
+
+  test(`a deleted task leaves what was typed, when the deletion ${when}`, async ({ page, browser, baseURL, request }) => {
+    const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
+    await here.tasks.edit('Tea').click();
+    await here.title().fill('Green tea');
+    await here.description().fill('Two bags.');
+    await there.tasks.remove('Tea').click();
+    await there.page.getByRole('button', { name: 'Dismiss' }).click();
+    await expect.poll(() => stored(request, owner)).toEqual([]);
+    const offer = here.deleted('Tea');
+    if (known) {
+      await here.comeBack();
+      // Who was typing goes on typing.
+      await expect(offer.getByLabel('Description')).toBeFocused();
+      await page.keyboard.type(' Not more.');
+    } else {
+      await here.save();
+      await expect(offer.getByRole('heading')).toBeFocused();
+      await offer.getByLabel('Description').fill('Two bags. Not more.');
+    }
+    await page.reload();
+    await expect(offer.getByLabel('Title')).toHaveValue('Green tea');
+    await expect(offer.getByLabel('Description')).toHaveValue('Two bags. Not more.');
+    // No key throws away what is typed.
+    await offer.getByLabel('Title').press('Escape');
+    await offer.getByRole('button', { name: 'Add as a new task' }).click();
+    await expect(offer).toHaveCount(0);
+    await here.tasks.shows(['Green tea']);
+    await expect
+      .poll(() => stored(request, owner))
+      .toEqual([{ title: 'Green tea', description: 'Two bags. Not more.' }]);
+    await page.reload();
+    await here.tasks.shows(['Green tea']);
+    await expect(offer).toHaveCount(0);
+  });
+}
+
+test('what was typed for a deleted task can be discarded', async ({ page, browser, baseURL, request }) => {
+  const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
+  await here.tasks.edit('Tea').click();
+  await there.tasks.remove('Tea').click();
+  await there.page.getByRole('button', { name: 'Dismiss' }).click();
+  await expect.poll(() => stored(request, owner)).toEqual([]);
+  await here.title().fill('Green tea');
+  await here.save();
+  await here.deleted('Tea').getByRole('button', { name: 'Discard' }).click();
+  await expect(here.deleted('Tea')).toHaveCount(0);
+  await expect(here.tasks.newTask()).toBeFocused();
+  await page.reload();
+  await here.tasks.shows([]);
+  await expect(here.deleted('Tea')).toHaveCount(0);
+});
+
+for (const [kept, expected] of [
+  ['Keep mine', 'Green tea'],
+  ['Keep theirs', 'Coffee'],
+] as const) {
+  test(`a title that both changed is asked about: ${kept}`, async ({ page, browser, baseURL, request }) => {
+    const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
+    await here.tasks.edit('Tea').click();
+    await there.edit('Tea', { title: 'Coffee' });
+    await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
+    await here.title().fill('Green tea');
+    await here.save();
+
+    await expect(here.conflict('Coffee').getByRole('heading')).toBeFocused();
+    await expect(here.option('Coffee', 'Title', 'Keep mine Green tea')).not.toBeChecked();
+    await expect(here.option('Coffee', 'Title', 'Keep theirs Coffee')).not.toBeChecked();
+    await here.tasks.shows(['Coffee']);
+    // Nothing is sent before the choice is made, and a reload asks again.
+    await page.getByRole('button', { name: 'Save choice' }).click();
+    await page.reload();
+    await expect(here.conflict('Coffee')).toBeVisible();
+    expect(await stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
+
+    const sent = here.changes();
+    await here.option('Coffee', 'Title', kept === 'Keep mine' ? /^Keep mine/ : /^Keep theirs/).check();
+    await page.getByRole('button', { name: 'Save choice' }).click();
+    await expect(here.conflict('Coffee')).toHaveCount(0);
+    await here.tasks.shows([expected]);
+    await expect(here.tasks.edit(expected)).toBeFocused();
+    await expect.poll(() => stored(request, owner)).toEqual([{ title: expected, description: null }]);
+    await page.reload();
+    await here.tasks.shows([expected]);
+    await expect(here.conflict('Coffee')).toHaveCount(0);
+    expect(sent).toEqual(expected === 'Coffee' ? [] : [{ title: 'Green tea' }]);
+  });
+}
+
+test('each member is chosen by itself, with the keyboard', async ({ page, browser, baseURL, request }) => {
+  const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
+  await here.tasks.edit('Tea').click();
+  await there.edit('Tea', { title: 'Coffee', description: 'Black.' });
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Coffee', description: 'Black.' }]);
+  await here.title().fill('Green tea');
+  await here.description().fill('Two bags.');
+  await page.getByLabel('Due date').last().fill('2031-03-09');
+  await here.title().press('Enter');
+
+  await expect(here.conflict('Coffee').getByRole('heading')).toBeFocused();
+  await expect(here.conflict('Coffee').getByRole('group')).toHaveCount(2);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Space');
+  await expect(here.option('Coffee', 'Title', 'Keep mine Green tea')).toBeChecked();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('ArrowDown');
+  await expect(here.option('Coffee', 'Description', 'Keep theirs Black.')).toBeChecked();
+  await page.keyboard.press('Enter');
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Green tea', description: 'Black.' }]);
+  await expect(here.tasks.list()).toContainText('9 Mar');
+});
+
+test('a task that changes once more is asked about again', async ({ page, browser, baseURL, request }) => {
+  const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
+  await here.tasks.edit('Tea').click();
+  await there.edit('Tea', { title: 'Coffee' });
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
+  await here.title().fill('Green tea');
+  await here.save();
+  await expect(here.conflict('Coffee')).toBeVisible();
+  await there.edit('Coffee', { title: 'Cocoa' });
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Cocoa', description: null }]);
+  await here.option('Coffee', 'Title', /^Keep mine/).check();
+  await page.getByRole('button', { name: 'Save choice' }).click();
+  await expect(here.conflict('Cocoa')).toBeVisible();
+  await here.option('Cocoa', 'Title', /^Keep mine/).check();
+  await page.getByRole('button', { name: 'Save choice' }).click();
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Green tea', description: null }]);
+});
+
+test('edits without a network are merged or asked about when they are sent', async ({ page, context, browser, baseURL, request }) => {
+  const owner = await member(request);
+  await addTasks(request, owner, [{ title: 'Tea' }, { title: 'Bread' }, { title: 'Milk' }]);
+  const here = new Device(page);
+  await signIn(page, owner);
+  await here.tasks.shows(['Milk', 'Bread', 'Tea']);
+  const there = await anotherDevice(browser, baseURL, owner);
+
+  await context.setOffline(true);
+  await here.edit('Tea', { title: 'Green tea' });
+  await here.edit('Green tea', { title: 'Mint tea' });
+  await here.edit('Bread', { title: 'Rye bread' });
+  await here.edit('Milk', { title: 'Oat milk' });
+  await expect(here.tasks.banner()).toBeVisible();
+  await there.edit('Tea', { title: 'Coffee' });
+  await there.edit('Bread', { description: 'One loaf.' });
+  await there.tasks.remove('Milk').click();
+  await there.page.getByRole('button', { name: 'Dismiss' }).click();
+  await expect
+    .poll(() => stored(request, owner))
+    .toEqual([
+      { title: 'Bread', description: 'One loaf.' },
+      { title: 'Coffee', description: null },
+    ]);
+  await page.reload().catch(() => undefined);
+  await context.setOffline(false);
+  await page.goto('/tasks');
+
+  await expect(here.option('Coffee', 'Title', 'Keep mine Mint tea')).toBeVisible();
+  await expect(here.deleted('Milk').getByLabel('Title')).toHaveValue('Oat milk');
+  await expect
+    .poll(() => stored(request, owner))
+    .toEqual([
+      { title: 'Rye bread', description: 'One loaf.' },
+      { title: 'Coffee', description: null },
+    ]);
+  await expect(here.tasks.banner()).toBeHidden();
+  await here.option('Coffee', 'Title', /^Keep mine/).check();
+  await page.getByRole('button', { name: 'Save choice' }).click();
+  await here.deleted('Milk').getByRole('button', { name: 'Add as a new task' }).click();
+  await expect
+    .poll(() => stored(request, owner))
+    .toEqual([
+      { title: 'Oat milk', description: null },
+      { title: 'Rye bread', description: 'One loaf.' },
+      { title: 'Mint tea', description: null },
+    ]);
+});
+
+test('an answer in one tab ends the question in the other', async ({ page, context, browser, baseURL, request }) => {
+  const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
+  await here.tasks.edit('Tea').click();
+  await there.edit('Tea', { title: 'Coffee' });
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
+  await here.title().fill('Green tea');
+  await here.save();
+  await expect(here.conflict('Coffee')).toBeVisible();
+  const tab = new Device(await context.newPage());
+  await tab.page.goto('/tasks');
+  await tab.option('Coffee', 'Title', /^Keep theirs/).check();
+  await tab.page.getByRole('button', { name: 'Save choice' }).click();
+  await expect(tab.conflict('Coffee')).toHaveCount(0);
+  await expect(here.conflict('Coffee')).toHaveCount(0);
+  await here.tasks.shows(['Coffee']);
+});
+
+test('a task that is open in an editor stays in the list when a filter would hide it', async ({ page, browser, baseURL, request }) => {
+  const { here, there } = await twoDevices(page, browser, baseURL, request);
+  await here.tasks.show('Pending').click();
+  await here.tasks.edit('Tea').click();
+  await here.title().fill('Green tea');
+  const ticked = there.page.waitForResponse((answer) => answer.url().endsWith('/complete') && answer.ok());
+  await there.tasks.box('Tea').check();
+  await ticked;
+  await here.comeBack();
+  await expect(here.tasks.show('Completed', 1)).toBeVisible();
+  await expect(here.title()).toHaveValue('Green tea');
+  await expect(here.title()).toBeFocused();
+});
