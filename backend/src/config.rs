@@ -6,7 +6,7 @@ mod secrets;
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
@@ -14,6 +14,7 @@ use clap::builder::NonEmptyStringValueParser;
 use ipnet::IpNet;
 use poem::http::Uri;
 use reqwest::Url;
+use sqlx::sqlite::SqliteConnectOptions;
 use tracing_subscriber::filter::Targets;
 
 pub use external::External;
@@ -40,6 +41,10 @@ pub struct Config {
     /// The database: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME
     #[arg(long, env, default_value = "sqlite://docket.db", hide_env_values = true)]
     pub database_url: Secret,
+
+    /// The most connections to the database; on SQLite these read, and one more writes
+    #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_max_connections: u32,
 
     /// How long the database may take to answer a request, in seconds, before the request fails; PostgreSQL only
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
@@ -184,6 +189,8 @@ fn network(text: &str) -> Result<IpNet, String> {
 pub struct DatabaseConfig<'a> {
     /// `sqlite://…` or `postgres://…`
     pub url: &'a str,
+    /// The most connections, at least 1; on SQLite these read, and one more writes.
+    pub max_connections: u32,
     /// How long PostgreSQL may take to answer a request.
     pub timeout: Duration,
 }
@@ -194,7 +201,7 @@ pub struct DatabaseConfig<'a> {
 pub struct ConfigError(pub(crate) String);
 
 impl Config {
-    /// The database. Its address must be of one of the two kinds.
+    /// The database. Its address must be of one of the two kinds, and the folder of a file must exist.
     pub fn database(&self) -> Result<DatabaseConfig<'_>, ConfigError> {
         let url = self.database_url.expose();
         let known = ["sqlite:", "postgres:", "postgresql:"];
@@ -209,8 +216,20 @@ impl Config {
                     .to_owned(),
             ));
         }
-        let timeout = Duration::from_secs(self.database_timeout.into());
-        Ok(DatabaseConfig { url, timeout })
+        match self.sqlite_file().as_deref().and_then(Path::parent) {
+            Some(folder) if folder != "" && !folder.is_dir() => {
+                let folder = folder.display();
+                Err(ConfigError(format!(
+                    "The folder of the database, {folder}, does not exist. Make it (mkdir -p '{folder}'), or set DATABASE_URL to \
+                     a file in another one."
+                )))
+            }
+            _ => Ok(DatabaseConfig {
+                url,
+                max_connections: self.database_max_connections,
+                timeout: Duration::from_secs(self.database_timeout.into()),
+            }),
+        }
     }
 
     /// The address that people open, without a slash at the end.
@@ -304,10 +323,9 @@ impl Config {
 
     /// The file of the database, if it is one.
     pub(crate) fn sqlite_file(&self) -> Option<PathBuf> {
-        let rest = self.database_url.expose().strip_prefix("sqlite:")?;
-        let rest = rest.strip_prefix("//").unwrap_or(rest);
-        let file = rest.split_once('?').map_or(rest, |(file, _)| file);
-        Some(PathBuf::from(file))
+        let url = self.database_url.expose();
+        let options: SqliteConnectOptions = url.starts_with("sqlite:").then(|| url.parse().ok())??;
+        Some(options.get_filename().to_owned())
     }
 }
 

@@ -88,8 +88,12 @@ impl From<Problem> for StartError {
     }
 }
 
-/// Everything that the server serves. Once `draining` has begun, it says that it is not ready.
-pub async fn app(config: &Config, draining: Draining) -> Result<impl Endpoint<Output = Response> + use<>, StartError> {
+/// Everything that the server serves, and its database, to be closed when nothing is served any more. Once `draining` has
+/// begun, it says that it is not ready.
+pub async fn app(
+    config: &Config,
+    draining: Draining,
+) -> Result<(impl Endpoint<Output = Response> + use<>, Db), StartError> {
     let database = config.database()?;
     let secrets = config.secrets()?;
     let tokens = Tokens::new(config, &secrets)?;
@@ -100,7 +104,7 @@ pub async fn app(config: &Config, draining: Draining) -> Result<impl Endpoint<Ou
     let app = Arc::new(App {
         sessions: SessionCheck::start(db.clone(), database.timeout),
         throttle: Throttle::new(db.clone(), config.rate_limit),
-        db,
+        db: db.clone(),
         tokens,
         cookies: Cookies {
             secure: config.is_https(),
@@ -131,7 +135,7 @@ pub async fn app(config: &Config, draining: Draining) -> Result<impl Endpoint<Ou
         .nest_no_strip("/", routes::ui::ui)
         .data(app)
         .with(edge);
-    Ok(routes)
+    Ok((routes, db))
 }
 
 /// A page that is the same for everyone.

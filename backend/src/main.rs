@@ -8,6 +8,7 @@ use clap::Parser;
 use docket::command::{self, Command};
 use docket::config::Config;
 use docket::serve::{Draining, Limits, serve, stop_signal};
+use poem::Endpoint;
 use tokio::net::TcpListener;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -36,6 +37,7 @@ async fn main() -> ExitCode {
 async fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     match &config.command {
         Some(Command::ResetPassword { email }) => println!("{}", command::reset_password(config, email).await?),
+        Some(Command::Backup { file }) => println!("{}", command::backup(config, file).await?),
         None => run_server(config).await?,
     }
     Ok(())
@@ -43,13 +45,23 @@ async fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
 
 async fn run_server(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     let draining = Draining::default();
-    let app = docket::app(config, draining.clone()).await?;
+    let (app, db) = docket::app(config, draining.clone()).await?;
+    let served = listen(config, app, draining).await;
+    // No request is served from here on.
+    db.close().await;
+    tracing::info!("stopped");
+    served
+}
+
+async fn listen(
+    config: &Config,
+    app: impl Endpoint + 'static,
+    draining: Draining,
+) -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(config.bind).await;
     let listener = listener.map_err(|error| format!("cannot listen on {}: {error}. Set BIND.", config.bind))?;
     let stop = stop_signal(draining, Duration::from_secs(config.shutdown_delay.into()))?;
     tracing::info!("listening on http://{}", listener.local_addr()?);
-    serve(listener, app, Limits::of_process(), stop).await;
-    // No request is served from here on.
-    tracing::info!("stopped");
+    serve(listener, app, Limits::of_process(config.database_max_connections), stop).await;
     Ok(())
 }

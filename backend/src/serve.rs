@@ -69,11 +69,14 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The default, with no more connections than this process may have file descriptors for.
-    pub fn of_process() -> Self {
+    /// The default, with no more connections than this process may have file descriptors for beside
+    /// `database_connections`.
+    pub fn of_process(database_connections: u32) -> Self {
         let limits = Self::default();
         Self {
-            connections: limits.connections.min(descriptors::for_connections()),
+            connections: limits
+                .connections
+                .min(descriptors::for_connections(database_connections)),
             ..limits
         }
     }

@@ -1,12 +1,16 @@
 //! The table `audit_events`: what happened to an account. Rows are only added; they go with the account.
 
 use chrono::{DateTime, Utc};
+use futures_util::{Stream, stream};
 use shared::profile::Activity;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{Db, DbError, Tx, Write, execute, now, on};
 use crate::client::Client;
+
+/// How many events a page has when all of them are read.
+const PAGE: i64 = 500;
 
 /// What happened. The word in the table and on the wire is [`Event::word`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -124,9 +128,26 @@ impl Db {
 
     /// The last `limit` events of an account, newest first.
     pub async fn activity(&self, user_id: &str, limit: i64) -> Result<Vec<Activity>, DbError> {
-        const SQL: &str = "SELECT id, event, created_at, ip_address, user_agent, request_id FROM audit_events \
-             WHERE user_id = $1 ORDER BY id DESC LIMIT $2";
-        let rows: Vec<EventRow> = on!(self.read(), db => db.all(sqlx::query(SQL).bind(user_id).bind(limit)).await)?;
+        let rows = self.events(user_id, Uuid::max(), limit).await?;
         Ok(rows.into_iter().map(Activity::from).collect())
+    }
+
+    /// All events of an account in pages, newest first. Each page is a query of its own, run when it is asked for.
+    pub fn all_activity(&self, user_id: String) -> impl Stream<Item = Result<Vec<Activity>, DbError>> + use<> {
+        stream::try_unfold((self.clone(), user_id, Uuid::max()), async |(db, user_id, before)| {
+            let rows = db.events(&user_id, before, PAGE).await?;
+            let Some(last) = rows.last().map(|row| row.id) else {
+                return Ok(None);
+            };
+            let page = rows.into_iter().map(Activity::from).collect();
+            Ok(Some((page, (db, user_id, last))))
+        })
+    }
+
+    /// The last `limit` events before the one of the id `before`.
+    async fn events(&self, user_id: &str, before: Uuid, limit: i64) -> Result<Vec<EventRow>, DbError> {
+        const SQL: &str = "SELECT id, event, created_at, ip_address, user_agent, request_id FROM audit_events \
+             WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+        on!(self.read(), db => db.all(sqlx::query(SQL).bind(user_id).bind(before).bind(limit)).await)
     }
 }

@@ -53,6 +53,11 @@ impl Writer {
         answer.await.map_err(|_| gone())?
     }
 
+    /// Waits until every change that was handed over before is committed or has failed.
+    pub(super) async fn drain(&self) -> Result<(), DbError> {
+        self.write(Nothing).await
+    }
+
     /// Whether the last transaction was committed. After one that was not, the writer tries by itself until one is.
     pub(super) fn is_working(&self) -> bool {
         self.is_working.load(Ordering::Acquire)
@@ -207,6 +212,17 @@ async fn apply(tx: &mut SqliteConnection, job: &mut dyn Job) -> Result<(), Strin
         run(tx, "ROLLBACK TO change").await?;
     }
     run(tx, "RELEASE change").await
+}
+
+/// Changes nothing. Changes are applied in the order in which they come.
+struct Nothing;
+
+impl Write for Nothing {
+    type Out = ();
+
+    async fn apply(&self, _: &mut Tx<'_>) -> Result<(), DbError> {
+        Ok(())
+    }
 }
 
 /// Writes a page and leaves nothing behind. It needs what every write needs: the lock, and space on the disk.

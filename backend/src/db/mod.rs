@@ -4,6 +4,8 @@
 //! version may add some while this one runs.
 
 pub mod audit;
+pub mod backup;
+mod certificate;
 mod group_commit;
 pub mod identities;
 pub mod known_devices;
@@ -15,6 +17,7 @@ mod schema;
 pub mod session_check;
 pub mod sessions;
 mod sqlite;
+mod sqlite_file;
 mod statement;
 pub mod sweep;
 pub mod tasks;
@@ -71,6 +74,9 @@ pub(crate) type Tx<'a> = Either<Statements<'a, Sqlite>, Statements<'a, Postgres>
 const ATTEMPTS: u32 = 6;
 /// How long a check of the readiness may take.
 const READY: Duration = Duration::from_millis(800);
+
+/// How long closing the database may take.
+const CLOSE: Duration = Duration::from_secs(10);
 
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -181,10 +187,22 @@ impl Db {
 
     fn new(config: DatabaseConfig<'_>) -> Result<Self, DbError> {
         Ok(Self(if config.url.starts_with("sqlite:") {
-            Either::Sqlite(SqliteDb::new(config.url)?)
+            Either::Sqlite(SqliteDb::new(config.url, config.max_connections)?)
         } else {
-            Either::Postgres(PostgresDb::new(config.url, config.timeout)?)
+            Either::Postgres(PostgresDb::new(&config)?)
         }))
+    }
+
+    /// Waits for the writes that were handed over, and closes every connection. On SQLite everything is then in the one
+    /// file. Whoever still asks for something gets [`DbError::Unreachable`]. A failure is logged and loses nothing: what was
+    /// committed is on the disk.
+    pub async fn close(&self) {
+        let closed = async { on!(&self.0, backend => backend.close().await) };
+        match tokio::time::timeout(CLOSE, closed).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the database was not closed properly"),
+            Err(_) => tracing::warn!("the database was still in use and was not closed"),
+        }
     }
 
     /// Where to read.

@@ -9,7 +9,8 @@ use sqlx::{Connection, Executor, PgConnection};
 use super::lease::Lease;
 use super::outage::Outage;
 use super::statement::Statements;
-use super::{ATTEMPTS, DbError, Either, Write, schema};
+use super::{ATTEMPTS, DbError, Either, Write, certificate, schema};
+use crate::config::DatabaseConfig;
 
 /// A connected database. Cheap to clone.
 #[derive(Clone)]
@@ -20,11 +21,13 @@ pub(super) struct PostgresDb {
 }
 
 impl PostgresDb {
-    /// Connects on demand. Nothing may take longer than `deadline`.
-    pub(super) fn new(url: &str, deadline: Duration) -> Result<Self, DbError> {
-        let options = PgConnectOptions::from_str(url)?.application_name("docket");
+    /// Connects on demand. Nothing may take longer than the timeout of `config`.
+    pub(super) fn new(config: &DatabaseConfig<'_>) -> Result<Self, DbError> {
+        let deadline = config.timeout;
+        let options = PgConnectOptions::from_str(config.url)?.application_name("docket");
+        certificate::warn_if_unverified(&options);
         let pool = pool_options(deadline)
-            .max_connections(20)
+            .max_connections(config.max_connections)
             .min_connections(0)
             .idle_timeout(Duration::from_secs(60))
             .after_connect(move |connection, _| Box::pin(limit_session(connection, deadline)))
@@ -50,6 +53,12 @@ impl PostgresDb {
     /// Checks that the schema is the one that this version knows.
     pub(super) async fn check_schema(&self) -> Result<(), DbError> {
         schema::check(&schema::postgres(), &self.pool).await
+    }
+
+    /// Closes the connections.
+    pub(super) async fn close(&self) -> Result<(), DbError> {
+        self.pool.close().await;
+        Ok(())
     }
 
     /// Applies `write` in a transaction, again if it lost a race.

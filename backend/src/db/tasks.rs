@@ -1,8 +1,9 @@
 //! The table `tasks`. Every statement names `user_id` first: a task of another user is simply not found.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use futures_util::{Stream, stream};
 use serde::{Deserialize, Serialize};
-use shared::task::{NewTask, Order, Sort, Status, TITLE_KEY_MAX, Task, TaskChange, title_key};
+use shared::task::{LIMIT_MAX, NewTask, Order, Sort, Status, TITLE_KEY_MAX, Task, TaskChange, title_key};
 use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
@@ -298,15 +299,26 @@ impl Db {
         Ok((rows.into_iter().take(limit).map(Task::from).collect(), more))
     }
 
-    /// Every task of a user, newest first.
-    pub async fn all_tasks(&self, user: &UserId) -> Result<Vec<Task>, DbError> {
-        const SQL: &str = concat!(
-            "SELECT ",
-            task_columns!(),
-            " FROM tasks WHERE user_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id DESC"
-        );
-        let rows: Vec<TaskRow> = on!(self.read(), db => db.all(sqlx::query(SQL).bind(user.as_str())).await)?;
-        Ok(rows.into_iter().map(Task::from).collect())
+    /// Every task of a user in pages, newest first. Each page is a query of its own, run when it is asked for, so whoever
+    /// reads slowly holds neither a connection nor much memory. A task that exists throughout is in exactly one page.
+    pub fn all_tasks(&self, user: UserId) -> impl Stream<Item = Result<Vec<Task>, DbError>> + use<> {
+        let first = Page {
+            status: Status::All,
+            sort: Sort::Created,
+            order: Order::Natural,
+            limit: LIMIT_MAX,
+            after: None,
+        };
+        stream::try_unfold((self.clone(), user, Some(first)), async |(db, user, page)| {
+            let Some(page) = page else { return Ok(None) };
+            let (tasks, more) = db.tasks(&user, &page).await?;
+            let last = tasks.last().filter(|_| more);
+            let next = last.map(|last| Page {
+                after: Some(Position::of(page.sort, last)),
+                ..page
+            });
+            Ok(Some((tasks, (db, user, next))))
+        })
     }
 
     /// One task. [`DbError::NotFound`] if the user has none of that id.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, OpenApi};
-use shared::account::{Renewed, Session};
+use shared::account::{Renewed, Session, User};
 use shared::profile::{AccountDeleted, Export, PasswordChange, PasswordProof, ProfileChange};
 
 use super::{Changed, Tag};
@@ -15,7 +15,7 @@ use crate::auth::{Fresh, Member};
 use crate::client::Client;
 use crate::db::DbError;
 use crate::db::audit::Event;
-use crate::json::{JsonBody, RawJson};
+use crate::json::{JsonBody, RawJson, StreamedJson};
 use crate::problem::Problem;
 
 /// The operations.
@@ -41,7 +41,7 @@ enum Download {
     /// Everything, as a file.
     #[oai(status = 200)]
     Ok(
-        RawJson<Export>,
+        StreamedJson<Export>,
         /// Names the file.
         #[oai(header = "Content-Disposition")]
         String,
@@ -143,14 +143,19 @@ impl AccountApi {
         let id = member.user.as_str();
         let user = app.db.user(id).await?.ok_or(Problem::Unauthenticated)?;
         let sessions = app.db.sessions(&member.user).await?;
-        let export = Export {
-            user: user.into(),
-            sessions: sessions.into_iter().map(Session::from).collect(),
-            activity: app.db.activity(id, i64::MAX).await?,
-            tasks: app.db.all_tasks(&member.user).await?,
-        };
+        let sessions: Vec<Session> = sessions.into_iter().map(Session::from).collect();
+        let export = StreamedJson::object()
+            .member("user", &User::from(user))?
+            .member("sessions", &sessions)?
+            .array("activity", app.db.all_activity(id.to_owned()))
+            .await?
+            .array("tasks", app.db.all_tasks(member.user.clone()))
+            .await?;
+        let request_id = client.request_id.clone();
         app.db.record(id.to_owned(), Event::DataExported, client).await?;
+        let export = export
+            .finish(move |problem| tracing::error!(request_id, reason = problem.reason(), "an export was broken off"));
         let file = "attachment; filename=\"docket-export.json\"".to_owned();
-        Ok(Download::Ok(RawJson::of(&export)?, file))
+        Ok(Download::Ok(export, file))
     }
 }

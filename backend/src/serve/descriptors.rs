@@ -2,11 +2,14 @@
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// What is kept for the files and connections of the database, the log, mail and the rest of the process.
-const RESERVED: u64 = 64;
+/// What is kept for the log, mail, the writer of the database and the rest of the process.
+const RESERVED: u64 = 34;
+/// What a connection to the database takes: with SQLite the database, its -wal and its -shm.
+const PER_DATABASE_CONNECTION: u64 = 3;
 
-/// Raises the soft limit of descriptors to the hard one, and says how many of them connections may take.
-pub fn for_connections() -> usize {
+/// Raises the soft limit of descriptors to the hard one, and returns how many of them are left for HTTP connections beside
+/// `database_connections`.
+pub fn for_connections(database_connections: u32) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // Where that is refused, the soft limit stays as it is.
@@ -14,6 +17,9 @@ pub fn for_connections() -> usize {
     match getrlimit(Resource::Nofile).current {
         None => usize::MAX,
         // With few descriptors a quarter of them must do.
-        Some(limit) => usize::try_from(limit.saturating_sub(RESERVED).max(limit / 4)).unwrap_or(usize::MAX),
+        Some(limit) => {
+            let reserved = RESERVED + PER_DATABASE_CONNECTION * u64::from(database_connections);
+            usize::try_from(limit.saturating_sub(reserved).max(limit / 4)).unwrap_or(usize::MAX)
+        }
     }
 }

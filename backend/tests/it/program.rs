@@ -60,7 +60,8 @@ impl Drop for Process {
     }
 }
 
-fn command(program: &str) -> Command {
+/// A program that has nothing in its environment.
+pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env_clear();
     command
@@ -114,6 +115,14 @@ impl Program {
     pub async fn ended(mut self) -> Option<i32> {
         self.process.ended().await.0.code()
     }
+}
+
+/// Runs a command of the program, such as `backup`, to its end. The answer is its exit code and all that it printed.
+pub async fn run(mut command: Command) -> (Option<i32>, String) {
+    let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output());
+    let output = output.await.unwrap().unwrap();
+    let text = [output.stderr, output.stdout].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
 }
 
 /// What the program prints instead of starting, with this in its environment.

@@ -172,7 +172,7 @@ async fn serve_within(url: &str, flags: &[&str], limits: Limits) -> String {
         "off",
     ];
     let config = config(fixed.iter().chain(flags).copied()).unwrap();
-    let app = docket::app(&config, Draining::default()).await.unwrap();
+    let (app, _) = docket::app(&config, Draining::default()).await.unwrap();
     let listener = TcpListener::bind(config.bind).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(docket::serve::serve(listener, app, limits, std::future::pending()));
@@ -181,7 +181,11 @@ async fn serve_within(url: &str, flags: &[&str], limits: Limits) -> String {
 
 impl Server {
     pub async fn start(database: Database, flags: &[&str]) -> Self {
-        let base = serve(&database.url, flags).await;
+        Self::at(serve(&database.url, flags).await, database)
+    }
+
+    /// A server that runs already.
+    pub fn at(base: String, database: Database) -> Self {
         Self {
             base,
             database,
@@ -328,6 +332,11 @@ impl Request {
 
     pub fn bearer(self, token: &str) -> Self {
         Self(self.0.bearer_auth(token))
+    }
+
+    /// Sends it; the body of the answer is still to be read.
+    pub async fn open(self) -> reqwest::Response {
+        self.0.send().await.unwrap()
     }
 
     /// Sends it, and holds the answer to the OpenAPI document.

@@ -1,0 +1,69 @@
+//! Whether PostgreSQL proves which server it is.
+
+use std::net::IpAddr;
+
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+
+/// Warns when somebody on the way to PostgreSQL could pass as it, and so read and change everything. It is not refused:
+/// there are private networks where nobody is.
+pub(super) fn warn_if_unverified(options: &PgConnectOptions) {
+    if let Some(host) = unverified_host(options) {
+        tracing::warn!(
+            "the certificate of PostgreSQL at {host} is not verified (sslmode={}): whoever is between can read and change \
+             everything. Set sslmode=verify-full in DATABASE_URL.",
+            word(options.get_ssl_mode())
+        );
+    }
+}
+
+/// The host, if it is another machine that does not have to prove its name. Without `sslmode`, TLS is used if the server
+/// offers it, which protects against nobody.
+fn unverified_host(options: &PgConnectOptions) -> Option<&str> {
+    let host = options.get_host();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+    let is_loopback = host == "localhost" || address.is_ok_and(|address: IpAddr| address.is_loopback());
+    let is_socket = options.get_socket().is_some() || host.starts_with('/');
+    let is_verified = matches!(options.get_ssl_mode(), PgSslMode::VerifyFull);
+    (!is_verified && !is_loopback && !is_socket).then_some(host)
+}
+
+fn word(mode: PgSslMode) -> &'static str {
+    match mode {
+        PgSslMode::Disable => "disable",
+        PgSslMode::Allow => "allow",
+        PgSslMode::Prefer => "prefer",
+        PgSslMode::Require => "require",
+        PgSslMode::VerifyCa => "verify-ca",
+        PgSslMode::VerifyFull => "verify-full",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_another_machine_has_to_prove_which_server_it_is() {
+        let cases = [
+            ("postgres://db.example.com/docket", Some("db.example.com")),
+            ("postgres://10.0.0.7/docket?sslmode=require", Some("10.0.0.7")),
+            // Any certificate of a public authority would do.
+            (
+                "postgres://db.example.com/docket?sslmode=verify-ca",
+                Some("db.example.com"),
+            ),
+            ("postgres://localhost.example.com/docket", Some("localhost.example.com")),
+            ("postgres://db.example.com/docket?sslmode=verify-full", None),
+            ("postgres://localhost/docket?sslmode=disable", None),
+            ("postgres://127.0.0.1/docket", None),
+            ("postgres://[::1]/docket", None),
+            ("postgres:///docket?host=/var/run/postgresql", None),
+            ("postgres://%2Fvar%2Frun%2Fpostgresql/docket", None),
+        ];
+        for (url, host) in cases {
+            let options: PgConnectOptions = url.parse().unwrap();
+            assert_eq!(unverified_host(&options), host, "{url}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The files of an SQLite database and who may read them.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{Error, ErrorKind};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::DbError;
+
+const OWNER_ONLY: u32 = 0o600;
+/// The bits of every user who is neither the owner nor in the group.
+const EVERY_USER: u32 = 0o007;
+
+/// Creates the file for its owner alone if it is missing: SQLite would make it readable by every user. SQLite gives the
+/// files that it makes beside it, `-wal` and `-shm`, the same permissions.
+///
+/// Files of an earlier version that every user can read are restricted to the owner. Permissions of the group stay: those
+/// somebody chose.
+pub(super) fn protect(file: &Path) -> Result<(), DbError> {
+    let created = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(OWNER_ONLY)
+        .open(file);
+    match created {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(DbError::Unavailable(format!(
+            "the file {} cannot be created: {error}",
+            file.display()
+        ))),
+        _ => {
+            restrict(file);
+            restrict(&beside(file, "-wal"));
+            restrict(&beside(file, "-shm"));
+            Ok(())
+        }
+    }
+}
+
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// A failure is only logged: the server may not own the file, and has served it like that until now.
+fn restrict(file: &Path) {
+    let path = file.display();
+    match try_restrict(file) {
+        Ok(true) => tracing::warn!("{path} could be read by every user of this machine; now its owner alone can"),
+        Ok(false) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => {
+            tracing::warn!("{path} can be read by every user of this machine: run `chmod 600 {path}` ({error})")
+        }
+    }
+}
+
+/// Whether the permissions were changed.
+fn try_restrict(file: &Path) -> Result<bool, Error> {
+    let is_open = fs::metadata(file)?.permissions().mode() & EVERY_USER != 0;
+    if is_open {
+        fs::set_permissions(file, Permissions::from_mode(OWNER_ONLY))?;
+    }
+    Ok(is_open)
+}

@@ -1,0 +1,115 @@
+//! The download of everything: complete, in bounded memory, and never taken for complete when it is not.
+
+use std::collections::HashSet;
+
+use reqwest::StatusCode;
+use shared::profile::Export;
+
+use crate::support::{Server, User, on_both_databases};
+
+const PATH: &str = "/api/auth/export";
+
+/// A table with the numbers `i` from 1 to `count`, and a UUID of each.
+fn series(server: &Server, count: usize) -> (String, &'static str) {
+    if server.database.url.starts_with("sqlite:") {
+        let numbers = format!("SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}");
+        (
+            format!("(WITH RECURSIVE n(i) AS ({numbers}) SELECT i FROM n) AS n"),
+            "unhex(printf('%032x', n.i))",
+        )
+    } else {
+        (
+            format!("generate_series(1, {count}) AS n(i)"),
+            "lpad(to_hex(n.i), 32, '0')::uuid",
+        )
+    }
+}
+
+/// Adds `count` tasks with descriptions of 1000 characters behind the server's back.
+async fn fill(server: &Server, owner: &User<'_>, count: usize) {
+    let id = &owner.id;
+    let (series, uuid) = series(server, count);
+    let time = "'2026-01-01T00:00:00+00:00'";
+    let sql = format!(
+        "INSERT INTO tasks (user_id, id, title, title_key, description, completed, created_at, updated_at, revision) \
+         SELECT '{id}', {uuid}, 'task ' || n.i, 'task ' || n.i, '{}', FALSE, {time}, {time}, n.i FROM {series}; \
+         UPDATE users SET revision = {count} WHERE id = '{id}'",
+        "\u{e9}".repeat(1000)
+    );
+    server.database.execute(&sql).await;
+}
+
+/// Adds `count` events to each account behind the server's back.
+async fn copy_events(server: &Server, count: usize) {
+    let (series, uuid) = series(server, count);
+    let sql = format!(
+        "INSERT INTO audit_events (user_id, id, event, request_id, created_at) \
+         SELECT users.id, {uuid}, 'signed_in', 'r', created_at FROM users CROSS JOIN {series}"
+    );
+    server.database.execute(&sql).await;
+}
+
+on_both_databases! {
+    async fn an_export_of_many_pages_is_one_document_with_everything_once(server) {
+        let owner = server.owner().await;
+        let stranger = server.user("other@example.com").await;
+        stranger.task("of somebody else").await;
+        // Every task has the same time, so only the id tells where a page ends.
+        fill(&server, &owner, 1203).await;
+        owner.task("the last").await;
+        let answer = server.get(PATH).bearer(&owner.token).send().await;
+        answer.expect(StatusCode::OK);
+        assert_eq!(answer.header("content-type"), "application/json");
+        assert_eq!(answer.header("content-disposition"), "attachment; filename=\"docket-export.json\"");
+        assert_eq!(answer.header("cache-control"), "no-store");
+
+        let export: Export = serde_json::from_str(&answer.text).unwrap();
+        assert_eq!(export.user.id, owner.id);
+        assert_eq!(export.tasks[0].title, "the last");
+        assert_eq!(export.tasks.len(), 1204);
+        let titles: HashSet<&str> = export.tasks.iter().map(|task| task.title.as_str()).collect();
+        assert_eq!(titles.len(), 1204);
+    }
+
+    async fn an_export_of_nothing_is_a_document_too(server) {
+        let owner = server.owner().await;
+        let answer = server.get(PATH).bearer(&owner.token).send().await;
+        let export: Export = serde_json::from_str(&answer.text).unwrap();
+        assert!(export.tasks.is_empty());
+        assert_eq!(export.activity.len(), 1);
+    }
+
+    async fn the_history_is_exported_whole(server) {
+        let owner = server.owner().await;
+        copy_events(&server, 601).await;
+        let answer = server.get(PATH).bearer(&owner.token).send().await;
+        let export: Export = serde_json::from_str(&answer.text).unwrap();
+        assert_eq!(export.activity.len(), 602);
+        let ids: HashSet<&str> = export.activity.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(ids.len(), 602);
+        assert!(export.activity.is_sorted_by(|newer, older| newer.id > older.id));
+    }
+
+    async fn an_export_that_breaks_off_is_never_taken_for_whole(server, "--database-max-connections", "1") {
+        let owner = server.owner().await;
+        // More than the buffers between server and client hold, so that most of it is still unread when the first part is here.
+        fill(&server, &owner, 20_000).await;
+        let mut answer = server.get(PATH).bearer(&owner.token).open().await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let mut text = answer.chunk().await.unwrap().unwrap().to_vec();
+        // While the client does not read, the export holds no connection.
+        assert_eq!(owner.titles("?limit=1").await.len(), 1);
+
+        server.database.execute("ALTER TABLE tasks RENAME TO tasks_elsewhere").await;
+        let broken = loop {
+            match answer.chunk().await {
+                Ok(Some(more)) => text.extend_from_slice(&more),
+                Ok(None) => break false,
+                Err(_) => break true,
+            }
+        };
+        assert!(broken, "the answer ended as if it were whole, after {} bytes", text.len());
+        assert!(serde_json::from_slice::<Export>(&text).is_err());
+        server.get("/health/live").send().await.expect(StatusCode::OK);
+    }
+}

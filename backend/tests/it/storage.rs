@@ -1,0 +1,317 @@
+//! Where the data lies: the files of SQLite and who may read them, what a stop leaves, backups, and connections.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use reqwest::{Method, StatusCode};
+use rustix::process::Signal;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::program::{Program, command, refusal, run};
+use crate::support::{Database, PASSWORD, SECRET, Server, on_both_databases};
+
+/// A folder for an SQLite database.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.path("docket.db")
+    }
+
+    fn url(&self) -> String {
+        url(&self.file())
+    }
+
+    /// The names of all files, sorted.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// A server in a process of its own.
+async fn serve(home: &Home) -> (Program, Server) {
+    let program = Program::start(&["--database-url", &home.url()]).await;
+    let server = Server::at(format!("http://{}", program.address), Database::at(home.url()));
+    (program, server)
+}
+
+/// Stops the server as an operator does.
+async fn stop(program: Program) {
+    program.signal(Signal::TERM);
+    assert_eq!(program.ended().await, Some(0));
+}
+
+/// Stops the server as a crash does.
+async fn kill(program: Program) {
+    program.signal(Signal::KILL);
+    assert_eq!(program.ended().await, None);
+}
+
+fn url(file: &Path) -> String {
+    format!("sqlite://{}", file.display())
+}
+
+fn mode(file: &Path) -> u32 {
+    fs::metadata(file).unwrap().permissions().mode() & 0o777
+}
+
+fn set_mode(file: &Path, mode: u32) {
+    fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// The titles that a server on `file` knows of the owner who signed up before.
+async fn titles_in(file: &Path) -> Vec<String> {
+    let server = Server::start(Database::at(url(file)), &[]).await;
+    let account = json!({ "email": "owner@example.com", "password": PASSWORD });
+    let answer = server.post("/api/auth/sign-in/email", account).send().await;
+    answer.expect(StatusCode::OK);
+    let path = format!("/api/{}/tasks", answer.body["user"]["id"].as_str().unwrap());
+    let token = answer.body["token"].as_str().unwrap();
+    let list = server.request(Method::GET, &path).bearer(token).send().await;
+    crate::support::titles(&list.body)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_clean_stop_the_one_file_is_complete() {
+    let home = Home::new();
+    let (program, server) = serve(&home).await;
+    server.owner().await.task("Water the plants").await;
+    stop(program).await;
+    assert_eq!(home.names(), ["docket.db"]);
+
+    let elsewhere = Home::new();
+    fs::copy(home.file(), elsewhere.file()).unwrap();
+    assert_eq!(titles_in(&elsewhere.file()).await, ["Water the plants"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_beside_another_process_on_the_file_loses_nothing() {
+    let home = Home::new();
+    let (one, server_one) = serve(&home).await;
+    let (other, server_other) = serve(&home).await;
+    let owner = server_one.owner().await;
+    owner.task("a").await;
+    stop(one).await;
+    let list = server_other.get(&owner.path("")).bearer(&owner.token).send().await;
+    assert_eq!(list.body[0]["title"], "a");
+    stop(other).await;
+    assert_eq!(home.names(), ["docket.db"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_crash_the_next_start_has_every_answered_write() {
+    let home = Home::new();
+    let (program, server) = serve(&home).await;
+    server.owner().await.task("Water the plants").await;
+    kill(program).await;
+    assert_eq!(titles_in(&home.file()).await, ["Water the plants"]);
+}
+
+fn backup(url: &str, file: &Path) -> Command {
+    let mut command = command(env!("CARGO_BIN_EXE_docket"));
+    command.env("DATABASE_URL", url).arg("backup").arg(file);
+    command
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_complete_and_for_the_owner_alone_while_the_server_runs() {
+    let home = Home::new();
+    let server = Server::start(Database::at(home.url()), &[]).await;
+    let owner = server.owner().await;
+    owner.task("before").await;
+    let elsewhere = Home::new();
+    let (code, text) = run(backup(&home.url(), &elsewhere.path("backup.db"))).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("backup.db"), "{text}");
+    owner.task("after").await;
+
+    assert_eq!(elsewhere.names(), ["backup.db"]);
+    assert_eq!(mode(&elsewhere.path("backup.db")), 0o600);
+    assert_eq!(titles_in(&elsewhere.path("backup.db")).await, ["before"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_changes_neither_the_schema_nor_the_files_of_the_database() {
+    let home = Home::new();
+    let database = Database::at(format!("{}?mode=rwc", home.url()));
+    database.execute("CREATE TABLE older_version (id INTEGER)").await;
+    let (code, text) = run(backup(&home.url(), &home.path("backup.db"))).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(home.names(), ["backup.db", "docket.db"]);
+    for file in [home.file(), home.path("backup.db")] {
+        let tables = Database::at(url(&file)).rows("SELECT name FROM sqlite_schema").await;
+        assert_eq!(tables, [["older_version"]]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_overwrites_nothing_and_says_what_to_do() {
+    let home = Home::new();
+    let server = Server::start(Database::at(home.url()), &[]).await;
+    server.owner().await;
+    fs::write(home.path("backup.db"), "precious").unwrap();
+    let (code, text) = run(backup(&home.url(), &home.path("backup.db"))).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("backup.db exists already"), "{text}");
+    assert_eq!(fs::read_to_string(home.path("backup.db")).unwrap(), "precious");
+
+    let (code, text) = run(backup(&home.url(), &home.path("missing/backup.db"))).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains(&home.path("missing").display().to_string()) && text.contains("mkdir"),
+        "{text}"
+    );
+
+    let nowhere = Home::new();
+    let (code, text) = run(backup(&nowhere.url(), &home.path("other.db"))).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("DATABASE_URL"), "{text}");
+    assert!(nowhere.names().is_empty() && !home.path("other.db").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_does_not_fit_leaves_nothing_behind() {
+    let home = Home::new();
+    let server = Server::start(Database::at(home.url()), &[]).await;
+    server.owner().await;
+    let elsewhere = Home::new();
+    let backup = backup(&home.url(), &elsewhere.path("backup.db"));
+    // No file may be longer than 48 KiB, which is less than the tables take and more than the files beside the database.
+    let mut limited = command("/bin/bash");
+    limited
+        .env("DATABASE_URL", home.url())
+        .args(["-c", "trap '' XFSZ; ulimit -f 48; exec \"$@\"", "bash"])
+        .arg(backup.get_program())
+        .args(backup.get_args());
+    let (code, text) = run(limited).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("backup.db") && text.contains("space"), "{text}");
+    assert!(elsewhere.names().is_empty(), "{:?}", elsewhere.names());
+}
+
+#[tokio::test]
+async fn a_backup_of_postgres_is_left_to_pg_dump() {
+    let home = Home::new();
+    let (code, text) = run(backup(
+        "postgres://owner:hidden@localhost/docket",
+        &home.path("docket.dump"),
+    ))
+    .await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("pg_dump --format=custom"), "{text}");
+    assert!(text.contains("docket.dump") && !text.contains("hidden"), "{text}");
+    assert!(home.names().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_files_of_the_database_are_for_the_owner_alone() {
+    let home = Home::new();
+    let server = Server::start(Database::at(home.url()), &[]).await;
+    server.owner().await;
+    assert_eq!(home.names(), ["docket.db", "docket.db-shm", "docket.db-wal"]);
+    for name in home.names() {
+        assert_eq!(mode(&home.path(&name)), 0o600, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_everyone_could_read_are_closed_and_those_of_a_group_stay() {
+    let home = Home::new();
+    let (program, server) = serve(&home).await;
+    server.owner().await;
+    kill(program).await;
+    assert_eq!(home.names().len(), 3);
+    for name in home.names() {
+        set_mode(&home.path(&name), 0o644);
+    }
+    let (program, _) = serve(&home).await;
+    assert!(program.log.contains("could be read by every user"), "{}", program.log);
+    for name in home.names() {
+        assert_eq!(mode(&home.path(&name)), 0o600, "{name}");
+    }
+    stop(program).await;
+
+    set_mode(&home.file(), 0o640);
+    let (program, _) = serve(&home).await;
+    for name in home.names() {
+        assert_eq!(mode(&home.path(&name)), 0o640, "{name}");
+    }
+    assert!(!program.log.contains("WARN"), "{}", program.log);
+}
+
+#[tokio::test]
+async fn a_missing_folder_of_the_database_is_named_with_what_to_do() {
+    let home = Home::new();
+    let folder = home.path("a folder");
+    for file in ["a folder/docket.db", "a%20folder/docket.db"] {
+        // Without a secret: the one that would be kept in the same folder is not what is missing.
+        let text = refusal(&[("DATABASE_URL", &url(&home.path(file)))]).await;
+        assert!(
+            text.contains(&format!("{}, does not exist", folder.display())),
+            "{text}"
+        );
+        assert!(text.contains("mkdir -p") && text.contains("DATABASE_URL"), "{text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_to_a_remote_postgres_without_verification_is_warned_about() {
+    for mode in ["", "?sslmode=require", "?sslmode=verify-ca"] {
+        let url = format!("postgres://owner:hidden@postgres.invalid/docket{mode}");
+        let text = refusal(&[("DATABASE_URL", &url), ("BETTER_AUTH_SECRET", SECRET)]).await;
+        let warning = text
+            .lines()
+            .find(|line| line.contains("sslmode=verify-full"))
+            .unwrap_or_else(|| panic!("{text}"));
+        assert!(
+            warning.contains("WARN") && warning.contains("postgres.invalid"),
+            "{warning}"
+        );
+        assert!(!text.contains("hidden"), "{text}");
+    }
+}
+
+on_both_databases! {
+    async fn the_number_of_connections_is_limited(server, "--database-max-connections", "1") {
+        let owner = server.owner().await;
+        let creates = (0..20).map(|_| owner.task("a"));
+        futures_util::future::join_all(creates).await;
+        let reads = (0..20).map(|cursor| owner.titles(if cursor % 2 == 0 { "?limit=500" } else { "?sort=title&limit=500" }));
+        for titles in futures_util::future::join_all(reads).await {
+            assert_eq!(titles.len(), 20);
+        }
+        match server.database.url.strip_prefix("sqlite://") {
+            // One that writes, and this many that read.
+            Some(file) => assert_eq!(open_files(Path::new(file)), 2),
+            None => {
+                let of_docket = "pg_stat_activity WHERE datname = current_database() AND application_name = 'docket'";
+                assert_eq!(server.database.count(of_docket).await, 1);
+            }
+        }
+    }
+}
+
+/// How often this process has `file` open.
+#[cfg(target_os = "linux")]
+fn open_files(file: &Path) -> usize {
+    let descriptors = fs::read_dir("/proc/self/fd").unwrap();
+    let targets = descriptors.filter_map(|descriptor| fs::read_link(descriptor.unwrap().path()).ok());
+    targets.filter(|target| target == file).count()
+}
