@@ -42,7 +42,7 @@ pub struct Config {
     #[arg(long, env, default_value = "sqlite://docket.db", hide_env_values = true)]
     pub database_url: Secret,
 
-    /// The most connections to the database; on SQLite these read, and one more writes
+    /// Maximum number of connections to the database; on SQLite these read, and one more writes
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_max_connections: u32,
 
@@ -189,7 +189,7 @@ fn network(text: &str) -> Result<IpNet, String> {
 pub struct DatabaseConfig<'a> {
     /// `sqlite://…` or `postgres://…`
     pub url: &'a str,
-    /// The most connections, at least 1; on SQLite these read, and one more writes.
+    /// Maximum number of connections, at least 1. On SQLite these read, and one more writes.
     pub max_connections: u32,
     /// How long PostgreSQL may take to answer a request.
     pub timeout: Duration,
@@ -220,8 +220,8 @@ impl Config {
             Some(folder) if folder != "" && !folder.is_dir() => {
                 let folder = folder.display();
                 Err(ConfigError(format!(
-                    "The folder of the database, {folder}, does not exist. Make it (mkdir -p '{folder}'), or set DATABASE_URL to \
-                     a file in another one."
+                    "The folder of the database, {folder}, does not exist. Create it (mkdir -p '{folder}'), or set \
+                     DATABASE_URL to a file in another folder."
                 )))
             }
             _ => Ok(DatabaseConfig {

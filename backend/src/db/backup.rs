@@ -12,10 +12,10 @@ use tempfile::Builder;
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// A backup never replaces a file.
-    #[error("{0} exists already and was not touched. Choose another name.")]
+    #[error("{0} exists already and was not changed. Choose another name.")]
     Exists(String),
     /// There is no such folder for the backup.
-    #[error("The folder {0} does not exist. Make it (mkdir -p '{0}'), or choose another one.")]
+    #[error("The folder {0} does not exist. Create it (mkdir -p '{0}'), or choose another folder.")]
     NoFolder(String),
     /// The folder of the backup cannot be written to.
     #[error("{0} cannot be written: {1}. Check the folder, its permissions and the space that is left.")]

@@ -1,23 +1,22 @@
-//! Whether PostgreSQL proves which server it is.
+//! Whether the certificate of PostgreSQL is verified.
 
 use std::net::IpAddr;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-/// Warns when somebody on the way to PostgreSQL could pass as it, and so read and change everything. It is not refused:
-/// there are private networks where nobody is.
+/// Logs a warning if PostgreSQL is on another host and its certificate is not verified. The connection is not refused,
+/// because in some private networks PostgreSQL has no certificate.
 pub(super) fn warn_if_unverified(options: &PgConnectOptions) {
     if let Some(host) = unverified_host(options) {
         tracing::warn!(
-            "the certificate of PostgreSQL at {host} is not verified (sslmode={}): whoever is between can read and change \
-             everything. Set sslmode=verify-full in DATABASE_URL.",
+            "the certificate of PostgreSQL at {host} is not verified (sslmode={}): an attacker on the network could read and \
+             change all data. Set sslmode=verify-full in DATABASE_URL.",
             word(options.get_ssl_mode())
         );
     }
 }
 
-/// The host, if it is another machine that does not have to prove its name. Without `sslmode`, TLS is used if the server
-/// offers it, which protects against nobody.
+/// The host, if it is another one than this and its certificate is not verified. Without `sslmode`, the mode is `prefer`.
 fn unverified_host(options: &PgConnectOptions) -> Option<&str> {
     let host = options.get_host();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse();
@@ -44,11 +43,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_another_machine_has_to_prove_which_server_it_is() {
+    fn only_another_host_must_be_verified() {
         let cases = [
             ("postgres://db.example.com/docket", Some("db.example.com")),
             ("postgres://10.0.0.7/docket?sslmode=require", Some("10.0.0.7")),
-            // Any certificate of a public authority would do.
+            // Accepts a certificate for any name.
             (
                 "postgres://db.example.com/docket?sslmode=verify-ca",
                 Some("db.example.com"),

@@ -193,8 +193,8 @@ impl Db {
         }))
     }
 
-    /// Waits for the writes that were handed over, and closes every connection. On SQLite everything is then in the one
-    /// file. Whoever still asks for something gets [`DbError::Unreachable`]. A failure is logged and loses nothing: what was
+    /// Waits for pending writes and closes every connection. On SQLite all data is then in the one file. Whoever still uses
+    /// the database gets [`DbError::Unreachable`]. A failure is logged and loses nothing: what was
     /// committed is on the disk.
     pub async fn close(&self) {
         let closed = async { on!(&self.0, backend => backend.close().await) };

@@ -75,7 +75,7 @@ impl SqliteDb {
         let (is_busy, _, _): (bool, i64, i64) = sqlx::query_as(SQL).fetch_one(&self.write).await?;
         if is_busy {
             tracing::warn!(
-                "another process is using the database, so that a copy needs the file -wal, too, until it stops"
+                "another process still uses the database: the file alone is not complete until that process stops"
             );
         }
         Ok(())

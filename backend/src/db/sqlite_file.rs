@@ -11,11 +11,11 @@ const OWNER_ONLY: u32 = 0o600;
 /// The bits of every user who is neither the owner nor in the group.
 const EVERY_USER: u32 = 0o007;
 
-/// Creates the file for its owner alone if it is missing: SQLite would make it readable by every user. SQLite gives the
-/// files that it makes beside it, `-wal` and `-shm`, the same permissions.
+/// Creates the file with permissions for its owner only, if it is missing: SQLite would make it readable by every user.
+/// SQLite gives `-wal` and `-shm` the same permissions.
 ///
-/// Files of an earlier version that every user can read are restricted to the owner. Permissions of the group stay: those
-/// somebody chose.
+/// Files that every user can access, as those of earlier versions, are restricted to the owner. Group permissions alone are
+/// kept: an operator set them.
 pub(super) fn protect(file: &Path) -> Result<(), DbError> {
     let created = OpenOptions::new()
         .write(true)
@@ -42,15 +42,15 @@ fn beside(file: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// A failure is only logged: the server may not own the file, and has served it like that until now.
+/// A failure is only logged: the server may not own the file, and it has worked with it until now.
 fn restrict(file: &Path) {
     let path = file.display();
     match try_restrict(file) {
-        Ok(true) => tracing::warn!("{path} could be read by every user of this machine; now its owner alone can"),
+        Ok(true) => tracing::warn!("{path} was accessible to every user: set its permissions to 0600"),
         Ok(false) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => {
-            tracing::warn!("{path} can be read by every user of this machine: run `chmod 600 {path}` ({error})")
+            tracing::warn!("{path} is accessible to every user: run `chmod 600 {path}` ({error})")
         }
     }
 }

@@ -153,8 +153,13 @@ impl AccountApi {
             .await?;
         let request_id = client.request_id.clone();
         app.db.record(id.to_owned(), Event::DataExported, client).await?;
-        let export = export
-            .finish(move |problem| tracing::error!(request_id, reason = problem.reason(), "an export was broken off"));
+        let export = export.finish(move |problem| {
+            tracing::error!(
+                request_id,
+                reason = problem.reason(),
+                "an export failed after its status was sent"
+            )
+        });
         let file = "attachment; filename=\"docket-export.json\"".to_owned();
         Ok(Download::Ok(export, file))
     }

@@ -241,7 +241,7 @@ async fn files_that_everyone_could_read_are_closed_and_those_of_a_group_stay() {
         set_mode(&home.path(&name), 0o644);
     }
     let (program, _) = serve(&home).await;
-    assert!(program.log.contains("could be read by every user"), "{}", program.log);
+    assert!(program.log.contains("accessible to every user"), "{}", program.log);
     for name in home.names() {
         assert_eq!(mode(&home.path(&name)), 0o600, "{name}");
     }
