@@ -26,7 +26,7 @@ while IFS= read -r -d : folder; do
     path+=:$folder
 done <<<"$PATH:"
 
-# How this machine reaches the network must stay.
+# Keep the settings for proxies, certificates and registries.
 kept=("TERM=${TERM:-dumb}")
 while IFS= read -r variable; do
     kept+=("$variable")

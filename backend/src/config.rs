@@ -31,7 +31,7 @@ use crate::command::Command;
 #[command(
     name = "docket",
     version,
-    about = "Docket: tasks for many people. API, OpenAPI document and web client."
+    about = "Docket: a multi-user task list. API, OpenAPI document and web client."
 )]
 pub struct Config {
     /// The command to run; without one, the server starts

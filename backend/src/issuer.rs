@@ -109,7 +109,7 @@ impl Issuer {
         })
     }
 
-    /// Whom the token speaks of. [`Refusal::Unavailable`] if that cannot be told, because its key is not known and the
+    /// The subject of the token. [`Refusal::Unavailable`] if it cannot be verified because its key is not known and the
     /// service does not answer.
     pub async fn verify(&self, token: &str) -> Result<Outsider, Refusal> {
         let header = decode_header(token).map_err(|_| Refusal::from("it is no JWT"))?;

@@ -47,10 +47,11 @@ async fn run_server(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     let draining = Draining::default();
     let (app, db) = docket::app(config, draining.clone()).await?;
     let served = listen(config, app, draining).await;
-    // No request is served from here on.
+    // A handler that outlived the grace finds the database closed.
     db.close().await;
+    served?;
     tracing::info!("stopped");
-    served
+    Ok(())
 }
 
 async fn listen(

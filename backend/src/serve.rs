@@ -1,4 +1,4 @@
-//! Serving HTTP/1 and HTTP/2: the accept loop, and how long it waits for whom.
+//! Serving HTTP/1 and HTTP/2: the accept loop, deadlines and connection limits.
 //!
 //! On a connection either the server owes the next step (a handler runs) or the client does (a header, a body, taking the
 //! response). [`turn`] keeps whose turn it is and since when. A client that lets its time pass loses the connection; a
@@ -47,7 +47,7 @@ pub struct Limits {
     pub rate: u32,
     /// The most concurrent requests on an HTTP/2 connection.
     pub streams: u32,
-    /// The most connections. For one more, the one whose client has been due for longest is closed.
+    /// The most connections. Beyond that, the one that has waited longest for its client is closed.
     pub connections: usize,
     /// How long requests that are under way may take after the server was told to stop.
     pub grace: Duration,
@@ -98,7 +98,7 @@ where
     let mut is_failing = false;
     tokio::pin!(stop);
     loop {
-        // One connection beyond the limit shows that there is somebody to make room for.
+        // One connection beyond the limit is accepted, to detect that a client is waiting.
         let is_full = connections.open.len() > limits.connections && !connections.evict();
         tokio::select! {
             () = &mut stop => break,
@@ -110,7 +110,7 @@ where
             () = sleep(ACCEPT_PAUSE), if is_full || is_failing => is_failing = false,
             accepted = listener.accept(), if !is_full && !is_failing => match accepted {
                 Ok((stream, address)) => connections.open(stream, address),
-                // The client has gone again.
+                // The client closed the connection before it was accepted.
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     connections.warn(&format!("cannot accept a connection: {error}"));

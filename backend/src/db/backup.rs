@@ -1,6 +1,7 @@
 //! A copy of an SQLite database while servers use it.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -49,23 +50,24 @@ pub async fn backup(url: &str, target: &Path) -> Result<(), BackupError> {
         .prefix(".docket-backup-")
         .tempfile_in(folder)
         .map_err(write)?;
-    let path = draft.path().to_string_lossy();
+    let path = draft
+        .path()
+        .to_str()
+        .ok_or(ErrorKind::InvalidFilename.into())
+        .map_err(write)?;
     let mut connection = SqliteConnectOptions::from_str(url)
         .map_err(copy)?
         .create_if_missing(false)
         .connect()
         .await
         .map_err(copy)?;
-    let copied = sqlx::query("VACUUM INTO $1")
-        .bind(path.as_ref())
-        .execute(&mut connection)
-        .await;
+    let copied = sqlx::query("VACUUM INTO $1").bind(path).execute(&mut connection).await;
     let closed = connection.close().await;
     copied.map_err(copy)?;
     closed.map_err(copy)?;
     draft.as_file().sync_all().map_err(write)?;
     draft.persist_noclobber(target).map_err(|refused| match refused.error {
-        error if error.kind() == std::io::ErrorKind::AlreadyExists => BackupError::Exists(name()),
+        error if error.kind() == ErrorKind::AlreadyExists => BackupError::Exists(name()),
         error => write(error),
     })?;
     // The new name is durable, too.

@@ -58,13 +58,13 @@ impl Writer {
         self.write(Nothing).await
     }
 
-    /// Whether the last transaction was committed. After one that was not, the writer tries by itself until one is.
+    /// Whether the last transaction was committed. After a failure, the writer probes until one succeeds.
     pub(super) fn is_working(&self) -> bool {
         self.is_working.load(Ordering::Acquire)
     }
 }
 
-/// Why a transaction came to nothing.
+/// Why a transaction failed.
 enum Failure {
     /// It could not begin, or the connection broke at the commit: its changes are not to be tried again.
     Final(String),
@@ -102,8 +102,9 @@ impl<W: Write> Job for Pending<W> {
         Box::pin(async move {
             let result = self.write.apply(&mut Either::Sqlite(Statements(connection))).await;
             match self.result.insert(result) {
-                // A command that is sent to a worker that crashed may never be answered.
-                Err(DbError::Unreachable(reason)) => Err(reason.clone()),
+                // The connection may be at fault, as one that was opened while the file was read-only, so it must not be used
+                // again. A command that is sent to a worker that crashed may never be answered.
+                Err(DbError::Unreachable(reason) | DbError::Unavailable(reason)) => Err(reason.clone()),
                 result => Ok(result.is_ok()),
             }
         })
@@ -153,14 +154,22 @@ impl Committer {
         }
     }
 
-    /// Commits the changes together, or, if that comes to nothing, one by one: a change that cannot be made fails no other.
+    /// Commits the changes together or, if that fails, one by one, so that a failing change does not affect the others.
     async fn commit(&self, jobs: Vec<Box<dyn Job>>) {
         let mut groups = vec![jobs];
         while let Some(mut jobs) = groups.pop() {
             let outcome = transact(&self.pool, &mut jobs).await;
-            self.is_working.store(outcome.is_ok(), Ordering::Release);
-            if let Err(Failure::Final(reason) | Failure::RolledBack(reason)) = &outcome {
-                tracing::error!(reason, changes = jobs.len(), "a transaction came to nothing");
+            let was_working = self.is_working.swap(outcome.is_ok(), Ordering::AcqRel);
+            match &outcome {
+                // The failures after the first are those of the probes.
+                Err(Failure::Final(reason) | Failure::RolledBack(reason)) if was_working => {
+                    tracing::error!(reason, changes = jobs.len(), "a transaction failed");
+                }
+                Err(Failure::Final(reason) | Failure::RolledBack(reason)) => {
+                    tracing::debug!(reason, changes = jobs.len(), "a transaction failed again");
+                }
+                Ok(()) if !was_working => tracing::info!("writing works again"),
+                Ok(()) => {}
             }
             match outcome {
                 Err(Failure::RolledBack(_)) if jobs.len() > 1 => {

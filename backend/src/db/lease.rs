@@ -31,8 +31,8 @@ impl<DB: Database> Lease<DB> {
     pub(super) fn settle<T>(mut self, result: &Result<T, DbError>) {
         self.is_sound = !matches!(result, Err(DbError::Unreachable(_)));
         if self.is_sound {
-            // The pool tests the connection before another may have it. By itself it would do so without a limit of time, and a
-            // connection that falls silent in that moment would keep its place in the pool.
+            // The pool pings the connection before reuse, without a timeout of its own: a connection that stops responding then
+            // would never free its slot. sqlx does not document `return_to_pool`: check it when sqlx is updated.
             tokio::spawn(tokio::time::timeout(RETURN, self.connection.return_to_pool()));
         }
     }

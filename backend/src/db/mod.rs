@@ -136,7 +136,8 @@ impl From<sqlx::Error> for DbError {
     }
 }
 
-/// Whether PostgreSQL refuses a prepared statement because a column has another type since. A new connection prepares it anew.
+/// Whether PostgreSQL refuses a prepared statement because a column has changed its type. A new connection prepares the
+/// statement again.
 fn is_stale(error: &(dyn sqlx::error::DatabaseError + 'static)) -> bool {
     let error = error.try_downcast_ref::<PgDatabaseError>();
     error.is_some_and(|error| error.routine() == Some("RevalidateCachedQuery"))
@@ -193,9 +194,8 @@ impl Db {
         }))
     }
 
-    /// Waits for pending writes and closes every connection. On SQLite all data is then in the one file. Whoever still uses
-    /// the database gets [`DbError::Unreachable`]. A failure is logged and loses nothing: what was
-    /// committed is on the disk.
+    /// Waits for pending writes and closes every connection. On SQLite all data is then in the one file. Later calls
+    /// return [`DbError::Unreachable`]. A failure is logged and loses nothing: what was committed is on the disk.
     pub async fn close(&self) {
         let closed = async { on!(&self.0, backend => backend.close().await) };
         match tokio::time::timeout(CLOSE, closed).await {
@@ -247,9 +247,12 @@ impl Db {
             let _: Vec<(i32,)> = on!(self.read(), db => db.all(sqlx::query("SELECT 1")).await)?;
             Ok(())
         });
-        answered
-            .await
-            .unwrap_or_else(|_| Err(DbError::Unavailable("no answer yet".to_owned())))
+        answered.await.unwrap_or_else(|_| {
+            if let Either::Postgres(db) = &self.0 {
+                db.outage.suspect();
+            }
+            Err(DbError::Unavailable("no answer yet".to_owned()))
+        })
     }
 }
 

@@ -1,9 +1,7 @@
 //! Deadlines for PostgreSQL, and fast answers while it cannot be reached.
 //!
-//! A failure of a connection only raises the suspicion of an outage; a probe, on a connection of its own, decides. While
-//! probes fail, everything that waits for the database or comes anew fails at once, and one probe after the other asks
-//! whether the outage is over. So a single connection that broke fails nobody else, and a database that is away is asked by
-//! one instead of by everyone.
+//! A connection failure starts a probe on a new connection. While probes fail, pending and new requests fail immediately,
+//! and only the probe contacts the database. A single broken connection does not affect other requests.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,12 +15,13 @@ use tokio::time::timeout;
 
 use super::DbError;
 
-/// A probe that takes longer is an outage until it succeeds.
-const PROMPT: Duration = Duration::from_secs(1);
+/// A probe that takes longer than this part of the deadline counts as an outage until it succeeds. Connecting to a database
+/// that was asleep, or is only slow, takes less.
+const PROBE_TIMEOUT: u32 = 3;
 /// The pauses between probes: the first, and the longest; each is twice the one before.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// What is known of the way to the database. Cheap to clone.
+/// The circuit breaker of the database. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Outage(Arc<Inner>);
 
@@ -51,7 +50,7 @@ impl Outage {
         let mut is_out = self.0.is_out.subscribe();
         let result = tokio::select! {
             biased;
-            _ = is_out.wait_for(|is_out| *is_out) => return Err(DbError::Unavailable("the database is away".to_owned())),
+            _ = is_out.wait_for(|is_out| *is_out) => return Err(DbError::Unavailable("the database is unreachable".to_owned())),
             result = timeout(self.0.deadline, work) => result,
         };
         let result = result.unwrap_or_else(|_| {
@@ -64,8 +63,8 @@ impl Outage {
         result
     }
 
-    /// Finds out whether there is an outage, unless that is under way.
-    fn suspect(&self) {
+    /// Starts a probe, unless one is running.
+    pub(super) fn suspect(&self) {
         if !self.0.is_probing.swap(true, Ordering::AcqRel) {
             let outage = self.clone();
             tokio::spawn(async move {
@@ -90,14 +89,14 @@ impl Outage {
         }
     }
 
-    /// Connections that wait in the pool may be dead without anyone having been told.
+    /// Idle connections may be dead without the pool having noticed.
     fn discard_idle(&self) {
         while let Some(connection) = self.0.pool.try_acquire() {
             drop(connection.detach());
         }
     }
 
-    /// Whether the database can be reached. It is out meanwhile, if that takes long.
+    /// Whether the database can be reached. A probe that takes long declares an outage until it succeeds.
     async fn probe(&self) -> bool {
         let reach = timeout(self.0.deadline, async {
             let mut connection = self.0.options.connect().await?;
@@ -105,24 +104,24 @@ impl Outage {
             connection.close().await
         });
         tokio::pin!(reach);
-        let reached = match timeout(PROMPT, &mut reach).await {
+        let reached = match timeout(self.0.deadline / PROBE_TIMEOUT, &mut reach).await {
             Ok(reached) => reached,
             Err(_) => {
-                self.is_out("no answer yet");
+                self.declare("no answer yet");
                 reach.await
             }
         };
         match reached {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
-                self.is_out(&error.to_string());
+                self.declare(&error.to_string());
                 false
             }
             Err(_) => false,
         }
     }
 
-    fn is_out(&self, reason: &str) {
+    fn declare(&self, reason: &str) {
         if !self.0.is_out.send_replace(true) {
             tracing::error!(
                 reason,

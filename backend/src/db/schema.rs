@@ -20,7 +20,7 @@ pub(super) fn postgres() -> Migrator {
 }
 
 /// A migration breaks no server of the version before, so such a server may also start after it: by a restart while servers
-/// are replaced one by one, or because the new version is taken back.
+/// are replaced one by one, or because of a rollback to the older version.
 fn beside_newer(mut migrator: Migrator) -> Migrator {
     migrator.set_ignore_missing(true);
     migrator

@@ -22,18 +22,19 @@ pub(super) fn protect(file: &Path) -> Result<(), DbError> {
         .create_new(true)
         .mode(OWNER_ONLY)
         .open(file);
-    match created {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(DbError::Unavailable(format!(
-            "the file {} cannot be created: {error}",
-            file.display()
-        ))),
-        _ => {
-            restrict(file);
-            restrict(&beside(file, "-wal"));
-            restrict(&beside(file, "-shm"));
-            Ok(())
-        }
-    }
+    let writable = match created {
+        // SQLite would open a file that cannot be written as read-only.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => OpenOptions::new().write(true).open(file),
+        created => created,
+    };
+    writable.map_err(|error| {
+        let (path, user) = (file.display(), rustix::process::getuid().as_raw());
+        DbError::Unavailable(format!("the file {path} cannot be written by user id {user}: {error}"))
+    })?;
+    restrict(file);
+    restrict(&beside(file, "-wal"));
+    restrict(&beside(file, "-shm"));
+    Ok(())
 }
 
 fn beside(file: &Path, suffix: &str) -> PathBuf {

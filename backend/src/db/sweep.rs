@@ -1,4 +1,4 @@
-//! Forgets what is over: counts of attempts, sessions, tokens of links and known devices that have expired.
+//! Deletes expired rows: rate-limit counters, sessions, one-time tokens and known devices.
 
 use std::time::Duration;
 

@@ -299,8 +299,8 @@ impl Db {
         Ok((rows.into_iter().take(limit).map(Task::from).collect(), more))
     }
 
-    /// Every task of a user in pages, newest first. Each page is a query of its own, run when it is asked for, so whoever
-    /// reads slowly holds neither a connection nor much memory. A task that exists throughout is in exactly one page.
+    /// Every task of a user in pages, newest first. Each page is a query of its own, run on demand, so a slow client
+    /// holds neither a connection nor much memory. A task that exists throughout is in exactly one page.
     pub fn all_tasks(&self, user: UserId) -> impl Stream<Item = Result<Vec<Task>, DbError>> + use<> {
         let first = Page {
             status: Status::All,

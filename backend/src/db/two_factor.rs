@@ -248,8 +248,8 @@ impl Db {
         on!(self.read(), db => db.one(sqlx::query(SQL).bind(user_id)).await)
     }
 
-    /// Turns two-factor on, as a code proves that the app works, and begins a session in place of all of before.
-    /// [`DbError::Changed`] if it is on or was set up anew; [`DbError::NotFound`] if the session that asks has ended.
+    /// Turns two-factor on with a valid code and replaces all sessions by a new one. [`DbError::Changed`] if it is already on
+    /// or was set up again; [`DbError::NotFound`] if the calling session has ended.
     pub async fn turn_two_factor_on(
         &self,
         user: UserId,

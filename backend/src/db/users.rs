@@ -162,7 +162,7 @@ pub(super) async fn hold(tx: &mut Tx<'_>, user: &UserRow) -> Result<(), DbError>
 }
 
 /// Sets a new password as a part of a larger change, which also ends the sessions: no access token, link or pending sign-in
-/// of before stays valid.
+/// issued before stays valid.
 pub(super) async fn set_password(tx: &mut Tx<'_>, user_id: &str, password_hash: &str) -> Result<UserRow, DbError> {
     const SQL: &str = concat!(
         "UPDATE users SET password_hash = $2, token_version = token_version + 1, updated_at = $3 WHERE id = $1 RETURNING ",
@@ -281,8 +281,9 @@ impl Db {
         self.write(Rename { user, name, client }).await
     }
 
-    /// Sets a new password for `user`, whose old one was proved, and begins a session in place of all of before. The answer
-    /// has the new token version. [`DbError::NotFound`] if `user` has changed meanwhile or the session that asks has ended.
+    /// Sets a new password for `user`, whose old one was proved, and replaces all sessions by a new one. Returns
+    /// the row with the new token version. [`DbError::NotFound`] if `user` has changed meanwhile or the calling session has
+    /// ended.
     pub async fn change_password(
         &self,
         user: UserRow,

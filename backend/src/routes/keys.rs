@@ -76,8 +76,8 @@ enum Keys {
 impl KeyApi {
     /// Get the token of the current session
     ///
-    /// It is the one that was sent, while it is valid: only the refresh token makes a session's tokens last longer. Whoever is
-    /// shown it can act as the user until it expires: show it only to services that may read and change the user's tasks.
+    /// It is the one that was sent, while it is valid: only the refresh token makes a session's tokens last longer. Anyone
+    /// who has it can act as the user until it expires: send it only to services that may read and change the user's tasks.
     #[oai(path = "/token", method = "get", operation_id = "get_token")]
     async fn token(&self, request: &Request, _member: Member) -> Result<Current, Problem> {
         let token = auth::bearer(request).ok_or(Problem::Unauthenticated)?.to_owned();

@@ -1,4 +1,4 @@
-//! The bodies of requests and responses, which tell [`Turn`] whom they wait for.
+//! Request and response bodies that report to [`Turn`] which side has to act.
 
 use std::io::{Error, ErrorKind};
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::Limits;
 use super::turn::{Receiving, Serving, Turn};
 
-/// The body of a request. Reading it fails with [`ErrorKind::TimedOut`] when it comes too slowly.
+/// The body of a request. Reading it fails with [`ErrorKind::TimedOut`] below the minimum rate.
 pub struct RequestBody {
     incoming: Incoming,
     turn: Arc<Turn>,
@@ -43,7 +43,7 @@ impl RequestBody {
         loop {
             ready!(timer.as_mut().poll(context));
             if !self.limits.allow(self.received, time) {
-                return Poll::Ready(Error::new(ErrorKind::TimedOut, "the body comes too slowly"));
+                return Poll::Ready(Error::new(ErrorKind::TimedOut, "request body below the minimum rate"));
             }
             self.received = 0;
             timer.as_mut().reset(Instant::now() + time);

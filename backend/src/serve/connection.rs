@@ -28,7 +28,7 @@ use super::turn::{Serving, Turn, Watch};
 const BUFFER: usize = 64 * 1024;
 /// The longest HTTP/2 header, in bytes.
 const HEADER_LIST: u32 = 16 * 1024;
-/// The requests on an HTTP/2 connection that a client may take back before they were seen.
+/// The most HTTP/2 streams that a client may reset before they are accepted (rapid reset).
 const RESETS: usize = 20;
 
 /// What the connections share.
@@ -77,7 +77,7 @@ where
         turn: Arc::clone(&turn),
     };
     let mut connection = pin!(server.http.serve_connection(TokioIo::new(stream), service));
-    // An error is of the network or of the client, and there is nobody to tell it.
+    // Errors of the network or the client; nothing can be sent any more.
     tokio::select! {
         biased;
         _ = connection.as_mut() => return,

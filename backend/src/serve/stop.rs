@@ -1,4 +1,4 @@
-//! Being told to stop.
+//! Graceful shutdown, its delay, and the second signal.
 
 use std::future::poll_fn;
 use std::io;
@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// Whether the server is about to stop: readiness fails, and everything else is still served.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +27,11 @@ impl Draining {
     }
 }
 
-/// Waits for SIGTERM or SIGINT, begins `draining`, and is ready `delay` later. A second signal ends the process at once,
-/// whatever it is doing then.
+/// Signals within this time after the first belong to it: a terminal, npx and just each pass Ctrl-C on.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
+
+/// Waits for SIGTERM or SIGINT, begins `draining`, and is ready `delay` later. A second signal, [`SAME_SIGNAL`] later or
+/// more, ends the process at once, whatever it is doing then.
 pub fn stop_signal(draining: Draining, delay: Duration) -> io::Result<impl Future<Output = ()>> {
     let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     Ok(async move {
@@ -36,6 +39,12 @@ pub fn stop_signal(draining: Draining, delay: Duration) -> io::Result<impl Futur
         tracing::info!(delay_seconds = delay.as_secs(), "stopping");
         draining.begin();
         tokio::spawn(async move {
+            let repeated = async {
+                loop {
+                    any(&mut signals).await;
+                }
+            };
+            let _: Result<(), _> = timeout(SAME_SIGNAL, repeated).await;
             any(&mut signals).await;
             tracing::warn!("stopping at once, because of a second signal");
             process::exit(1);

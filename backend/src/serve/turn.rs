@@ -173,9 +173,9 @@ impl Drop for Receiving {
     }
 }
 
-/// Wakes the task of a connection when the client's time is over.
+/// Wakes the task of a connection when the client's deadline has passed.
 ///
-/// The timer is only set anew when the deadline comes nearer, or when it has fired: a request costs none.
+/// The timer is reset only when the deadline moves closer or the timer has fired, so a request does not touch it.
 pub struct Watch {
     turn: Arc<Turn>,
     timer: Pin<Box<Sleep>>,

@@ -20,7 +20,7 @@ use crate::program::{PATIENCE, Program};
 use crate::support::{Database, on_both_databases};
 
 /// A deadline that is tested.
-const SHORT: Duration = Duration::from_millis(100);
+const SHORT: Duration = Duration::from_millis(500);
 /// A deadline that must not count.
 const NEVER: Duration = Duration::from_secs(3600);
 

@@ -243,7 +243,7 @@ async fn expect_recovery(server: &Server, owner: &User<'_>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_postgres_is_away_requests_are_told_so_and_afterwards_they_work() {
     for broken in [State::Cut, State::Silent] {
-        let Some((cable, server)) = on_a_cable(&["--database-timeout", "2"]).await else {
+        let Some((cable, server)) = on_a_cable(&["--database-timeout", "5"]).await else {
             return;
         };
         let owner = server.owner().await;
@@ -465,10 +465,15 @@ fn statements_name_their_columns() {
     assert!(files.len() > 20);
     let is_alias = |before: &str| before.ends_with(|last: char| last.is_ascii_alphanumeric());
     for (file, text) in files {
-        for (number, line) in text.lines().enumerate() {
-            let qualified = line.match_indices(".*").any(|(at, _)| is_alias(&line[..at]));
-            let bare = line.contains("SELECT *") || line.contains("RETURNING *");
-            assert!(!bare && !qualified, "{file}:{} names no columns: {line}", number + 1);
-        }
+        // The unit tests show what the driver does with a star.
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let words: Vec<&str> = code
+            .split(|at: char| at.is_whitespace() || "\"\\,".contains(at))
+            .filter(|word| !word.is_empty())
+            .collect();
+        let code = words.join(" ").to_lowercase();
+        let qualified = code.match_indices(".*").any(|(at, _)| is_alias(&code[..at]));
+        let bare = code.contains("select *") || code.contains("returning *");
+        assert!(!bare && !qualified, "a statement in {file} names no columns");
     }
 }

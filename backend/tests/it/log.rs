@@ -100,10 +100,10 @@ async fn a_refused_outside_token_is_logged_with_its_reason() {
 
 #[tokio::test]
 async fn a_mail_that_is_not_sent_is_logged_with_its_reason() {
-    // Nobody listens at a port that was just free.
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("smtp://{}", free.local_addr().unwrap());
-    drop(free);
+    // Bound until the end of the test, and never listening.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("smtp://{}", closed.local_addr().unwrap());
     let mut server = Process::start(&["--smtp-url", &url, "--mail-from", "docket@example.com"]).await;
     let body = json!({ "name": "Owner", "email": "owner@example.com", "password": PASSWORD });
     let request = Client::new()

@@ -107,8 +107,11 @@ impl Program {
     }
 
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.process.child.id().try_into().unwrap());
-        kill_process(pid.unwrap(), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.process.child.id().try_into().unwrap()).unwrap()
     }
 
     /// Waits for its end. The answer is its exit code; none if a signal killed it.

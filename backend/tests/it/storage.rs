@@ -299,6 +299,7 @@ on_both_databases! {
         }
         match server.database.url.strip_prefix("sqlite://") {
             // One that writes, and this many that read.
+            Some(_) if !cfg!(target_os = "linux") => {}
             Some(file) => assert_eq!(open_files(Path::new(file)), 2),
             None => {
                 let of_docket = "pg_stat_activity WHERE datname = current_database() AND application_name = 'docket'";
@@ -308,8 +309,7 @@ on_both_databases! {
     }
 }
 
-/// How often this process has `file` open.
-#[cfg(target_os = "linux")]
+/// How often this process has `file` open, on Linux.
 fn open_files(file: &Path) -> usize {
     let descriptors = fs::read_dir("/proc/self/fd").unwrap();
     let targets = descriptors.filter_map(|descriptor| fs::read_link(descriptor.unwrap().path()).ok());
