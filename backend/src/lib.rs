@@ -25,6 +25,7 @@ use poem::endpoint::make_sync;
 use poem::http::header;
 use poem::middleware::{CookieJarManager, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route, get};
+use tokio::sync::Semaphore;
 
 use auth::mail::Mailer;
 use auth::password::Passwords;
@@ -45,6 +46,9 @@ use serve::Draining;
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The most exports that are sent at the same time.
+const EXPORTS_MAX: usize = 16;
+
 /// What the operations share. The server keeps no state of its own but answers that can be made again.
 pub struct App {
     db: Db,
@@ -63,6 +67,8 @@ pub struct App {
     page_origins: Vec<String>,
     trusted_proxies: Vec<IpNet>,
     draining: Draining,
+    /// The exports that may be sent at the same time: each holds a page of tasks, for as long as the client takes.
+    exports: Arc<Semaphore>,
 }
 
 /// Why the server cannot start.
@@ -117,6 +123,7 @@ pub async fn app(
         page_origins: config.page_origins(),
         trusted_proxies: config.trusted_proxies.clone(),
         draining,
+        exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
     });
 
     let document = openapi::document()?;

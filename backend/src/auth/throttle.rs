@@ -170,15 +170,19 @@ pub enum Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn counters(&self) -> Vec<Counter> {
-        let (client, kind, account, device) = match self {
+    fn device(&self) -> Option<&KnownDevice> {
+        match self {
+            Self::SignIn { device, .. } | Self::Code { device, .. } => device.as_ref(),
+            Self::Password { .. } => None,
+        }
+    }
+
+    /// What is counted; `device` is the known one, if it counts as such.
+    fn counters(&self, device: Option<&KnownDevice>) -> Vec<Counter> {
+        let (client, kind, account) = match self {
             Self::Password { session } => return vec![Counter::of(&SESSION, &[&session.to_string()])],
-            Self::SignIn { client, email, device } => (client, "password", email, device),
-            Self::Code {
-                client,
-                user_id,
-                device,
-            } => (client, "code", user_id, device),
+            Self::SignIn { client, email, .. } => (client, "password", email),
+            Self::Code { client, user_id, .. } => (client, "code", user_id),
         };
         // Nobody without a known device can use these up, so a stranger cannot lock the owner out.
         if let Some(known) = device {
@@ -243,7 +247,14 @@ impl Throttle {
 
     /// Counts an attempt before it is judged. [`Problem::TooMany`] if it must not be judged now.
     pub async fn attempt(&self, attempt: Attempt<'_>) -> Result<Permit, Problem> {
-        let counters = self.count(attempt.counters()).await?;
+        let counted = match self.count(attempt.counters(attempt.device())).await {
+            // A thief can use up the attempts of the known devices. Knowing a device must not be worse than not knowing it.
+            Err(Problem::TooMany(refusal)) if std::ptr::eq(refusal.policy, &KNOWN_DEVICES) => {
+                self.count(attempt.counters(None)).await
+            }
+            counted => counted,
+        };
+        let counters = counted?;
         let db = self.db.clone();
         Ok(Permit { db, counters })
     }

@@ -11,14 +11,17 @@ const LEVELS: [(&str, LevelFilter); 6] = [
     ("trace", LevelFilter::TRACE),
 ];
 
-/// Reads a filter: parts separated by commas, each a level, or a module, `=` and a level.
+/// Reads a filter: parts separated by commas, each a level, or a module, `=` and a level. Without
+/// a level alone, other modules log at `info`.
 pub fn filter(text: &str) -> Result<Targets, String> {
-    text.split(',')
-        .try_fold(Targets::new(), |filter, part| match part.trim().split_once('=') {
+    text.split(',').try_fold(
+        Targets::new().with_default(LevelFilter::INFO),
+        |filter, part| match part.trim().split_once('=') {
             None => Ok(filter.with_default(level(part)?)),
             Some(("", _)) => Err(refused(part)),
-            Some((module, word)) => Ok(filter.with_target(module, level(word)?)),
-        })
+            Some((module, word)) => Ok(filter.with_target(module.trim(), level(word)?)),
+        },
+    )
 }
 
 fn level(word: &str) -> Result<LevelFilter, String> {

@@ -15,6 +15,9 @@ pub enum BackupError {
     /// A backup never replaces a file.
     #[error("{0} exists already and was not changed. Choose another name.")]
     Exists(String),
+    /// The name is that of a file that SQLite or the server keeps beside the database.
+    #[error("{0} is a file of the database itself. Choose another name.")]
+    Reserved(String),
     /// There is no such folder for the backup.
     #[error("The folder {0} does not exist. Create it (mkdir -p '{0}'), or choose another folder.")]
     NoFolder(String),
@@ -35,6 +38,12 @@ pub async fn backup(url: &str, target: &Path) -> Result<(), BackupError> {
     let name = || target.display().to_string();
     let write = |error| BackupError::Write(name(), error);
     let copy = |error| BackupError::Copy(name(), error);
+    let options = SqliteConnectOptions::from_str(url).map_err(copy)?;
+    let database = options.get_filename().as_os_str().as_encoded_bytes();
+    let beside = target.as_os_str().as_encoded_bytes().strip_prefix(database);
+    if beside.is_some_and(|suffix| matches!(suffix, b"-wal" | b"-shm" | b"-journal" | b".secret")) {
+        return Err(BackupError::Reserved(name()));
+    }
     if target.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(name()));
     }
@@ -55,12 +64,7 @@ pub async fn backup(url: &str, target: &Path) -> Result<(), BackupError> {
         .to_str()
         .ok_or(ErrorKind::InvalidFilename.into())
         .map_err(write)?;
-    let mut connection = SqliteConnectOptions::from_str(url)
-        .map_err(copy)?
-        .create_if_missing(false)
-        .connect()
-        .await
-        .map_err(copy)?;
+    let mut connection = options.create_if_missing(false).connect().await.map_err(copy)?;
     let copied = sqlx::query("VACUUM INTO $1").bind(path).execute(&mut connection).await;
     let closed = connection.close().await;
     copied.map_err(copy)?;

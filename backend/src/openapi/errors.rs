@@ -89,7 +89,7 @@ fn particular(operation: &Value) -> Vec<Problem> {
         ],
         "revoke_session" => vec![Problem::NotFound],
         "verify_password" | "change_password" | "delete_user" => password(),
-        "export_data" => vec![Problem::SessionNotFresh],
+        "export_data" => vec![Problem::SessionNotFresh, Problem::Busy],
         "request_password_reset" | "send_verification_email" => vec![throttled(), Problem::Busy],
         "reset_password" => vec![Problem::InvalidToken, Problem::Busy],
         "verify_email" => vec![Problem::InvalidToken, Problem::EmailTaken("")],

@@ -140,6 +140,9 @@ impl AccountApi {
     /// Download everything
     #[oai(path = "/export", method = "get", operation_id = "export_data")]
     async fn export(&self, app: Data<&Arc<App>>, client: Client, member: Fresh) -> Result<Download, Problem> {
+        let permit = Arc::clone(&app.exports)
+            .try_acquire_owned()
+            .map_err(|_| Problem::Busy)?;
         let id = member.user.as_str();
         let user = app.db.user(id).await?.ok_or(Problem::Unauthenticated)?;
         let sessions = app.db.sessions(&member.user).await?;
@@ -154,6 +157,8 @@ impl AccountApi {
         let request_id = client.request_id.clone();
         app.db.record(id.to_owned(), Event::DataExported, client).await?;
         let export = export.finish(move |problem| {
+            // Released with the stream.
+            let _permit = &permit;
             tracing::error!(
                 request_id,
                 reason = problem.reason(),

@@ -487,7 +487,7 @@ on_both_databases! {
         server.database.execute("DELETE FROM throttles").await;
         assert_eq!(judged(&server, &app, &collected).await, 100);
 
-        // Collected with codes, they have twenty guesses together.
+        // Collected with codes, they have twenty guesses together, besides the hundred of unknown devices.
         server.database.execute("DELETE FROM throttles").await;
         let mut collected = Vec::new();
         for code in &recovery_codes[..9] {
@@ -495,6 +495,7 @@ on_both_databases! {
             done.expect(StatusCode::OK);
             collected.push(done.cookie_of("docket_device"));
         }
+        assert_eq!(judged(&server, &app, &vec![String::new(); 30]).await, 100);
         assert_eq!(judged(&server, &app, &collected).await, 20);
     }
 
