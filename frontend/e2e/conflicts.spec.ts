@@ -301,3 +301,51 @@ test('a task that is open in an editor stays in the list when a filter would hid
   await expect(here.title()).toHaveValue('Green tea');
   await expect(here.title()).toBeFocused();
 });
+
+test('while a question is open, editing the task leads to the question', async ({ page, browser, baseURL, request }) => {
+  const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
+  await here.tasks.edit('Tea').click();
+  await there.edit('Tea', { title: 'Coffee' });
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
+  await here.title().fill('Green tea');
+  await here.save();
+  await expect(here.conflict('Coffee')).toBeVisible();
+  await here.tasks.edit('Coffee').click();
+  await expect(here.conflict('Coffee').getByRole('heading')).toBeFocused();
+  await expect(here.title()).toHaveCount(0);
+  await expect(here.option('Coffee', 'Title', 'Keep mine Green tea')).toBeVisible();
+});
+
+test('what two tabs have of a deleted task is offered one after the other', async ({ page, context, browser, baseURL, request }) => {
+  const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
+  const tab = new Device(await context.newPage());
+  await tab.page.goto('/tasks');
+  await tab.tasks.edit('Tea').click();
+  await tab.title().fill('Typed in this tab');
+  await context.setOffline(true);
+  await here.edit('Tea', { title: 'Saved in the other' });
+  await there.tasks.remove('Tea').click();
+  await there.page.getByRole('button', { name: 'Dismiss' }).click();
+  await expect.poll(() => stored(request, owner)).toEqual([]);
+  await context.setOffline(false);
+  await here.comeBack();
+  await tab.comeBack();
+  const title = tab.deleted('Tea').getByLabel('Title');
+  await expect(title).toHaveValue('Saved in the other');
+  await tab.page.getByRole('button', { name: 'Discard' }).click();
+  await expect(title).toHaveValue('Typed in this tab');
+  await tab.page.getByRole('button', { name: 'Add as a new task' }).click();
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Typed in this tab', description: null }]);
+  await expect(tab.deleted('Tea')).toHaveCount(0);
+});
+
+test('an editor whose title was emptied is cancelled by the first click', async ({ page, browser, baseURL, request }) => {
+  const { here } = await twoDevices(page, browser, baseURL, request);
+  await here.tasks.edit('Tea').click();
+  await here.title().fill('');
+  await page.getByRole('button', { name: 'Cancel' }).hover();
+  await page.mouse.down();
+  await page.mouse.up();
+  await here.tasks.shows(['Tea']);
+  await expect(here.title()).toHaveCount(0);
+});

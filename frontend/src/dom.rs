@@ -61,16 +61,18 @@ pub fn element(id: &str) -> Option<Element> {
 }
 
 /// Moves the focus to the element with this id.
-pub fn focus(id: &str) {
-    if let Some(element) = element(id).and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
-        // Only an element that is not on the page refuses.
-        let _ = element.focus();
-    }
+pub fn focus(id: &str) -> bool {
+    let element = element(id).and_then(|element| element.dyn_into::<HtmlElement>().ok());
+    // Only an element that is not on the page refuses.
+    element.is_some_and(|element| element.focus().is_ok())
 }
 
 /// Moves the focus to the element with this id once Yew has shown what it has to show.
 pub fn focus_soon(id: String) {
-    Timeout::new(0, move || focus(&id)).forget();
+    Timeout::new(0, move || {
+        focus(&id);
+    })
+    .forget();
 }
 
 /// The same, unless another element has the focus by then.

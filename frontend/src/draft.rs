@@ -101,6 +101,11 @@ pub fn edit_key(user_id: &str, task: Uuid) -> String {
     format!("{}{task}", prefix(user_id))
 }
 
+/// Where the draft is kept of what becomes of a saved edit whose task was deleted.
+pub fn deleted_key(user_id: &str, task: Uuid) -> String {
+    format!("docket.deleted.{}/{task}", js_sys::encode_uri_component(user_id))
+}
+
 /// Every edit of `user_id` that is not saved yet.
 pub fn edits(user_id: &str) -> Vec<EditDraft> {
     Area::Tab.all(&prefix(user_id))

@@ -47,7 +47,7 @@ pub fn conflict_card(question: &Question, theirs: &Task, today: NaiveDate, onans
     let heading = question_heading(
         question.task_id,
         &name,
-        "You changed it here, too. Choose what to keep. Nothing is overwritten before you do.",
+        "You changed it here too. Choose which version to keep; nothing is overwritten until you do.",
     );
     let onsubmit = move |event: SubmitEvent| {
         event.prevent_default();

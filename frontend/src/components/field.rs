@@ -1,4 +1,5 @@
-use web_sys::{HtmlInputElement, HtmlTextAreaElement};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlInputElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
 use crate::flag::use_flag;
@@ -55,8 +56,10 @@ pub fn Field(props: &FieldProps) -> Html {
             oninput.emit(value_of(&event));
         }
     };
-    let onblur = move |_: FocusEvent| {
-        if *typed {
+    let onblur = move |event: FocusEvent| {
+        let next = event.related_target().and_then(|next| next.dyn_into::<Element>().ok());
+        // An error that appears now would move a button away from under the pointer that is pressing it.
+        if *typed && next.is_none_or(|next| next.tag_name() != "BUTTON") {
             left.set(true);
         }
     };

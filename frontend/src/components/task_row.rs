@@ -4,6 +4,7 @@ use uuid::Uuid;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
+use super::conflict::heading_id;
 use super::due_chip::due_chip;
 use super::icon::Icon;
 use super::task_editor::{self, TaskEditor};
@@ -77,10 +78,13 @@ pub fn TaskRow(props: &TaskRowProps) -> Html {
     }
 
     let edit = {
-        let (editing, title) = (editing.clone(), task_editor::title_id(task.id));
+        let (editing, id) = (editing.clone(), task.id);
         Callback::from(move |()| {
-            editing.set(true);
-            dom::focus_soon(title.clone());
+            // Another edit would replace the one that an open question is about, so the question comes first.
+            if !dom::focus(&heading_id(id)) {
+                editing.set(true);
+                dom::focus_soon(task_editor::title_id(id));
+            }
         })
     };
     let onkeydown = {

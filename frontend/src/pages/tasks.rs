@@ -212,12 +212,13 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
 fn questions(props: &TasksPageProps, sync: &TaskSync, drafts: &[EditDraft], today: NaiveDate) -> Html {
     let tasks = sync.read(State::tasks);
     let loaded = sync.read(State::is_loaded);
-    let mut deleted: Vec<EditDraft> = Vec::new();
+    let user_id = &props.user.id;
+    let mut deleted: Vec<(String, EditDraft)> = Vec::new();
     let mut cards: Vec<Html> = Vec::new();
     for question in sync.read(State::questions) {
         let id = question.task_id;
         let Some(theirs) = &question.theirs else {
-            deleted.push(EditDraft::of(id, question.edit));
+            deleted.push((draft::deleted_key(user_id, id), EditDraft::of(id, question.edit)));
             continue;
         };
         let onanswer = {
@@ -238,11 +239,15 @@ fn questions(props: &TasksPageProps, sync: &TaskSync, drafts: &[EditDraft], toda
     let is_missing = |draft: &&EditDraft| {
         loaded
             && tasks.iter().all(|task| task.id != draft.task_id)
-            && deleted.iter().all(|known| known.task_id != draft.task_id)
+            && deleted.iter().all(|(_, known)| known.task_id != draft.task_id)
     };
-    let missing: Vec<EditDraft> = drafts.iter().filter(is_missing).cloned().collect();
+    // What is typed in this tab waits while a saved edit of the same task, perhaps of another tab, is decided.
+    let missing = drafts.iter().filter(is_missing).cloned();
+    let missing: Vec<_> = missing
+        .map(|draft| (draft::edit_key(user_id, draft.task_id), draft))
+        .collect();
     deleted.extend(missing);
-    for start in deleted {
+    for (draft_key, start) in deleted {
         let id = start.task_id;
         let leave = {
             let sync = sync.clone();
@@ -260,9 +265,8 @@ fn questions(props: &TasksPageProps, sync: &TaskSync, drafts: &[EditDraft], toda
             })
         };
         cards.push(html! {
-            <div key={id.to_string()} class="question">
-                <TaskEditor {start} draft_key={draft::edit_key(&props.user.id, id)} deleted=true {onsave}
-                    oncancel={leave} />
+            <div key={draft_key.clone()} class="question">
+                <TaskEditor {start} {draft_key} deleted=true {onsave} oncancel={leave} />
             </div>
         });
     }
