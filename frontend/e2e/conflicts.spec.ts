@@ -339,6 +339,34 @@ test('what two tabs have of a deleted task is offered one after the other', asyn
   await expect(tab.deleted('Tea')).toHaveCount(0);
 });
 
+test('discarding the draft of a deleted task keeps an edit that another tab has queued', async ({ page, context, browser, baseURL, request }) => {
+  const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
+  const tab = new Device(await context.newPage());
+  await tab.page.goto('/tasks');
+  await tab.tasks.edit('Tea').click();
+  await tab.title().fill('Typed in this tab');
+  // The list can be fetched, but nothing can be asked or sent about a single task: the edit stays in the outbox.
+  const oneTask = /\/tasks\/[0-9a-f-]+$/;
+  await context.route(oneTask, (route) => route.abort());
+  await here.edit('Tea', { title: 'Saved in the other' });
+  await expect(here.tasks.banner()).toBeVisible();
+  await there.tasks.remove('Tea').click();
+  await there.page.getByRole('button', { name: 'Dismiss' }).click();
+  await expect.poll(() => stored(request, owner)).toEqual([]);
+  await tab.page.reload();
+  const title = tab.deleted('Tea').getByLabel('Title');
+  await expect(title).toHaveValue('Typed in this tab');
+  await tab.page.getByRole('button', { name: 'Discard' }).click();
+  await expect(tab.deleted('Tea')).toHaveCount(0);
+
+  await context.unroute(oneTask);
+  await tab.page.reload();
+  await expect(title).toHaveValue('Saved in the other');
+  await tab.page.getByRole('button', { name: 'Add as a new task' }).click();
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Saved in the other', description: null }]);
+  await expect(tab.deleted('Tea')).toHaveCount(0);
+});
+
 test('an editor whose title was emptied is cancelled by the first click', async ({ page, browser, baseURL, request }) => {
   const { here } = await twoDevices(page, browser, baseURL, request);
   await here.tasks.edit('Tea').click();
