@@ -300,7 +300,7 @@ fn use_task_sync(props: &TasksPageProps, form: UseStateSetter<Uuid>) -> TaskSync
             News::Asked(question) => {
                 let what = match &question.theirs {
                     Some(task) => format!("“{}” was changed on another device. Choose what to keep.", task.title),
-                    None => format!("“{}” was deleted on another device.", question.edit.base.title),
+                    None => deleted_elsewhere(&question.edit.base.title),
                 };
                 // Whoever has just saved goes on from there; nobody who does something else is interrupted.
                 if dom::has_focus(&edit_id(question.task_id)) {
@@ -312,6 +312,10 @@ fn use_task_sync(props: &TasksPageProps, form: UseStateSetter<Uuid>) -> TaskSync
             }
             News::Lost(why) => toasts.announce(format!("{why} What you do is kept on this device.")),
             News::SessionEnded => end.emit(End::Expired),
+            News::Deleted(task) => toasts.show(Toast::bad(match task {
+                Some(task) => deleted_elsewhere(&task.title),
+                None => "The task was deleted on another device.".to_owned(),
+            })),
             News::Refused(op, failure) => {
                 toasts.show(Toast::bad(refusal(&op, &failure.message())));
                 // A task that was refused is offered again, unless something else is being typed.
@@ -349,6 +353,11 @@ fn use_view() -> (View, Callback<View>) {
         }
     });
     (view, show)
+}
+
+/// Says that another device deleted the task with this title.
+fn deleted_elsewhere(title: &str) -> String {
+    format!("“{title}” was deleted on another device.")
 }
 
 /// What was refused and why, for a person.
