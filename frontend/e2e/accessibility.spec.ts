@@ -81,7 +81,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await expect(page.getByRole('form', { name: 'was changed on another device' })).toBeVisible();
       await expect(page.getByRole('form', { name: 'was deleted on another device' })).toBeVisible();
       await clean(page);
-      await page.getByRole('radio', { name: /^Keep mine/ }).check();
+      await page.getByRole('radio', { name: /^Keep what I typed here/ }).check();
       await clean(page);
     });
 

@@ -146,8 +146,8 @@ test('what was typed for a deleted task can be discarded', async ({ page, browse
 });
 
 for (const [kept, expected] of [
-  ['Keep mine', 'Green tea'],
-  ['Keep theirs', 'Coffee'],
+  ['Keep what I typed here', 'Green tea'],
+  ["Keep the other device's", 'Coffee'],
 ] as const) {
   test(`a title that both changed is asked about: ${kept}`, async ({ page, browser, baseURL, request }) => {
     const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
@@ -158,8 +158,8 @@ for (const [kept, expected] of [
     await here.save();
 
     await expect(here.conflict('Coffee').getByRole('heading')).toBeFocused();
-    await expect(here.option('Coffee', 'Title', 'Keep mine Green tea')).not.toBeChecked();
-    await expect(here.option('Coffee', 'Title', 'Keep theirs Coffee')).not.toBeChecked();
+    await expect(here.option('Coffee', 'Title', 'Keep what I typed here Green tea')).not.toBeChecked();
+    await expect(here.option('Coffee', 'Title', "Keep the other device's Coffee")).not.toBeChecked();
     await here.tasks.shows(['Coffee']);
     // Nothing is sent before the choice is made, and a reload asks again.
     await page.getByRole('button', { name: 'Save choice' }).click();
@@ -168,7 +168,7 @@ for (const [kept, expected] of [
     expect(await stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
 
     const sent = here.changes();
-    await here.option('Coffee', 'Title', kept === 'Keep mine' ? /^Keep mine/ : /^Keep theirs/).check();
+    await here.option('Coffee', 'Title', new RegExp(`^${kept}`)).check();
     await page.getByRole('button', { name: 'Save choice' }).click();
     await expect(here.conflict('Coffee')).toHaveCount(0);
     await here.tasks.shows([expected]);
@@ -195,10 +195,10 @@ test('each member is chosen by itself, with the keyboard', async ({ page, browse
   await expect(here.conflict('Coffee').getByRole('group')).toHaveCount(2);
   await page.keyboard.press('Tab');
   await page.keyboard.press('Space');
-  await expect(here.option('Coffee', 'Title', 'Keep mine Green tea')).toBeChecked();
+  await expect(here.option('Coffee', 'Title', 'Keep what I typed here Green tea')).toBeChecked();
   await page.keyboard.press('Tab');
   await page.keyboard.press('ArrowDown');
-  await expect(here.option('Coffee', 'Description', 'Keep theirs Black.')).toBeChecked();
+  await expect(here.option('Coffee', 'Description', "Keep the other device's Black.")).toBeChecked();
   await page.keyboard.press('Enter');
   await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Green tea', description: 'Black.' }]);
   await expect(here.tasks.list()).toContainText('9 Mar');
@@ -214,10 +214,10 @@ test('a task that changes once more is asked about again', async ({ page, browse
   await expect(here.conflict('Coffee')).toBeVisible();
   await there.edit('Coffee', { title: 'Cocoa' });
   await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Cocoa', description: null }]);
-  await here.option('Coffee', 'Title', /^Keep mine/).check();
+  await here.option('Coffee', 'Title', /^Keep what I typed here/).check();
   await page.getByRole('button', { name: 'Save choice' }).click();
   await expect(here.conflict('Cocoa')).toBeVisible();
-  await here.option('Cocoa', 'Title', /^Keep mine/).check();
+  await here.option('Cocoa', 'Title', /^Keep what I typed here/).check();
   await page.getByRole('button', { name: 'Save choice' }).click();
   await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Green tea', description: null }]);
 });
@@ -250,7 +250,7 @@ test('edits without a network are merged or asked about when they are sent', asy
   await context.setOffline(false);
   await page.goto('/tasks');
 
-  await expect(here.option('Coffee', 'Title', 'Keep mine Mint tea')).toBeVisible();
+  await expect(here.option('Coffee', 'Title', 'Keep what I typed here Mint tea')).toBeVisible();
   await expect(here.deleted('Milk').getByLabel('Title')).toHaveValue('Oat milk');
   await expect
     .poll(() => stored(request, owner))
@@ -259,7 +259,7 @@ test('edits without a network are merged or asked about when they are sent', asy
       { title: 'Coffee', description: null },
     ]);
   await expect(here.tasks.banner()).toBeHidden();
-  await here.option('Coffee', 'Title', /^Keep mine/).check();
+  await here.option('Coffee', 'Title', /^Keep what I typed here/).check();
   await page.getByRole('button', { name: 'Save choice' }).click();
   await here.deleted('Milk').getByRole('button', { name: 'Add as a new task' }).click();
   await expect
@@ -281,7 +281,7 @@ test('an answer in one tab ends the question in the other', async ({ page, conte
   await expect(here.conflict('Coffee')).toBeVisible();
   const tab = new Device(await context.newPage());
   await tab.page.goto('/tasks');
-  await tab.option('Coffee', 'Title', /^Keep theirs/).check();
+  await tab.option('Coffee', 'Title', /^Keep the other device's/).check();
   await tab.page.getByRole('button', { name: 'Save choice' }).click();
   await expect(tab.conflict('Coffee')).toHaveCount(0);
   await expect(here.conflict('Coffee')).toHaveCount(0);
@@ -313,7 +313,7 @@ test('while a question is open, editing the task leads to the question', async (
   await here.tasks.edit('Coffee').click();
   await expect(here.conflict('Coffee').getByRole('heading')).toBeFocused();
   await expect(here.title()).toHaveCount(0);
-  await expect(here.option('Coffee', 'Title', 'Keep mine Green tea')).toBeVisible();
+  await expect(here.option('Coffee', 'Title', 'Keep what I typed here Green tea')).toBeVisible();
 });
 
 test('what two tabs have of a deleted task is offered one after the other', async ({ page, context, browser, baseURL, request }) => {
@@ -337,6 +337,44 @@ test('what two tabs have of a deleted task is offered one after the other', asyn
   await tab.page.getByRole('button', { name: 'Add as a new task' }).click();
   await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Typed in this tab', description: null }]);
   await expect(tab.deleted('Tea')).toHaveCount(0);
+});
+
+test('discarding the draft of a deleted task keeps an edit that another tab has queued', async ({ page, context, browser, baseURL, request }) => {
+  const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
+  const tab = new Device(await context.newPage());
+  await tab.page.goto('/tasks');
+  await tab.tasks.edit('Tea').click();
+  await tab.title().fill('Typed in this tab');
+  // The list can be fetched, but nothing can be asked or sent about a single task: the edit stays in the outbox.
+  const oneTask = /\/tasks\/[0-9a-f-]+$/;
+  await context.route(oneTask, (route) => route.abort());
+  await here.edit('Tea', { title: 'Saved in the other' });
+  await expect(here.tasks.banner()).toBeVisible();
+  await there.tasks.remove('Tea').click();
+  await there.page.getByRole('button', { name: 'Dismiss' }).click();
+  await expect.poll(() => stored(request, owner)).toEqual([]);
+  await tab.page.reload();
+  const title = tab.deleted('Tea').getByLabel('Title');
+  await expect(title).toHaveValue('Typed in this tab');
+  await tab.page.getByRole('button', { name: 'Discard' }).click();
+  await expect(tab.deleted('Tea')).toHaveCount(0);
+
+  await context.unroute(oneTask);
+  await tab.page.reload();
+  await expect(title).toHaveValue('Saved in the other');
+  await tab.page.getByRole('button', { name: 'Add as a new task' }).click();
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Saved in the other', description: null }]);
+  await expect(tab.deleted('Tea')).toHaveCount(0);
+});
+
+test('a tick of a task that another device deleted names the task', async ({ page, browser, baseURL, request }) => {
+  const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
+  await there.tasks.remove('Tea').click();
+  await there.page.getByRole('button', { name: 'Dismiss' }).click();
+  await expect.poll(() => stored(request, owner)).toEqual([]);
+  await here.tasks.box('Tea').check();
+  await expect(page.getByText('“Tea” was deleted on another device.')).toBeVisible();
+  await here.tasks.shows([]);
 });
 
 test('an editor whose title was emptied is cancelled by the first click', async ({ page, browser, baseURL, request }) => {

@@ -34,6 +34,8 @@ pub enum News {
     Changed,
     /// The server refused something, which is taken back.
     Refused(Op, Failure),
+    /// A task that was ticked was deleted on another device; none if the list did not have it any more either.
+    Deleted(Option<Task>),
     /// An edit cannot be sent before the person has decided something.
     Asked(Question),
     /// The server cannot be reached.
@@ -285,7 +287,7 @@ impl TaskSync {
         match api::write(user_id, write).await {
             Ok(task) => self.dispatch(Action::Confirm { entry: id, task }),
             Err(Failure::Refused(problem)) if problem.status == 412 => self.fetch(id, task_id, known).await?,
-            Err(Failure::Refused(problem)) => self.refused(entry, Failure::Refused(problem)),
+            Err(Failure::Refused(problem)) => self.refused(entry, known, Failure::Refused(problem)),
             Err(failure) => return Err(failure),
         }
         Ok(true)
@@ -304,12 +306,14 @@ impl TaskSync {
         Ok(())
     }
 
-    fn refused(&self, entry: Entry, failure: Failure) {
+    fn refused(&self, entry: Entry, known: Option<Task>, failure: Failure) {
         let gone = matches!(&failure, Failure::Refused(problem) if problem.status == 404 || problem.code == "deleted");
         self.dispatch(Action::Refuse { entry: entry.id, gone });
-        // To delete what is deleted already is to succeed; what becomes of an edit of it is for the person to say.
-        if !(gone && (entry.op == Op::Delete || entry.is_edit())) {
-            self.0.news.emit(News::Refused(entry.op, failure));
+        match entry.op {
+            // To delete what is deleted already is to succeed; what becomes of an edit of it is for the person to say.
+            Op::Delete | Op::Change(_) if gone => {}
+            Op::Complete(_) if gone => self.0.news.emit(News::Deleted(known)),
+            op => self.0.news.emit(News::Refused(op, failure)),
         }
     }
 

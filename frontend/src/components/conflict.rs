@@ -92,8 +92,8 @@ fn choice(id: &str, label: &'static str, mine: Option<String>, theirs: Option<St
     html! {
         <fieldset class="choice">
             <legend>{ label }</legend>
-            { option(Some(id.to_owned()), "Keep mine", mine) }
-            { option(None, "Keep theirs", theirs) }
+            { option(Some(id.to_owned()), "Keep what I typed here", mine) }
+            { option(None, "Keep the other device's", theirs) }
         </fieldset>
     }
 }

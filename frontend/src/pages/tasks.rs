@@ -76,6 +76,8 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
     let sync = use_task_sync(props, form.setter());
     let (view, show) = use_view();
     let leaving = use_flag();
+    let update = use_force_update();
+    let redraw = Callback::from(move |()| update.force_update());
 
     let drafts = draft::edits(&user.id);
     let shown = sync.read(|state| state.show(view, |task| drafts.iter().any(|draft| draft.task_id == task.id)));
@@ -197,7 +199,7 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
             if let Some(why) = trouble.filter(|_| known) {
                 { trouble_banner(&why, &retry) }
             }
-            { questions(props, &sync, &drafts, today) }
+            { questions(props, &sync, &drafts, today, &redraw) }
             <AddTask key={form.to_string()} draft_key={draft::new_task_key(&user.id)} {onadd} />
             <section class="tasks" aria-label="Your tasks">
                 { list_controls(view, counts, &onview) }
@@ -209,16 +211,28 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
 
 /// What the person has to decide: about edits that another device was faster with, and about text that was typed for a
 /// task that does not exist any more.
-fn questions(props: &TasksPageProps, sync: &TaskSync, drafts: &[EditDraft], today: NaiveDate) -> Html {
+fn questions(
+    props: &TasksPageProps,
+    sync: &TaskSync,
+    drafts: &[EditDraft],
+    today: NaiveDate,
+    redraw: &Callback<()>,
+) -> Html {
     let tasks = sync.read(State::tasks);
     let loaded = sync.read(State::is_loaded);
     let user_id = &props.user.id;
-    let mut deleted: Vec<(String, EditDraft)> = Vec::new();
+    let mut deleted: Vec<(String, EditDraft, Callback<()>)> = Vec::new();
     let mut cards: Vec<Html> = Vec::new();
     for question in sync.read(State::questions) {
         let id = question.task_id;
         let Some(theirs) = &question.theirs else {
-            deleted.push((draft::deleted_key(user_id, id), EditDraft::of(id, question.edit)));
+            let sync = sync.clone();
+            let drop_queued = Callback::from(move |()| sync.answer(id, None));
+            deleted.push((
+                draft::deleted_key(user_id, id),
+                EditDraft::of(id, question.edit),
+                drop_queued,
+            ));
             continue;
         };
         let onanswer = {
@@ -239,23 +253,20 @@ fn questions(props: &TasksPageProps, sync: &TaskSync, drafts: &[EditDraft], toda
     let is_missing = |draft: &&EditDraft| {
         loaded
             && tasks.iter().all(|task| task.id != draft.task_id)
-            && deleted.iter().all(|(_, known)| known.task_id != draft.task_id)
+            && deleted.iter().all(|(_, known, _)| known.task_id != draft.task_id)
     };
     // What is typed in this tab waits while a saved edit of the same task, perhaps of another tab, is decided.
     let missing = drafts.iter().filter(is_missing).cloned();
     let missing: Vec<_> = missing
-        .map(|draft| (draft::edit_key(user_id, draft.task_id), draft))
+        // The editor forgets the draft itself. A queued edit of the same task is not what the card shows, so it stays.
+        .map(|draft| (draft::edit_key(user_id, draft.task_id), draft, redraw.clone()))
         .collect();
     deleted.extend(missing);
-    for (draft_key, start) in deleted {
-        let id = start.task_id;
-        let leave = {
-            let sync = sync.clone();
-            Callback::from(move |()| {
-                sync.answer(id, None);
-                dom::focus_if_lost(add_task::INPUT.to_owned());
-            })
-        };
+    for (draft_key, start, close) in deleted {
+        let leave = Callback::from(move |()| {
+            close.emit(());
+            dom::focus_if_lost(add_task::INPUT.to_owned());
+        });
         let onsave = {
             let (sync, toasts, leave) = (sync.clone(), props.toasts.clone(), leave.clone());
             Callback::from(move |edit: Edit| {
@@ -289,7 +300,7 @@ fn use_task_sync(props: &TasksPageProps, form: UseStateSetter<Uuid>) -> TaskSync
             News::Asked(question) => {
                 let what = match &question.theirs {
                     Some(task) => format!("“{}” was changed on another device. Choose what to keep.", task.title),
-                    None => format!("“{}” was deleted on another device.", question.edit.base.title),
+                    None => deleted_elsewhere(&question.edit.base.title),
                 };
                 // Whoever has just saved goes on from there; nobody who does something else is interrupted.
                 if dom::has_focus(&edit_id(question.task_id)) {
@@ -301,6 +312,10 @@ fn use_task_sync(props: &TasksPageProps, form: UseStateSetter<Uuid>) -> TaskSync
             }
             News::Lost(why) => toasts.announce(format!("{why} What you do is kept on this device.")),
             News::SessionEnded => end.emit(End::Expired),
+            News::Deleted(task) => toasts.show(Toast::bad(match task {
+                Some(task) => deleted_elsewhere(&task.title),
+                None => "The task was deleted on another device.".to_owned(),
+            })),
             News::Refused(op, failure) => {
                 toasts.show(Toast::bad(refusal(&op, &failure.message())));
                 // A task that was refused is offered again, unless something else is being typed.
@@ -338,6 +353,11 @@ fn use_view() -> (View, Callback<View>) {
         }
     });
     (view, show)
+}
+
+/// Says that another device deleted the task with this title.
+fn deleted_elsewhere(title: &str) -> String {
+    format!("“{title}” was deleted on another device.")
 }
 
 /// What was refused and why, for a person.
