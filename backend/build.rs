@@ -93,7 +93,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Puts a hash of its content into the name of a file, and the new name into the files that name it.
+/// Adds a content hash to the name of a file, and updates the files that refer to it.
 fn add_hash(files: &mut [(String, Vec<u8>)], name: &str) -> Result<(), Box<dyn std::error::Error>> {
     let Some((path, content)) = files.iter_mut().find(|(path, _)| path.strip_prefix('/') == Some(name)) else {
         // The client is not built.

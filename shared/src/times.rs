@@ -1,4 +1,4 @@
-//! Times and days as they stand in JSON. Both are read by chrono's parser of RFC 3339. Its `FromStr`, which serde uses, takes
+//! Parsing of times and days in JSON. Both are read by chrono's parser of RFC 3339. Its `FromStr`, which serde uses, takes
 //! other forms too, and brings a second parser into the client: 5 kB in brotli.
 
 use chrono::{DateTime, NaiveDate, Utc};

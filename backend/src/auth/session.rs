@@ -92,7 +92,7 @@ impl RefreshToken {
         Ok(Self { secret, ..*self })
     }
 
-    /// Reads the value of a cookie; none if it has not the right form.
+    /// Parses the value of a cookie; none if it is malformed.
     pub fn parse(cookie: &str) -> Option<Self> {
         let mut parts = cookie.splitn(3, '.');
         let session = parts.next()?.parse().ok()?;
@@ -154,7 +154,7 @@ pub struct Handover {
 }
 
 impl Handover {
-    /// Gives the browser its cookies. The answer is the access token and the account.
+    /// Sets the cookies of the session. Returns the access token and the account.
     pub fn complete(self, app: &App, jar: &CookieJar, user: UserRow) -> Result<(String, User), Problem> {
         self.device.write(&app.cookies, jar);
         renew(app, jar, &self.refresh, user, self.remember)

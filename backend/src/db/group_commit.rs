@@ -175,7 +175,7 @@ impl Committer {
                 Err(Failure::RolledBack(_)) if jobs.len() > 1 => {
                     groups.extend(jobs.into_iter().rev().map(|job| vec![job]))
                 }
-                // No change is to blame, so that the others would not fare better.
+                // Not caused by a change, so retrying the others alone would fail too.
                 Err(failure @ Failure::Final(_)) => {
                     let all = groups.drain(..).flatten().chain(jobs);
                     all.for_each(|job| job.finish(Err(&failure)));

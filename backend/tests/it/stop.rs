@@ -1,4 +1,4 @@
-//! Stopping: what was asked is answered, nobody is waited for in vain, and a second signal ends it.
+//! Graceful shutdown: pending requests are answered, idle connections do not delay it, and a second signal ends it.
 
 use std::sync::Arc;
 use std::time::Duration;
