@@ -16,7 +16,7 @@ use crate::{dom, json, lock, session, session::Session};
 /// How long to wait for an answer, in milliseconds.
 const PATIENCE: u32 = 20_000;
 
-/// The lock of whoever replaces the refresh token in the cookie and the access token that is kept beside it.
+/// Lock held while the refresh cookie and the stored access token are replaced.
 const RENEWAL: &str = "docket.renewal";
 
 /// Why there is no good answer.

@@ -291,7 +291,7 @@ fn use_task_sync(props: &TasksPageProps, form: UseStateSetter<Uuid>) -> TaskSync
                     Some(task) => format!("“{}” was changed on another device. Choose what to keep.", task.title),
                     None => format!("“{}” was deleted on another device.", question.edit.base.title),
                 };
-                // Whoever has just saved goes on from there; nobody who does something else is interrupted.
+                // Move focus only if it is still on the saved task, so that other input is not interrupted.
                 if dom::has_focus(&edit_id(question.task_id)) {
                     dom::focus_soon(heading_id(question.task_id));
                 } else {

@@ -219,7 +219,7 @@ impl State {
                     return;
                 };
                 if entry.op == Op::Delete {
-                    // Whoever deletes a task has no use for earlier edits of it.
+                    // Earlier edits of a deleted task are dropped.
                     self.outbox.retain(|other| other.task_id != entry.task_id);
                 }
                 self.learn(entry.task_id, task);
@@ -235,7 +235,7 @@ impl State {
                     return;
                 }
                 self.learn(id, None);
-                // What was to follow on a task that does not exist has lost its object. What was typed is kept for the
+                // Other pending changes of a task that does not exist are dropped. What was typed is kept for the
                 // person to decide, unless the person has deleted the task, too.
                 let deletes = |entry: &Entry| entry.task_id == id && entry.op == Op::Delete && !entry.held;
                 let deleted = self.outbox.iter().any(deletes);

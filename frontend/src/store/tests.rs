@@ -301,7 +301,7 @@ fn a_refused_deletion_or_tick_of_a_task_that_is_gone_keeps_what_was_typed() {
 }
 
 #[test]
-fn whoever_deletes_a_task_is_asked_nothing_about_it() {
+fn deleting_a_task_drops_its_conflicts() {
     let mut state = loaded(&[changed(1, "Coffee")]);
     queue(&mut state, rename(1, "Tea", "Green tea"));
     let deletion = hold(&mut state, delete(1));
