@@ -285,7 +285,7 @@ impl TaskSync {
         match api::write(user_id, write).await {
             Ok(task) => self.dispatch(Action::Confirm { entry: id, task }),
             Err(Failure::Refused(problem)) if problem.status == 412 => self.fetch(id, task_id, known).await?,
-            Err(Failure::Refused(problem)) => self.refused(entry, Failure::Refused(problem)),
+            Err(Failure::Refused(problem)) => self.refused(id, Failure::Refused(problem)),
             Err(failure) => return Err(failure),
         }
         Ok(true)
@@ -304,12 +304,12 @@ impl TaskSync {
         Ok(())
     }
 
-    fn refused(&self, entry: Entry, failure: Failure) {
+    fn refused(&self, entry: Uuid, failure: Failure) {
         let gone = matches!(&failure, Failure::Refused(problem) if problem.status == 404 || problem.code == "deleted");
-        self.dispatch(Action::Refuse { entry: entry.id, gone });
-        // To delete what is deleted already is to succeed; what becomes of an edit of it is for the person to say.
-        if !(gone && (entry.op == Op::Delete || entry.is_edit())) {
-            self.0.news.emit(News::Refused(entry.op, failure));
+        let refused = self.read(|state| state.refused(entry, gone));
+        self.dispatch(Action::Refuse { entry, gone });
+        if let Some(op) = refused {
+            self.0.news.emit(News::Refused(op, failure));
         }
     }
 

@@ -165,6 +165,25 @@ impl State {
         self.outbox.iter().find(|entry| entry.id == id)
     }
 
+    /// What to report when the server refuses an entry: a create with the edits that wait. None if the task is `gone` and
+    /// the entry deletes it, or a [`Question`] offers what was typed.
+    pub fn refused(&self, id: Uuid, gone: bool) -> Option<Op> {
+        let entry = self.entry(id)?;
+        match &entry.op {
+            Op::Delete | Op::Change(_) if gone => None,
+            Op::Create(_) if gone && self.edits(entry.task_id).next().is_some() => None,
+            Op::Create(_) => {
+                let mut tasks = Vec::new();
+                let same_task = self.outbox.iter().filter(|other| other.task_id == entry.task_id);
+                for entry in same_task.filter(|other| other.id == id || other.is_edit()) {
+                    entry.apply(&mut tasks, &self.user_id, 0);
+                }
+                tasks.first().map(|task| Op::Create(members(task)))
+            }
+            op => Some(op.clone()),
+        }
+    }
+
     fn take(&mut self, id: Uuid) -> Option<Entry> {
         let place = self.outbox.iter().position(|entry| entry.id == id)?;
         Some(self.outbox.remove(place))
@@ -235,12 +254,12 @@ impl State {
                     return;
                 }
                 self.learn(id, None);
-                // Other pending changes of a task that does not exist are dropped. What was typed is kept for the
-                // person to decide, unless the person has deleted the task, too.
+                // Other pending changes of a task that does not exist are dropped. What was typed for a task that was
+                // deleted elsewhere is kept for the person to decide, unless the person has deleted it, too.
                 let deletes = |entry: &Entry| entry.task_id == id && entry.op == Op::Delete && !entry.held;
                 let deleted = self.outbox.iter().any(deletes);
                 self.outbox
-                    .retain(|other| other.task_id != id || (other.is_edit() && !deleted));
+                    .retain(|other| other.task_id != id || (other.is_edit() && gone && !deleted));
                 if self.edits(id).next().is_some() {
                     self.missing.push(id);
                 }

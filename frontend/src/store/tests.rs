@@ -149,6 +149,32 @@ fn what_follows_a_refused_create_goes_with_it() {
 }
 
 #[test]
+fn a_refused_create_is_reported_once_with_the_edits_that_waited() {
+    let mut state = loaded(&[task(1, "Buy milk")]);
+    let entry = queue(&mut state, create(2, "New"));
+    queue(&mut state, rename(2, "New", "Newer"));
+    queue(&mut state, rename(2, "Newer", "Newest"));
+    assert_eq!(state.refused(entry, false), Some(Op::Create(titled("Newest"))));
+
+    state.reduce(Action::Refuse { entry, gone: false });
+    assert_eq!(state, loaded(&[task(1, "Buy milk")]));
+    assert_eq!(state.questions(), []);
+}
+
+#[test]
+fn what_a_question_offers_is_not_reported_as_refused() {
+    let mut state = loaded(&[]);
+    let creation = queue(&mut state, create(2, "New"));
+    // The server added the task before, and another device has deleted it since.
+    assert_eq!(state.refused(creation, true), Some(Op::Create(titled("New"))));
+    let edit = queue(&mut state, rename(2, "New", "Newer"));
+    let deletion = queue(&mut state, delete(2));
+    for entry in [creation, edit, deletion] {
+        assert_eq!(state.refused(entry, true), None);
+    }
+}
+
+#[test]
 fn a_task_deleted_elsewhere_disappears() {
     let mut state = loaded(&[task(1, "Buy milk"), task(2, "Call home")]);
     let entry = queue(&mut state, complete(1));
