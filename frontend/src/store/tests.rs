@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use shared::task::{Completion, NewTask, Sort, Status, Task};
 use uuid::Uuid;
 
-use super::{Action, Counts, Edit, Entry, Op, Question, State, View, members};
+use super::{Action, Batch, Counts, Edit, Entry, Op, Question, State, View, members};
 
 const USER: &str = "owner";
 
@@ -44,6 +44,15 @@ fn titled(title: &str) -> NewTask {
 fn rename(number: u128, from: &str, to: &str) -> Deed {
     let (base, mine) = (titled(from), titled(to));
     (number, Op::Change(Edit { base, mine }))
+}
+
+fn described(text: &str) -> Edit {
+    let base = titled("Tea");
+    let mine = NewTask {
+        description: Some(text.to_owned()),
+        ..base.clone()
+    };
+    Edit { base, mine }
 }
 
 fn complete(number: u128) -> Deed {
@@ -113,7 +122,10 @@ fn a_refused_change_is_taken_back() {
         let mut state = before.clone();
         let entry = queue(&mut state, op);
         assert_ne!(state.tasks(), before.tasks());
-        state.reduce(Action::Refuse { entry, gone: false });
+        state.reduce(Action::Refuse {
+            entries: vec![entry],
+            gone: false,
+        });
         assert_eq!(state, before);
     }
 }
@@ -124,7 +136,7 @@ fn a_refusal_takes_back_only_its_own_change() {
     let refused = queue(&mut state, rename(1, "Buy milk", "Buy oat milk"));
     queue(&mut state, complete(1));
     state.reduce(Action::Refuse {
-        entry: refused,
+        entries: vec![refused],
         gone: false,
     });
 
@@ -140,7 +152,7 @@ fn what_follows_a_refused_create_goes_with_it() {
     queue(&mut state, complete(2));
     queue(&mut state, complete(1));
     state.reduce(Action::Refuse {
-        entry: refused,
+        entries: vec![refused],
         gone: false,
     });
 
@@ -151,12 +163,14 @@ fn what_follows_a_refused_create_goes_with_it() {
 #[test]
 fn a_refused_create_is_reported_once_with_the_edits_that_waited() {
     let mut state = loaded(&[task(1, "Buy milk")]);
-    let entry = queue(&mut state, create(2, "New"));
+    queue(&mut state, create(2, "New"));
     queue(&mut state, rename(2, "New", "Newer"));
     queue(&mut state, rename(2, "Newer", "Newest"));
-    assert_eq!(state.refused(entry, false), Some(Op::Create(titled("Newest"))));
+    let batch = state.next_batch().unwrap();
+    assert_eq!(state.refused(&batch, false), Some(Op::Create(titled("Newest"))));
 
-    state.reduce(Action::Refuse { entry, gone: false });
+    let entries = batch.entries;
+    state.reduce(Action::Refuse { entries, gone: false });
     assert_eq!(state, loaded(&[task(1, "Buy milk")]));
     assert_eq!(state.questions(), []);
 }
@@ -164,13 +178,16 @@ fn a_refused_create_is_reported_once_with_the_edits_that_waited() {
 #[test]
 fn what_a_question_offers_is_not_reported_as_refused() {
     let mut state = loaded(&[]);
+    let refused = |state: &State| state.refused(&state.next_batch().unwrap(), true);
     let creation = queue(&mut state, create(2, "New"));
     // The server added the task before, and another device has deleted it since.
-    assert_eq!(state.refused(creation, true), Some(Op::Create(titled("New"))));
+    assert_eq!(refused(&state), Some(Op::Create(titled("New"))));
     let edit = queue(&mut state, rename(2, "New", "Newer"));
     let deletion = queue(&mut state, delete(2));
     for entry in [creation, edit, deletion] {
-        assert_eq!(state.refused(entry, true), None);
+        assert_eq!(state.next_entry().unwrap().id, entry);
+        assert_eq!(refused(&state), None);
+        state.reduce(Action::Withdraw(vec![entry]));
     }
 }
 
@@ -179,7 +196,10 @@ fn a_task_deleted_elsewhere_disappears() {
     let mut state = loaded(&[task(1, "Buy milk"), task(2, "Call home")]);
     let entry = queue(&mut state, complete(1));
     queue(&mut state, complete(1));
-    state.reduce(Action::Refuse { entry, gone: true });
+    state.reduce(Action::Refuse {
+        entries: vec![entry],
+        gone: true,
+    });
 
     assert_eq!(titles(&state), ["Call home"]);
     assert!(state.outbox().is_empty());
@@ -256,6 +276,46 @@ fn an_edit_made_on_an_old_list_is_asked_about_at_once() {
 }
 
 #[test]
+fn edits_of_a_task_are_sent_and_confirmed_as_one() {
+    let mut state = loaded(&[task(1, "Tea")]);
+    let first = queue(&mut state, rename(1, "Tea", "Green tea"));
+    let tick = queue(&mut state, complete(1));
+    let second = queue(&mut state, rename(1, "Green tea", "Tea"));
+    // Together they change nothing, so there is no conflict with another device.
+    state.reduce(Action::Learn(changed(1, "Coffee")));
+    let batch = Batch {
+        entries: vec![first, second],
+        task_id: Uuid::from_u128(1),
+        op: Op::Change(Edit {
+            base: titled("Tea"),
+            mine: titled("Tea"),
+        }),
+    };
+    assert_eq!(state.next_batch(), Some(batch.clone()));
+
+    // Saved while the request is under way.
+    let third = queue(&mut state, (1, Op::Change(described("Two bags"))));
+    state.reduce(Action::Confirm {
+        entries: batch.entries,
+        task: Some(changed(1, "Coffee")),
+    });
+    assert_eq!(state.questions(), []);
+    let waiting: Vec<Uuid> = state.outbox().iter().map(|entry| entry.id).collect();
+    assert_eq!(waiting, [tick, third]);
+}
+
+#[test]
+fn edits_that_were_sent_as_one_are_refused_as_one() {
+    let before = loaded(&[task(1, "Tea")]);
+    let mut state = before.clone();
+    queue(&mut state, rename(1, "Tea", "Green tea"));
+    queue(&mut state, rename(1, "Green tea", "Mint tea"));
+    let entries = state.next_batch().unwrap().entries;
+    state.reduce(Action::Refuse { entries, gone: false });
+    assert_eq!(state, before);
+}
+
+#[test]
 fn an_answer_is_sent_instead_of_every_edit_that_waited() {
     let theirs = changed(1, "Coffee");
     let mut state = loaded(std::slice::from_ref(&theirs));
@@ -296,7 +356,10 @@ fn an_edit_of_a_task_that_was_deleted_is_kept_until_somebody_decides() {
     assert_eq!(state.questions(), []);
     assert_eq!(state.next_entry().unwrap().id, entry);
 
-    state.reduce(Action::Refuse { entry, gone: true });
+    state.reduce(Action::Refuse {
+        entries: vec![entry],
+        gone: true,
+    });
     let question = Question {
         task_id: Uuid::from_u128(1),
         edit: Edit {
@@ -322,7 +385,10 @@ fn a_refused_deletion_or_tick_of_a_task_that_is_gone_keeps_what_was_typed() {
     let mut state = loaded(&[task(1, "Tea")]);
     let entry = queue(&mut state, complete(1));
     queue(&mut state, rename(1, "Tea", "Green tea"));
-    state.reduce(Action::Refuse { entry, gone: true });
+    state.reduce(Action::Refuse {
+        entries: vec![entry],
+        gone: true,
+    });
     assert_eq!(state.questions().len(), 1);
 }
 
@@ -334,7 +400,7 @@ fn deleting_a_task_drops_its_conflicts() {
     assert_eq!(state.questions(), []);
     // Unless the deletion is undone.
     let mut undone = state.clone();
-    undone.reduce(Action::Withdraw(deletion));
+    undone.reduce(Action::Withdraw(vec![deletion]));
     assert_eq!(undone.questions().len(), 1);
 
     state.reduce(Action::Release(deletion));
@@ -342,10 +408,13 @@ fn deleting_a_task_drops_its_conflicts() {
     for gone in [false, true] {
         let mut state = state.clone();
         state.reduce(if gone {
-            Action::Refuse { entry: deletion, gone }
+            Action::Refuse {
+                entries: vec![deletion],
+                gone,
+            }
         } else {
             Action::Confirm {
-                entry: deletion,
+                entries: vec![deletion],
                 task: None,
             }
         });
@@ -379,13 +448,16 @@ fn a_confirmed_change_becomes_the_servers() {
     let mut state = loaded(&[]);
     let entry = queue(&mut state, create(1, "Buy milk"));
     state.reduce(Action::Confirm {
-        entry,
+        entries: vec![entry],
         task: Some(task(1, "Buy milk")),
     });
     assert_eq!(state, loaded(&[task(1, "Buy milk")]));
 
     let entry = queue(&mut state, delete(1));
-    state.reduce(Action::Confirm { entry, task: None });
+    state.reduce(Action::Confirm {
+        entries: vec![entry],
+        task: None,
+    });
     assert_eq!(state, loaded(&[]));
 }
 
@@ -399,7 +471,7 @@ fn entries_are_sent_in_the_order_they_were_made() {
         let next = state.next_entry().unwrap().clone();
         assert_eq!(next.id, expected);
         state.reduce(Action::Confirm {
-            entry: next.id,
+            entries: vec![next.id],
             task: None,
         });
     }
@@ -414,7 +486,7 @@ fn a_held_deletion_waits_and_can_be_undone() {
     assert!(titles(&state).is_empty());
     assert_eq!(state.next_entry(), None);
 
-    state.reduce(Action::Withdraw(entry));
+    state.reduce(Action::Withdraw(vec![entry]));
     assert_eq!(state, before);
 }
 
@@ -448,7 +520,7 @@ fn trouble_keeps_everything_until_the_server_answers() {
     assert_eq!(state.next_entry().unwrap().id, entry);
 
     state.reduce(Action::Confirm {
-        entry,
+        entries: vec![entry],
         task: Some(task(1, "Buy oat milk")),
     });
     assert_eq!(state.trouble(), None);
