@@ -275,8 +275,9 @@ impl TaskSync {
                     self.dispatch(Action::Confirm { entries, task });
                     return Ok(sent);
                 }
-                api::change_task(user_id, known, &change)
+                api::change_task(user_id, task_id, &change, Some(known.revision))
             }
+            (Op::Overwrite { change }, _) => api::change_task(user_id, task_id, change, None),
             // There is nothing to merge the edit with.
             (Op::Change(_), None) => return self.fetch(batch, None).await.map(|()| sent),
         };

@@ -171,6 +171,11 @@ impl State {
 
     fn question(&self, task_id: Uuid) -> Option<Question> {
         let edit = self.edit(task_id)?;
+        // The edit is compared with the server once the server has what was changed before.
+        let overwrites = |entry: &Entry| entry.task_id == task_id && matches!(entry.op, Op::Overwrite { .. });
+        if self.outbox.iter().any(overwrites) {
+            return None;
+        }
         let theirs = self.known(task_id).cloned();
         let open = match &theirs {
             Some(task) => edit.sides(&members(task)).conflict(),
@@ -207,7 +212,7 @@ impl State {
             Op::Create(_) => {
                 let mut tasks = Vec::new();
                 let same_task = self.outbox.iter().filter(|entry| entry.task_id == batch.task_id);
-                for entry in same_task.filter(|entry| entry.is_edit() || batch.entries.contains(&entry.id)) {
+                for entry in same_task.filter(|entry| entry.op != Op::Delete) {
                     entry.apply(&mut tasks, &self.user_id, 0);
                 }
                 tasks.first().map(|task| Op::Create(members(task)))

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use chrono::{DateTime, NaiveDate, Utc};
-use shared::task::{Completion, NewTask, Sort, Status, Task};
+use shared::task::{Completion, NewTask, Sort, Status, Task, TaskChange};
 use uuid::Uuid;
 
 use super::{Action, Batch, Counts, Edit, Entry, Op, Question, State, View, members};
@@ -570,6 +570,56 @@ fn the_outbox_survives_storage() {
         read.reduce(Action::Queue(entry));
     }
     assert_eq!(read.outbox(), state.outbox());
+}
+
+/// An edit as a version of the client kept it whose edits had no base.
+const KEPT_WITHOUT_BASE: &str = r#"{"id":"01900000-0000-7000-8000-000000000000",
+    "task_id":"00000000-0000-0000-0000-000000000001",
+    "op":{"Change":{"title":"Green tea","description":null}},"held":false}"#;
+
+#[test]
+fn an_edit_that_was_kept_without_a_base_is_sent_as_it_is() {
+    let mut tea = task(1, "Tea");
+    tea.description = Some("Two bags".to_owned());
+    let mut state = loaded(&[tea]);
+    let later = queue(&mut state, rename(1, "Green tea", "Mint tea"));
+    let kept: Entry = serde_json::from_str(KEPT_WITHOUT_BASE).unwrap();
+    let id = put(&mut state, kept);
+
+    // The later edit is compared with the server once the server has the earlier one.
+    assert_eq!(state.questions(), []);
+    assert_eq!(titles(&state), ["Mint tea"]);
+    assert_eq!(state.tasks()[0].description, None);
+    let batch = state.next_batch().unwrap();
+    assert_eq!(batch.entries, [id]);
+    let sent = TaskChange {
+        title: Some("Green tea".to_owned()),
+        description: Some(None),
+        due_date: None,
+    };
+    assert_eq!(batch.op, Op::Overwrite { change: sent });
+
+    state.reduce(Action::Confirm {
+        entries: batch.entries,
+        task: Some(changed(1, "Green tea")),
+    });
+    assert_eq!(state.next_batch().unwrap().entries, [later]);
+}
+
+#[test]
+fn an_edit_that_was_kept_without_a_base_goes_with_its_refused_create() {
+    let mut state = loaded(&[]);
+    put(&mut state, serde_json::from_str(KEPT_WITHOUT_BASE).unwrap());
+    let creation = Entry {
+        id: Uuid::nil(),
+        ..Entry::new(Uuid::from_u128(1), Op::Create(titled("Tea")))
+    };
+    put(&mut state, creation);
+    let batch = state.next_batch().unwrap();
+    assert_eq!(state.refused(&batch, false), Some(Op::Create(titled("Green tea"))));
+    let entries = batch.entries;
+    state.reduce(Action::Refuse { entries, gone: false });
+    assert!(state.outbox().is_empty());
 }
 
 #[test]
