@@ -77,11 +77,14 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
     let (view, show) = use_view();
     let leaving = use_flag();
 
+    let loaded = sync.read(State::is_loaded);
+    use_memo((user.id.clone(), loaded), |(user_id, _)| {
+        draft::adopt(user_id, &sync.read(State::tasks));
+    });
     let drafts = draft::edits(&user.id);
     let shown = sync.read(|state| state.show(view, |task| drafts.iter().any(|draft| draft.task_id == task.id)));
     let counts = sync.read(|state| state.counts());
     let trouble = sync.read(|state| state.trouble().map(ToOwned::to_owned));
-    let loaded = sync.read(|state| state.is_loaded());
     let waiting = waiting(&sync);
     let today = dates::today();
 
