@@ -74,6 +74,16 @@ async function twoDevices(page: Page, browser: Browser, baseURL: string | undefi
   return { owner, here, there };
 }
 
+/** Both devices change the title of Tea: there to Coffee first, then here to Green tea, which asks. */
+async function changeOnBoth(here: Device, there: Device, request: APIRequestContext, owner: Owner) {
+  await here.tasks.edit('Tea').click();
+  await there.edit('Tea', { title: 'Coffee' });
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
+  await here.title().fill('Green tea');
+  await here.save();
+  await expect(here.conflict('Coffee')).toBeVisible();
+}
+
 for (const known of [true, false]) {
   const when = known ? 'is known' : 'is not known yet';
   test(`only what was typed is sent, when a change of another device ${when}`, async ({ page, browser, baseURL, request }) => {
@@ -151,11 +161,7 @@ for (const [kept, expected] of [
 ] as const) {
   test(`a title that both changed is asked about: ${kept}`, async ({ page, browser, baseURL, request }) => {
     const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
-    await here.tasks.edit('Tea').click();
-    await there.edit('Tea', { title: 'Coffee' });
-    await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
-    await here.title().fill('Green tea');
-    await here.save();
+    await changeOnBoth(here, there, request, owner);
 
     await expect(here.conflict('Coffee').getByRole('heading')).toBeFocused();
     await expect(here.option('Coffee', 'Title', 'Keep what I typed here Green tea')).not.toBeChecked();
@@ -206,12 +212,7 @@ test('each member is chosen by itself, with the keyboard', async ({ page, browse
 
 test('a task that changes once more is asked about again', async ({ page, browser, baseURL, request }) => {
   const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
-  await here.tasks.edit('Tea').click();
-  await there.edit('Tea', { title: 'Coffee' });
-  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
-  await here.title().fill('Green tea');
-  await here.save();
-  await expect(here.conflict('Coffee')).toBeVisible();
+  await changeOnBoth(here, there, request, owner);
   await there.edit('Coffee', { title: 'Cocoa' });
   await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Cocoa', description: null }]);
   await here.option('Coffee', 'Title', /^Keep what I typed here/).check();
@@ -273,12 +274,7 @@ test('edits without a network are merged or asked about when they are sent', asy
 
 test('an answer in one tab ends the question in the other', async ({ page, context, browser, baseURL, request }) => {
   const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
-  await here.tasks.edit('Tea').click();
-  await there.edit('Tea', { title: 'Coffee' });
-  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
-  await here.title().fill('Green tea');
-  await here.save();
-  await expect(here.conflict('Coffee')).toBeVisible();
+  await changeOnBoth(here, there, request, owner);
   const tab = new Device(await context.newPage());
   await tab.page.goto('/tasks');
   await tab.option('Coffee', 'Title', /^Keep the other device's/).check();
@@ -304,12 +300,7 @@ test('a task that is open in an editor stays in the list when a filter would hid
 
 test('while a question is open, editing the task leads to the question', async ({ page, browser, baseURL, request }) => {
   const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
-  await here.tasks.edit('Tea').click();
-  await there.edit('Tea', { title: 'Coffee' });
-  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
-  await here.title().fill('Green tea');
-  await here.save();
-  await expect(here.conflict('Coffee')).toBeVisible();
+  await changeOnBoth(here, there, request, owner);
   await here.tasks.edit('Coffee').click();
   await expect(here.conflict('Coffee').getByRole('heading')).toBeFocused();
   await expect(here.title()).toHaveCount(0);

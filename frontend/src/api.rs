@@ -16,7 +16,7 @@ use crate::{dom, json, lock, session, session::Session};
 /// How long to wait for an answer, in milliseconds.
 const PATIENCE: u32 = 20_000;
 
-/// The lock of whoever replaces the refresh token in the cookie and the access token that is kept beside it.
+/// Lock held while the refresh cookie and the stored access token are replaced.
 const RENEWAL: &str = "docket.renewal";
 
 /// Why there is no good answer.
@@ -220,10 +220,13 @@ pub fn create_task(user_id: &str, id: Uuid, new: &NewTask) -> TaskWrite {
     TaskWrite(call.header("Idempotency-Key", id.to_string()))
 }
 
-/// Changes a task. The server refuses (412) if the task is not as it is `known` any more.
-pub fn change_task(user_id: &str, known: &Task, change: &TaskChange) -> TaskWrite {
-    let call = Call::to(Method::PUT, task_path(user_id, known.id)).json(change);
-    TaskWrite(call.header("If-Match", format!("\"{}\"", known.revision)))
+/// Changes a task. The server refuses (412) if the task has another `revision` by now.
+pub fn change_task(user_id: &str, id: Uuid, change: &TaskChange, revision: Option<i64>) -> TaskWrite {
+    let call = Call::to(Method::PUT, task_path(user_id, id)).json(change);
+    TaskWrite(match revision {
+        Some(revision) => call.header("If-Match", format!("\"{revision}\"")),
+        None => call,
+    })
 }
 
 /// Marks a task as done or as still to do.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use shared::problem::FieldError;
 use shared::rules::Check;
-use shared::task::NewTask;
+use shared::task::{NewTask, Task};
 use shared::times::parse_day;
 use uuid::Uuid;
 
@@ -82,6 +82,14 @@ impl EditDraft {
         }
     }
 
+    /// A draft of an edit of `task` as it is now, in which something is typed already.
+    pub fn typed(task: &Task, typed: Draft) -> Self {
+        Self {
+            typed,
+            ..Self::of(task.id, Edit::of(task))
+        }
+    }
+
     /// The edit to save, or every rule it breaks.
     pub fn check(&self) -> Result<Edit, Vec<FieldError>> {
         Ok(Edit {
@@ -131,6 +139,25 @@ pub fn save(key: &str, draft: Option<&EditDraft>) {
     }
 }
 
+/// Moves the drafts that an earlier version of the client kept, as text without a base, to where they are kept now.
+pub fn adopt(user_id: &str, tasks: &[Task]) {
+    let move_from = |name: &str, key: String, draft: &dyn Fn(Draft) -> EditDraft| {
+        let old = format!("docket.draft.{user_id}.{name}");
+        if let Some(typed) = Area::Tab.get(&old) {
+            if !Area::Tab.has(&key) {
+                save(&key, Some(&draft(typed)));
+            }
+            forget(&old);
+        }
+    };
+    move_from("new", new_task_key(user_id), &EditDraft::new);
+    for task in tasks {
+        move_from(&task.id.to_string(), edit_key(user_id, task.id), &|typed| {
+            EditDraft::typed(task, typed)
+        });
+    }
+}
+
 /// Forgets the draft at `key`.
 pub fn forget(key: &str) {
     Area::Tab.remove(key);
@@ -140,8 +167,8 @@ pub fn forget(key: &str) {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use chrono::NaiveDate;
-    use shared::task::NewTask;
+    use chrono::{DateTime, NaiveDate};
+    use shared::task::{NewTask, Task, TaskChange};
     use uuid::Uuid;
 
     use super::{Draft, EditDraft};
@@ -183,6 +210,32 @@ mod tests {
         // As it comes back from the tab's storage.
         let kept: EditDraft = serde_json::from_str(&serde_json::to_string(&draft).unwrap()).unwrap();
         assert_eq!(kept, draft);
+    }
+
+    #[test]
+    fn a_draft_that_was_kept_without_a_base_edits_the_task_as_it_is_now() {
+        let kept = r#"{"title":"Green tea","description":"","due_date":"2030-01-31"}"#;
+        let task = Task {
+            id: Uuid::from_u128(1),
+            user_id: "owner".to_owned(),
+            title: tea().title,
+            description: tea().description,
+            completed: false,
+            due_date: tea().due_date,
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+            revision: 1,
+        };
+        let draft = EditDraft::typed(&task, serde_json::from_str(kept).unwrap());
+        assert_eq!(draft.task_id, task.id);
+        let edit = draft.check().unwrap();
+        assert_eq!(edit.base, tea());
+        let change = TaskChange {
+            title: Some("Green tea".to_owned()),
+            description: Some(None),
+            due_date: None,
+        };
+        assert_eq!(edit.changes(&tea()), change);
     }
 
     #[test]

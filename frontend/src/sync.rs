@@ -18,7 +18,7 @@ use yew::Callback;
 
 use crate::api::{self, Failure};
 use crate::storage::Area;
-use crate::store::{Action, Edit, Entry, Op, Question, State, members};
+use crate::store::{Action, Batch, Edit, Entry, Op, Question, State, members};
 use crate::{dom, lock};
 
 /// The longest pause between two attempts, in seconds.
@@ -161,7 +161,7 @@ impl TaskSync {
     /// Takes back a held change.
     pub fn undo(&self, entry: Uuid) {
         if self.read(|state| state.entry(entry).is_some_and(|entry| entry.held)) {
-            self.dispatch(Action::Withdraw(entry));
+            self.dispatch(Action::Withdraw(vec![entry]));
         }
     }
 
@@ -226,9 +226,9 @@ impl TaskSync {
     /// Sends what waits and fetches what is stale, until nothing is left to do.
     async fn work(&self) -> Result<(), Failure> {
         while !self.0.stopped.get() {
-            let (loaded, next) = self.read(|state| (state.is_loaded(), state.next_entry().cloned()));
+            let (loaded, next) = self.read(|state| (state.is_loaded(), state.next_batch()));
             match next {
-                Some(entry) if loaded => self.send(entry).await?,
+                Some(batch) if loaded => self.send(batch).await?,
                 _ if self.0.stale.get() => self.load().await?,
                 _ => return Ok(()),
             }
@@ -244,76 +244,82 @@ impl TaskSync {
         Ok(())
     }
 
-    async fn send(&self, entry: Entry) -> Result<(), Failure> {
-        let id = entry.id;
+    async fn send(&self, batch: Batch) -> Result<(), Failure> {
         // The outcome is kept before the lock is let go, so that the next tab sees it.
-        if !lock::exclusive("docket.outbox", self.clone().attempt(id)).await? {
-            // Another tab has sent it: the list will tell.
+        let sent = lock::exclusive("docket.outbox", self.clone().attempt(batch)).await?;
+        if !sent.is_empty() {
+            // The list will tell.
             self.load().await?;
-            self.dispatch(Action::Withdraw(id));
+            self.dispatch(Action::Withdraw(sent));
         }
         Ok(())
     }
 
-    /// Sends an entry, unless another tab has: then this is false.
-    async fn attempt(self, id: Uuid) -> Result<bool, Failure> {
+    /// Sends a batch, unless it has entries that another tab has sent: then it returns those.
+    async fn attempt(self, batch: Batch) -> Result<Vec<Uuid>, Failure> {
         let user_id = &self.0.user_id;
-        let unkept = self.0.unkept.borrow().contains(&id);
-        if !unkept && !Area::Local.has(&key(user_id, id)) {
-            return Ok(false);
+        let is_sent = |id: &Uuid| !self.0.unkept.borrow().contains(id) && !Area::Local.has(&key(user_id, *id));
+        let sent: Vec<Uuid> = batch.entries.iter().copied().filter(is_sent).collect();
+        // While the other tabs had the lock, an entry may have been changed, or a question come up.
+        if !sent.is_empty() || self.read(State::next_batch).as_ref() != Some(&batch) {
+            return Ok(sent);
         }
-        // While the other tabs had the lock, the entry may have been changed, or a question come up.
-        let next = self.read(|state| state.next_entry().filter(|entry| entry.id == id).cloned());
-        let Some(entry) = next else {
-            return Ok(true);
-        };
-        let (task_id, known) = (entry.task_id, self.read(|state| state.known(entry.task_id).cloned()));
-        let write = match (&entry.op, &known) {
+        let task_id = batch.task_id;
+        let known = self.read(|state| state.known(task_id).cloned());
+        let write = match (&batch.op, &known) {
             (Op::Create(new), _) => api::create_task(user_id, task_id, new),
             (Op::Complete(completion), _) => api::complete_task(user_id, task_id, completion),
             (Op::Delete, _) => api::delete_task(user_id, task_id),
             (Op::Change(edit), Some(known)) => {
                 let change = edit.changes(&members(known));
                 if change.is_empty() {
-                    let task = Some(known.clone());
-                    self.dispatch(Action::Confirm { entry: id, task });
-                    return Ok(true);
+                    let (entries, task) = (batch.entries, Some(known.clone()));
+                    self.dispatch(Action::Confirm { entries, task });
+                    return Ok(sent);
                 }
-                api::change_task(user_id, known, &change)
+                api::change_task(user_id, task_id, &change, Some(known.revision))
             }
+            (Op::Overwrite { change }, _) => api::change_task(user_id, task_id, change, None),
             // There is nothing to merge the edit with.
-            (Op::Change(_), None) => return self.fetch(id, task_id, None).await.map(|()| true),
+            (Op::Change(_), None) => return self.fetch(batch, None).await.map(|()| sent),
         };
         match api::write(user_id, write).await {
-            Ok(task) => self.dispatch(Action::Confirm { entry: id, task }),
-            Err(Failure::Refused(problem)) if problem.status == 412 => self.fetch(id, task_id, known).await?,
-            Err(Failure::Refused(problem)) => self.refused(entry, known, Failure::Refused(problem)),
+            Ok(task) => {
+                let entries = batch.entries;
+                self.dispatch(Action::Confirm { entries, task });
+            }
+            Err(Failure::Refused(problem)) if problem.status == 412 => self.fetch(batch, known).await?,
+            Err(Failure::Refused(problem)) => self.refused(batch, known, Failure::Refused(problem)),
             Err(failure) => return Err(failure),
         }
-        Ok(true)
+        Ok(sent)
     }
 
-    /// Asks for a task that is not as it is `known`, so that the edit in `entry` can be merged with it.
-    async fn fetch(&self, entry: Uuid, task_id: Uuid, known: Option<Task>) -> Result<(), Failure> {
-        match api::task(&self.0.user_id, task_id).await? {
+    /// Asks for a task that is not as it is `known`, so that the edit in `batch` can be merged with it.
+    async fn fetch(&self, batch: Batch, known: Option<Task>) -> Result<(), Failure> {
+        match api::task(&self.0.user_id, batch.task_id).await? {
             // An old answer, from something on the way: the edit would be refused again, without end.
             Some(task) if known.is_some_and(|known| known.revision == task.revision) => {
                 return Err(Failure::Unreachable);
             }
             Some(task) => self.dispatch(Action::Learn(task)),
-            None => self.dispatch(Action::Refuse { entry, gone: true }),
+            None => self.dispatch(Action::Refuse {
+                entries: batch.entries,
+                gone: true,
+            }),
         }
         Ok(())
     }
 
-    fn refused(&self, entry: Entry, known: Option<Task>, failure: Failure) {
+    fn refused(&self, batch: Batch, known: Option<Task>, failure: Failure) {
         let gone = matches!(&failure, Failure::Refused(problem) if problem.status == 404 || problem.code == "deleted");
-        self.dispatch(Action::Refuse { entry: entry.id, gone });
-        match entry.op {
-            // To delete what is deleted already is to succeed; what becomes of an edit of it is for the person to say.
-            Op::Delete | Op::Change(_) if gone => {}
-            Op::Complete(_) if gone => self.0.news.emit(News::Deleted(known)),
-            op => self.0.news.emit(News::Refused(op, failure)),
+        let refused = self.read(|state| state.refused(&batch, gone));
+        let entries = batch.entries;
+        self.dispatch(Action::Refuse { entries, gone });
+        match refused {
+            Some(Op::Complete(_)) if gone => self.0.news.emit(News::Deleted(known)),
+            Some(op) => self.0.news.emit(News::Refused(op, failure)),
+            None => {}
         }
     }
 
@@ -368,7 +374,7 @@ impl TaskSync {
             Some(entry) => self.apply(Action::Queue(entry)),
             // Undone or decided there; anything else was sent, and the list will tell.
             None if self.read(|state| state.entry(id).is_some_and(|entry| state.waits(entry))) => {
-                self.apply(Action::Withdraw(id));
+                self.apply(Action::Withdraw(vec![id]));
             }
             None => {}
         }

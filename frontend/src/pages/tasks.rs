@@ -79,11 +79,14 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
     let update = use_force_update();
     let redraw = Callback::from(move |()| update.force_update());
 
+    let loaded = sync.read(State::is_loaded);
+    use_memo((user.id.clone(), loaded), |(user_id, _)| {
+        draft::adopt(user_id, &sync.read(State::tasks));
+    });
     let drafts = draft::edits(&user.id);
     let shown = sync.read(|state| state.show(view, |task| drafts.iter().any(|draft| draft.task_id == task.id)));
     let counts = sync.read(|state| state.counts());
     let trouble = sync.read(|state| state.trouble().map(ToOwned::to_owned));
-    let loaded = sync.read(|state| state.is_loaded());
     let waiting = waiting(&sync);
     let today = dates::today();
 
@@ -302,7 +305,7 @@ fn use_task_sync(props: &TasksPageProps, form: UseStateSetter<Uuid>) -> TaskSync
                     Some(task) => format!("“{}” was changed on another device. Choose what to keep.", task.title),
                     None => deleted_elsewhere(&question.edit.base.title),
                 };
-                // Whoever has just saved goes on from there; nobody who does something else is interrupted.
+                // Move focus only if it is still on the saved task, so that other input is not interrupted.
                 if dom::has_focus(&edit_id(question.task_id)) {
                     dom::focus_soon(heading_id(question.task_id));
                 } else {
@@ -364,7 +367,7 @@ fn deleted_elsewhere(title: &str) -> String {
 fn refusal(op: &Op, why: &str) -> String {
     match op {
         Op::Create(new) => format!("“{}” was not added. {why}", new.title),
-        Op::Change(_) | Op::Complete(_) => format!("Your change was taken back. {why}"),
+        Op::Change(_) | Op::Overwrite { .. } | Op::Complete(_) => format!("Your change was taken back. {why}"),
         Op::Delete => format!("The task was not deleted. {why}"),
     }
 }

@@ -42,6 +42,17 @@ pub struct Question {
     pub theirs: Option<Task>,
 }
 
+/// What one request tells the server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// The ids of the entries in it, oldest first.
+    pub entries: Vec<Uuid>,
+    /// The task they are about.
+    pub task_id: Uuid,
+    /// All of them as one.
+    pub op: Op,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
@@ -51,8 +62,8 @@ pub enum Action {
     Queue(Entry),
     /// A held entry can no longer be undone.
     Release(Uuid),
-    /// An entry was undone, or another tab has sent it.
-    Withdraw(Uuid),
+    /// Entries were undone, or another tab has sent them.
+    Withdraw(Vec<Uuid>),
     /// The server has this task now.
     Learn(Task),
     /// A person decided what becomes of the edits of a task. Without an edit they are dropped.
@@ -64,15 +75,15 @@ pub enum Action {
     },
     /// The server did as told; a deletion leaves no task.
     Confirm {
-        /// Which entry.
-        entry: Uuid,
+        /// Which entries: those of one [`Batch`].
+        entries: Vec<Uuid>,
         /// The task as it is now.
         task: Option<Task>,
     },
     /// The server refused.
     Refuse {
-        /// Which entry.
-        entry: Uuid,
+        /// Which entries: those of one [`Batch`].
+        entries: Vec<Uuid>,
         /// The task does not exist (any more).
         gone: bool,
     },
@@ -113,8 +124,24 @@ impl State {
         self.trouble.as_deref()
     }
 
+    /// What to send next. All edits of a task are sent as one, as they are compared with what the server has.
+    pub fn next_batch(&self) -> Option<Batch> {
+        let Entry {
+            id, task_id, ref op, ..
+        } = *self.next_entry()?;
+        let (entries, op) = match op {
+            Op::Change(_) => {
+                let edits = self.outbox.iter();
+                let edits = edits.filter(|entry| entry.task_id == task_id && entry.is_edit());
+                (edits.map(|entry| entry.id).collect(), Op::Change(self.edit(task_id)?))
+            }
+            op => (vec![id], op.clone()),
+        };
+        Some(Batch { entries, task_id, op })
+    }
+
     /// The entry to send next. Edits of a task with a question wait for the answer.
-    pub fn next_entry(&self) -> Option<&Entry> {
+    fn next_entry(&self) -> Option<&Entry> {
         self.outbox.iter().find(|entry| !self.waits(entry))
     }
 
@@ -143,14 +170,25 @@ impl State {
     }
 
     fn question(&self, task_id: Uuid) -> Option<Question> {
-        let edits = self.edits(task_id);
-        let edit = edits.cloned().reduce(|earlier, later| earlier.then(&later))?;
+        let edit = self.edit(task_id)?;
+        // The edit is compared with the server once the server has what was changed before.
+        let overwrites = |entry: &Entry| entry.task_id == task_id && matches!(entry.op, Op::Overwrite { .. });
+        if self.outbox.iter().any(overwrites) {
+            return None;
+        }
         let theirs = self.known(task_id).cloned();
         let open = match &theirs {
             Some(task) => edit.sides(&members(task)).conflict(),
             None => self.missing.contains(&task_id),
         };
         open.then_some(Question { task_id, edit, theirs })
+    }
+
+    /// All edits of a task as one.
+    fn edit(&self, task_id: Uuid) -> Option<Edit> {
+        self.edits(task_id)
+            .cloned()
+            .reduce(|earlier, later| earlier.then(&later))
     }
 
     fn edits(&self, task_id: Uuid) -> impl Iterator<Item = &Edit> {
@@ -163,6 +201,24 @@ impl State {
     /// The entry with this id, if it is still in the outbox.
     pub fn entry(&self, id: Uuid) -> Option<&Entry> {
         self.outbox.iter().find(|entry| entry.id == id)
+    }
+
+    /// What to report when the server refuses a batch: a create with the edits that wait. None if the task is `gone` and
+    /// the batch deletes it, or a [`Question`] offers what was typed.
+    pub fn refused(&self, batch: &Batch, gone: bool) -> Option<Op> {
+        match &batch.op {
+            Op::Delete | Op::Change(_) if gone => None,
+            Op::Create(_) if gone && self.edits(batch.task_id).next().is_some() => None,
+            Op::Create(_) => {
+                let mut tasks = Vec::new();
+                let same_task = self.outbox.iter().filter(|entry| entry.task_id == batch.task_id);
+                for entry in same_task.filter(|entry| entry.op != Op::Delete) {
+                    entry.apply(&mut tasks, &self.user_id, 0);
+                }
+                tasks.first().map(|task| Op::Create(members(task)))
+            }
+            op => Some(op.clone()),
+        }
     }
 
     fn take(&mut self, id: Uuid) -> Option<Entry> {
@@ -199,9 +255,7 @@ impl State {
                     entry.held = false;
                 }
             }
-            Action::Withdraw(id) => {
-                self.take(id);
-            }
+            Action::Withdraw(entries) => self.outbox.retain(|entry| !entries.contains(&entry.id)),
             Action::Learn(task) => {
                 self.trouble = None;
                 self.learn(task.id, Some(task));
@@ -213,34 +267,35 @@ impl State {
                     _ => true,
                 });
             }
-            Action::Confirm { entry, task } => {
+            Action::Confirm { entries, task } => {
                 self.trouble = None;
-                let Some(entry) = self.take(entry) else {
+                let confirmed: Vec<Entry> = entries.into_iter().filter_map(|id| self.take(id)).collect();
+                let Some(entry) = confirmed.first() else {
                     return;
                 };
                 if entry.op == Op::Delete {
-                    // Whoever deletes a task has no use for earlier edits of it.
+                    // Earlier edits of a deleted task are dropped.
                     self.outbox.retain(|other| other.task_id != entry.task_id);
                 }
                 self.learn(entry.task_id, task);
             }
-            Action::Refuse { entry, gone } => {
+            Action::Refuse { entries, gone } => {
                 self.trouble = None;
-                let Some(entry) = self.entry(entry).cloned() else {
+                let Some(entry) = entries.iter().find_map(|id| self.entry(*id)) else {
                     return;
                 };
                 let id = entry.task_id;
                 if !gone && !matches!(entry.op, Op::Create(_)) {
-                    self.take(entry.id);
+                    self.outbox.retain(|entry| !entries.contains(&entry.id));
                     return;
                 }
                 self.learn(id, None);
-                // What was to follow on a task that does not exist has lost its object. What was typed is kept for the
-                // person to decide, unless the person has deleted the task, too.
+                // Other pending changes of a task that does not exist are dropped. What was typed for a task that was
+                // deleted elsewhere is kept for the person to decide, unless the person has deleted it, too.
                 let deletes = |entry: &Entry| entry.task_id == id && entry.op == Op::Delete && !entry.held;
                 let deleted = self.outbox.iter().any(deletes);
                 self.outbox
-                    .retain(|other| other.task_id != id || (other.is_edit() && !deleted));
+                    .retain(|other| other.task_id != id || (other.is_edit() && gone && !deleted));
                 if self.edits(id).next().is_some() {
                     self.missing.push(id);
                 }

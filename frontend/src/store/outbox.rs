@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use shared::task::{Completion, NewTask, Task};
+use shared::task::{Completion, NewTask, Task, TaskChange};
 use uuid::Uuid;
 
 use super::edit::{self, Edit};
@@ -31,6 +31,14 @@ pub enum Op {
     Complete(Completion),
     /// Remove it.
     Delete,
+    /// Change what it says, whatever another device made of it: a `Change` that an earlier version of the client kept,
+    /// without a base to compare.
+    #[serde(untagged)]
+    Overwrite {
+        /// What to change.
+        #[serde(rename = "Change")]
+        change: TaskChange,
+    },
 }
 
 impl Entry {
@@ -72,19 +80,8 @@ impl Entry {
                 updated_at: self.made_at(),
                 revision,
             }),
-            (Op::Change(edit), Some(task)) => {
-                let change = edit.changes(&edit::members(task));
-                task.revision = revision;
-                if let Some(title) = change.title {
-                    task.title = title;
-                }
-                if let Some(description) = change.description {
-                    task.description = description;
-                }
-                if let Some(due_date) = change.due_date {
-                    task.due_date = due_date;
-                }
-            }
+            (Op::Change(edit), Some(task)) => change(task, edit.changes(&edit::members(task)), revision),
+            (Op::Overwrite { change: new }, Some(task)) => change(task, new.clone(), revision),
             (Op::Complete(completion), Some(task)) => {
                 task.revision = revision;
                 task.completed = completion.completed;
@@ -101,5 +98,18 @@ impl Entry {
             .ok()
             .and_then(|seconds| DateTime::from_timestamp(seconds, nanoseconds))
             .unwrap_or_default()
+    }
+}
+
+fn change(task: &mut Task, change: TaskChange, revision: i64) {
+    task.revision = revision;
+    if let Some(title) = change.title {
+        task.title = title;
+    }
+    if let Some(description) = change.description {
+        task.description = description;
+    }
+    if let Some(due_date) = change.due_date {
+        task.due_date = due_date;
     }
 }

@@ -1,10 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
 use chrono::{DateTime, NaiveDate, Utc};
-use shared::task::{Completion, NewTask, Sort, Status, Task};
+use shared::task::{Completion, NewTask, Sort, Status, Task, TaskChange};
 use uuid::Uuid;
 
-use super::{Action, Counts, Edit, Entry, Op, Question, State, View, members};
+use super::{Action, Batch, Counts, Edit, Entry, Op, Question, State, View, members};
 
 const USER: &str = "owner";
 
@@ -44,6 +44,15 @@ fn titled(title: &str) -> NewTask {
 fn rename(number: u128, from: &str, to: &str) -> Deed {
     let (base, mine) = (titled(from), titled(to));
     (number, Op::Change(Edit { base, mine }))
+}
+
+fn described(text: &str) -> Edit {
+    let base = titled("Tea");
+    let mine = NewTask {
+        description: Some(text.to_owned()),
+        ..base.clone()
+    };
+    Edit { base, mine }
 }
 
 fn complete(number: u128) -> Deed {
@@ -113,7 +122,10 @@ fn a_refused_change_is_taken_back() {
         let mut state = before.clone();
         let entry = queue(&mut state, op);
         assert_ne!(state.tasks(), before.tasks());
-        state.reduce(Action::Refuse { entry, gone: false });
+        state.reduce(Action::Refuse {
+            entries: vec![entry],
+            gone: false,
+        });
         assert_eq!(state, before);
     }
 }
@@ -124,7 +136,7 @@ fn a_refusal_takes_back_only_its_own_change() {
     let refused = queue(&mut state, rename(1, "Buy milk", "Buy oat milk"));
     queue(&mut state, complete(1));
     state.reduce(Action::Refuse {
-        entry: refused,
+        entries: vec![refused],
         gone: false,
     });
 
@@ -140,7 +152,7 @@ fn what_follows_a_refused_create_goes_with_it() {
     queue(&mut state, complete(2));
     queue(&mut state, complete(1));
     state.reduce(Action::Refuse {
-        entry: refused,
+        entries: vec![refused],
         gone: false,
     });
 
@@ -149,11 +161,45 @@ fn what_follows_a_refused_create_goes_with_it() {
 }
 
 #[test]
+fn a_refused_create_is_reported_once_with_the_edits_that_waited() {
+    let mut state = loaded(&[task(1, "Buy milk")]);
+    queue(&mut state, create(2, "New"));
+    queue(&mut state, rename(2, "New", "Newer"));
+    queue(&mut state, rename(2, "Newer", "Newest"));
+    let batch = state.next_batch().unwrap();
+    assert_eq!(state.refused(&batch, false), Some(Op::Create(titled("Newest"))));
+
+    let entries = batch.entries;
+    state.reduce(Action::Refuse { entries, gone: false });
+    assert_eq!(state, loaded(&[task(1, "Buy milk")]));
+    assert_eq!(state.questions(), []);
+}
+
+#[test]
+fn what_a_question_offers_is_not_reported_as_refused() {
+    let mut state = loaded(&[]);
+    let refused = |state: &State| state.refused(&state.next_batch().unwrap(), true);
+    let creation = queue(&mut state, create(2, "New"));
+    // The server added the task before, and another device has deleted it since.
+    assert_eq!(refused(&state), Some(Op::Create(titled("New"))));
+    let edit = queue(&mut state, rename(2, "New", "Newer"));
+    let deletion = queue(&mut state, delete(2));
+    for entry in [creation, edit, deletion] {
+        assert_eq!(state.next_entry().unwrap().id, entry);
+        assert_eq!(refused(&state), None);
+        state.reduce(Action::Withdraw(vec![entry]));
+    }
+}
+
+#[test]
 fn a_task_deleted_elsewhere_disappears() {
     let mut state = loaded(&[task(1, "Buy milk"), task(2, "Call home")]);
     let entry = queue(&mut state, complete(1));
     queue(&mut state, complete(1));
-    state.reduce(Action::Refuse { entry, gone: true });
+    state.reduce(Action::Refuse {
+        entries: vec![entry],
+        gone: true,
+    });
 
     assert_eq!(titles(&state), ["Call home"]);
     assert!(state.outbox().is_empty());
@@ -230,6 +276,46 @@ fn an_edit_made_on_an_old_list_is_asked_about_at_once() {
 }
 
 #[test]
+fn edits_of_a_task_are_sent_and_confirmed_as_one() {
+    let mut state = loaded(&[task(1, "Tea")]);
+    let first = queue(&mut state, rename(1, "Tea", "Green tea"));
+    let tick = queue(&mut state, complete(1));
+    let second = queue(&mut state, rename(1, "Green tea", "Tea"));
+    // Together they change nothing, so there is no conflict with another device.
+    state.reduce(Action::Learn(changed(1, "Coffee")));
+    let batch = Batch {
+        entries: vec![first, second],
+        task_id: Uuid::from_u128(1),
+        op: Op::Change(Edit {
+            base: titled("Tea"),
+            mine: titled("Tea"),
+        }),
+    };
+    assert_eq!(state.next_batch(), Some(batch.clone()));
+
+    // Saved while the request is under way.
+    let third = queue(&mut state, (1, Op::Change(described("Two bags"))));
+    state.reduce(Action::Confirm {
+        entries: batch.entries,
+        task: Some(changed(1, "Coffee")),
+    });
+    assert_eq!(state.questions(), []);
+    let waiting: Vec<Uuid> = state.outbox().iter().map(|entry| entry.id).collect();
+    assert_eq!(waiting, [tick, third]);
+}
+
+#[test]
+fn edits_that_were_sent_as_one_are_refused_as_one() {
+    let before = loaded(&[task(1, "Tea")]);
+    let mut state = before.clone();
+    queue(&mut state, rename(1, "Tea", "Green tea"));
+    queue(&mut state, rename(1, "Green tea", "Mint tea"));
+    let entries = state.next_batch().unwrap().entries;
+    state.reduce(Action::Refuse { entries, gone: false });
+    assert_eq!(state, before);
+}
+
+#[test]
 fn an_answer_is_sent_instead_of_every_edit_that_waited() {
     let theirs = changed(1, "Coffee");
     let mut state = loaded(std::slice::from_ref(&theirs));
@@ -270,7 +356,10 @@ fn an_edit_of_a_task_that_was_deleted_is_kept_until_somebody_decides() {
     assert_eq!(state.questions(), []);
     assert_eq!(state.next_entry().unwrap().id, entry);
 
-    state.reduce(Action::Refuse { entry, gone: true });
+    state.reduce(Action::Refuse {
+        entries: vec![entry],
+        gone: true,
+    });
     let question = Question {
         task_id: Uuid::from_u128(1),
         edit: Edit {
@@ -296,19 +385,22 @@ fn a_refused_deletion_or_tick_of_a_task_that_is_gone_keeps_what_was_typed() {
     let mut state = loaded(&[task(1, "Tea")]);
     let entry = queue(&mut state, complete(1));
     queue(&mut state, rename(1, "Tea", "Green tea"));
-    state.reduce(Action::Refuse { entry, gone: true });
+    state.reduce(Action::Refuse {
+        entries: vec![entry],
+        gone: true,
+    });
     assert_eq!(state.questions().len(), 1);
 }
 
 #[test]
-fn whoever_deletes_a_task_is_asked_nothing_about_it() {
+fn deleting_a_task_drops_its_conflicts() {
     let mut state = loaded(&[changed(1, "Coffee")]);
     queue(&mut state, rename(1, "Tea", "Green tea"));
     let deletion = hold(&mut state, delete(1));
     assert_eq!(state.questions(), []);
     // Unless the deletion is undone.
     let mut undone = state.clone();
-    undone.reduce(Action::Withdraw(deletion));
+    undone.reduce(Action::Withdraw(vec![deletion]));
     assert_eq!(undone.questions().len(), 1);
 
     state.reduce(Action::Release(deletion));
@@ -316,10 +408,13 @@ fn whoever_deletes_a_task_is_asked_nothing_about_it() {
     for gone in [false, true] {
         let mut state = state.clone();
         state.reduce(if gone {
-            Action::Refuse { entry: deletion, gone }
+            Action::Refuse {
+                entries: vec![deletion],
+                gone,
+            }
         } else {
             Action::Confirm {
-                entry: deletion,
+                entries: vec![deletion],
                 task: None,
             }
         });
@@ -353,13 +448,16 @@ fn a_confirmed_change_becomes_the_servers() {
     let mut state = loaded(&[]);
     let entry = queue(&mut state, create(1, "Buy milk"));
     state.reduce(Action::Confirm {
-        entry,
+        entries: vec![entry],
         task: Some(task(1, "Buy milk")),
     });
     assert_eq!(state, loaded(&[task(1, "Buy milk")]));
 
     let entry = queue(&mut state, delete(1));
-    state.reduce(Action::Confirm { entry, task: None });
+    state.reduce(Action::Confirm {
+        entries: vec![entry],
+        task: None,
+    });
     assert_eq!(state, loaded(&[]));
 }
 
@@ -373,7 +471,7 @@ fn entries_are_sent_in_the_order_they_were_made() {
         let next = state.next_entry().unwrap().clone();
         assert_eq!(next.id, expected);
         state.reduce(Action::Confirm {
-            entry: next.id,
+            entries: vec![next.id],
             task: None,
         });
     }
@@ -388,7 +486,7 @@ fn a_held_deletion_waits_and_can_be_undone() {
     assert!(titles(&state).is_empty());
     assert_eq!(state.next_entry(), None);
 
-    state.reduce(Action::Withdraw(entry));
+    state.reduce(Action::Withdraw(vec![entry]));
     assert_eq!(state, before);
 }
 
@@ -422,7 +520,7 @@ fn trouble_keeps_everything_until_the_server_answers() {
     assert_eq!(state.next_entry().unwrap().id, entry);
 
     state.reduce(Action::Confirm {
-        entry,
+        entries: vec![entry],
         task: Some(task(1, "Buy oat milk")),
     });
     assert_eq!(state.trouble(), None);
@@ -472,6 +570,56 @@ fn the_outbox_survives_storage() {
         read.reduce(Action::Queue(entry));
     }
     assert_eq!(read.outbox(), state.outbox());
+}
+
+/// An edit as a version of the client kept it whose edits had no base.
+const KEPT_WITHOUT_BASE: &str = r#"{"id":"01900000-0000-7000-8000-000000000000",
+    "task_id":"00000000-0000-0000-0000-000000000001",
+    "op":{"Change":{"title":"Green tea","description":null}},"held":false}"#;
+
+#[test]
+fn an_edit_that_was_kept_without_a_base_is_sent_as_it_is() {
+    let mut tea = task(1, "Tea");
+    tea.description = Some("Two bags".to_owned());
+    let mut state = loaded(&[tea]);
+    let later = queue(&mut state, rename(1, "Green tea", "Mint tea"));
+    let kept: Entry = serde_json::from_str(KEPT_WITHOUT_BASE).unwrap();
+    let id = put(&mut state, kept);
+
+    // The later edit is compared with the server once the server has the earlier one.
+    assert_eq!(state.questions(), []);
+    assert_eq!(titles(&state), ["Mint tea"]);
+    assert_eq!(state.tasks()[0].description, None);
+    let batch = state.next_batch().unwrap();
+    assert_eq!(batch.entries, [id]);
+    let sent = TaskChange {
+        title: Some("Green tea".to_owned()),
+        description: Some(None),
+        due_date: None,
+    };
+    assert_eq!(batch.op, Op::Overwrite { change: sent });
+
+    state.reduce(Action::Confirm {
+        entries: batch.entries,
+        task: Some(changed(1, "Green tea")),
+    });
+    assert_eq!(state.next_batch().unwrap().entries, [later]);
+}
+
+#[test]
+fn an_edit_that_was_kept_without_a_base_goes_with_its_refused_create() {
+    let mut state = loaded(&[]);
+    put(&mut state, serde_json::from_str(KEPT_WITHOUT_BASE).unwrap());
+    let creation = Entry {
+        id: Uuid::nil(),
+        ..Entry::new(Uuid::from_u128(1), Op::Create(titled("Tea")))
+    };
+    put(&mut state, creation);
+    let batch = state.next_batch().unwrap();
+    assert_eq!(state.refused(&batch, false), Some(Op::Create(titled("Green tea"))));
+    let entries = batch.entries;
+    state.reduce(Action::Refuse { entries, gone: false });
+    assert!(state.outbox().is_empty());
 }
 
 #[test]
