@@ -1,147 +1,97 @@
-//! Docket's server. [`app`] is all the wiring: read it first.
-//!
-//! A request's way: `app` -> `auth` turns the bearer token into a `Caller` -> `routes` -> `db` -> a type of `shared` -> JSON.
+//! Docket's server. [`app`] is all the wiring: read it first. ARCHITECTURE.md has the picture.
 
-mod auth;
-mod client;
+mod accounts;
 pub mod command;
 pub mod config;
-mod cors;
 mod db;
-mod edge;
-mod issuer;
-mod json;
+mod export;
+mod fault;
+mod http;
 pub mod openapi;
-mod problem;
-mod ready;
-mod routes;
 pub mod serve;
+mod tasks;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ipnet::IpNet;
 use poem::endpoint::make_sync;
 use poem::http::header;
 use poem::middleware::{CookieJarManager, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route, get};
-use tokio::sync::Semaphore;
 
-use auth::mail::Mailer;
-use auth::password::Passwords;
-use auth::session::Cookies;
-use auth::throttle::Throttle;
-use auth::token::Tokens;
-use config::Config;
-use db::session_check::SessionCheck;
+use accounts::service::{Accounts, AccountsError};
+use config::{Config, ConfigError};
 pub use db::{Db, DbError};
-use edge::Edge;
-use issuer::Issuer;
-use openapi::Methods;
-use problem::Problem;
-use ready::ReadyCache;
+use export::Exports;
+use fault::Fault;
+use http::methods::Methods;
+use http::middleware::Outermost;
+use http::{health, static_files};
 use serve::Draining;
+use tasks::Tasks;
 
 /// Swagger UI is one page of inline script and style.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-/// The most exports that are sent at the same time.
-const EXPORTS_MAX: usize = 16;
-
-/// What the operations share. The server keeps no state of its own but answers that can be made again.
-pub struct App {
-    db: Db,
-    sessions: SessionCheck,
-    tokens: Tokens,
-    cookies: Cookies,
-    passwords: Passwords,
-    /// None when the server has no way to send mail.
-    mailer: Option<Mailer>,
-    /// The address that people open, without a slash at the end.
-    public_url: String,
-    throttle: Throttle,
-    ready: ReadyCache,
-    issuer: Option<Issuer>,
-    /// The origins whose pages may use our cookies, besides the one that `Host` names.
-    page_origins: Vec<String>,
-    trusted_proxies: Vec<IpNet>,
-    draining: Draining,
-    /// The exports that may be sent at the same time: each holds a page of tasks, for as long as the client takes.
-    exports: Arc<Semaphore>,
-}
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The configuration is wrong; the text says what to do.
     #[error(transparent)]
-    Config(#[from] config::ConfigError),
+    Config(#[from] ConfigError),
     /// The database cannot be used.
     #[error("The database cannot be used: {0}. Check DATABASE_URL, and that the database is up.")]
     Database(#[from] DbError),
-    /// The OpenAPI document cannot be made.
-    #[error("The OpenAPI document cannot be made: {0}.")]
+    /// The OpenAPI document cannot be generated.
+    #[error("The OpenAPI document cannot be generated: {0}.")]
     Document(#[from] serde_json::Error),
-    /// The system has no randomness, or the like.
+    /// The operating system fails.
     #[error("The server cannot start: {0}.")]
-    Problem(String),
+    Fault(#[from] Fault),
 }
 
-impl From<Problem> for StartError {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(problem.reason().unwrap_or_default().to_owned())
+impl From<AccountsError> for StartError {
+    fn from(error: AccountsError) -> Self {
+        match error {
+            AccountsError::Config(error) => Self::Config(error),
+            AccountsError::Fault(fault) => Self::Fault(fault),
+        }
     }
 }
 
-/// Everything that the server serves, and its database, to be closed when nothing is served any more. Once `draining` has
-/// begun, it says that it is not ready.
+/// Everything that the server serves, and its database, which the caller closes once nothing is served any more. After
+/// `draining` has begun, readiness fails.
 pub async fn app(
     config: &Config,
     draining: Draining,
 ) -> Result<(impl Endpoint<Output = Response> + use<>, Db), StartError> {
-    let database = config.database()?;
-    let secrets = config.secrets()?;
-    let tokens = Tokens::new(config, &secrets)?;
-    let external = config.external()?;
-    let issuer = external.map(|external| Issuer::new(external, &secrets)).transpose()?;
-    let mailer = config.mailer()?;
-    let db = Db::connect(database).await?;
-    let app = Arc::new(App {
-        sessions: SessionCheck::start(db.clone(), database.timeout),
-        throttle: Throttle::new(db.clone(), config.rate_limit),
-        db: db.clone(),
-        tokens,
-        cookies: Cookies {
-            secure: config.is_https(),
-        },
-        mailer,
-        public_url: config.public_url(),
-        passwords: Passwords::new(config.password_cost(), config.password_min_length)?,
-        ready: ReadyCache::default(),
-        issuer,
-        page_origins: config.page_origins(),
-        trusted_proxies: config.trusted_proxies.clone(),
-        draining,
-        exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
-    });
+    let db = Db::connect(config.database()?).await?;
+    let accounts = Arc::new(Accounts::new(config, db.clone())?);
+    let tasks = Arc::new(Tasks::new(db.clone()));
+    let exports = Arc::new(Exports::new(db.clone()));
 
     let document = openapi::document()?;
-    let edge = Edge {
+    let outermost = Outermost {
         methods: Methods::of(&document),
         origins: config.cors_origins.clone().into(),
+        trusted_proxies: config.trusted_proxies.clone().into(),
     };
     let document = document.to_string();
-    let api = openapi::service().with(CookieJarManager::new());
+    let api = openapi::service()
+        .with(CookieJarManager::new())
+        .data(accounts)
+        .data(tasks)
+        .data(exports);
+    let ready = get(health::ready).data(db.clone()).data(draining);
     let routes = Route::new()
         .nest_no_strip("/api", api)
         .at("/docs", get(docs(&document)))
         .at("/openapi.json", get(page("application/json", document)))
-        .at("/health/live", get(routes::health::live))
-        .at("/health/ready", get(routes::health::ready))
-        .nest_no_strip("/", routes::ui::ui)
-        .data(app)
-        .with(edge);
+        .at("/health/live", get(health::live))
+        .at("/health/ready", ready)
+        .nest_no_strip("/", static_files::client)
+        .with(outermost);
     Ok((routes, db))
 }
 

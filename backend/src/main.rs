@@ -1,11 +1,11 @@
-//! The server's process: read the configuration, start the log, serve until told to stop, or do the one thing it was told.
+//! The process: read the command line, start the log, then serve until a signal, or run one command.
 
 use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use docket::command::{self, Command};
+use docket::command::Command;
 use docket::config::Config;
 use docket::serve::{Draining, Limits, serve, stop_signal};
 use poem::Endpoint;
@@ -17,15 +17,32 @@ use tracing_subscriber::util::SubscriberInitExt;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The command line.
+#[derive(Parser)]
+#[command(
+    name = "docket",
+    version,
+    about = "Docket: a multi-user task list. API, OpenAPI document and web client.",
+    args_override_self = true
+)]
+struct Cli {
+    /// The command to run; without one, the server starts
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    config: Config,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = Config::parse();
+    let Cli { command, config } = Cli::parse();
     let has_colours = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let log = tracing_subscriber::fmt::layer()
         .with_ansi(has_colours)
         .with_writer(stderr);
     tracing_subscriber::registry().with(config.log.clone()).with(log).init();
-    match run(&config).await {
+    match run(command, &config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("docket: {error}");
@@ -34,10 +51,9 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
-    match &config.command {
-        Some(Command::ResetPassword { email }) => println!("{}", command::reset_password(config, email).await?),
-        Some(Command::Backup { file }) => println!("{}", command::backup(config, file).await?),
+async fn run(command: Option<Command>, config: &Config) -> Result<(), Box<dyn std::error::Error>> {
+    match command {
+        Some(command) => println!("{}", command.run(config).await?),
         None => run_server(config).await?,
     }
     Ok(())

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use reqwest::Url;
 
 use super::{Config, ConfigError};
-use crate::auth::token::ISSUER;
 
 /// Another service whose tokens are accepted.
 #[derive(Clone, Debug)]
@@ -48,11 +47,6 @@ impl External {
             return Err(ConfigError(
                 "EXTERNAL_JWKS_URL needs EXTERNAL_ISSUER: the `iss` of the tokens that those keys sign.".to_owned(),
             ));
-        }
-        if self.issuer.as_deref() == Some(ISSUER) {
-            return Err(ConfigError(format!(
-                "EXTERNAL_ISSUER cannot be {ISSUER}: that is the `iss` of Docket's own tokens."
-            )));
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! SQLite's one writer. What waits together is committed together: each change is a savepoint of one transaction,
 //! and each caller is answered after the commit, so a durable write costs a share of one `fsync`.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 
 use super::lease::Lease;
 use super::statement::Statements;
-use super::{DbError, Either, Tx, Write, execute, now};
+use super::{Abort, DbError, OnDatabase, Transaction, Tx, execute};
 
 /// The most changes of one transaction.
 const BATCH_MAX: usize = 128;
@@ -45,17 +46,20 @@ impl Writer {
         Self { jobs, is_working }
     }
 
-    /// Applies `write`; the answer comes after the commit.
-    pub(super) async fn write<W: Write>(&self, write: W) -> Result<W::Out, DbError> {
+    /// Applies a transaction and returns after the commit.
+    pub(super) async fn transact<T: Transaction>(
+        &self,
+        transaction: T,
+    ) -> Result<Result<T::Output, T::Refusal>, DbError> {
         let gone = || DbError::Unavailable("the writer has stopped".to_owned());
-        let (job, answer) = Pending::new(write);
+        let (job, answer) = Pending::new(transaction);
         self.jobs.send(job).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
     /// Waits until every change that was handed over before is committed or has failed.
     pub(super) async fn drain(&self) -> Result<(), DbError> {
-        self.write(Nothing).await
+        self.transact(Nothing).await.map(|_| ())
     }
 
     /// Whether the last transaction was committed. After a failure, the writer probes until one succeeds.
@@ -83,29 +87,39 @@ trait Job: Send {
     fn finish(self: Box<Self>, outcome: Result<(), &Failure>);
 }
 
-struct Pending<W: Write> {
-    write: W,
-    result: Option<Result<W::Out, DbError>>,
-    reply: oneshot::Sender<Result<W::Out, DbError>>,
+type Outcome<T> = Result<<T as Transaction>::Output, <T as Transaction>::Refusal>;
+
+struct Pending<T: Transaction> {
+    transaction: T,
+    result: Option<Result<Outcome<T>, DbError>>,
+    reply: oneshot::Sender<Result<Outcome<T>, DbError>>,
 }
 
-impl<W: Write> Pending<W> {
-    fn new(write: W) -> (Box<Self>, oneshot::Receiver<Result<W::Out, DbError>>) {
+impl<T: Transaction> Pending<T> {
+    fn new(transaction: T) -> (Box<Self>, oneshot::Receiver<Result<Outcome<T>, DbError>>) {
         let (reply, answer) = oneshot::channel();
         let result = None;
-        (Box::new(Self { write, result, reply }), answer)
+        (
+            Box::new(Self {
+                transaction,
+                result,
+                reply,
+            }),
+            answer,
+        )
     }
 }
 
-impl<W: Write> Job for Pending<W> {
+impl<T: Transaction> Job for Pending<T> {
     fn apply<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> Applied<'a> {
         Box::pin(async move {
-            let result = self.write.apply(&mut Either::Sqlite(Statements(connection))).await;
+            let mut tx = OnDatabase::Sqlite(Statements(connection));
+            let result = Abort::split(self.transaction.apply(&mut tx).await);
             match self.result.insert(result) {
                 // The connection may be at fault, as one that was opened while the file was read-only, so it must not be used
                 // again. A command that is sent to a worker that crashed may never be answered.
                 Err(DbError::Unreachable(reason) | DbError::Unavailable(reason)) => Err(reason.clone()),
-                result => Ok(result.is_ok()),
+                result => Ok(matches!(result, Ok(Ok(_)))),
             }
         })
     }
@@ -226,10 +240,11 @@ async fn apply(tx: &mut SqliteConnection, job: &mut dyn Job) -> Result<(), Strin
 /// Changes nothing. Changes are applied in the order in which they come.
 struct Nothing;
 
-impl Write for Nothing {
-    type Out = ();
+impl Transaction for Nothing {
+    type Output = ();
+    type Refusal = Infallible;
 
-    async fn apply(&self, _: &mut Tx<'_>) -> Result<(), DbError> {
+    async fn apply(&self, _: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
         Ok(())
     }
 }
@@ -237,15 +252,13 @@ impl Write for Nothing {
 /// Writes a page and leaves nothing behind. It needs what every write needs: the lock, and space on the disk.
 struct Probe;
 
-impl Write for Probe {
-    type Out = ();
+impl Transaction for Probe {
+    type Output = ();
+    type Refusal = Infallible;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
-        const INSERT: &str = "INSERT INTO throttles (key, hits, retry_at, expires_at) VALUES ($1, 0, $2, $2)";
-        const DELETE: &str = "DELETE FROM throttles WHERE key = $1";
-        let key = b"probe".as_slice();
-        execute!(tx, sqlx::query(INSERT).bind(key).bind(now()))?;
-        execute!(tx, sqlx::query(DELETE).bind(key))?;
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+        // Docket does not use this field of the file's header.
+        execute!(tx, sqlx::query("PRAGMA user_version = 0"))?;
         Ok(())
     }
 }

@@ -1,30 +1,21 @@
-//! The database: connecting, migrating, reading, and writing in transactions. One file below this per table.
+//! The database: connecting, migrating, reading, and writing in transactions. It knows no table: statements are in the
+//! `store` of `accounts` and of `tasks`.
 //!
-//! A statement is written once and runs on SQLite and on PostgreSQL through the `on!` macro. It names its columns: a newer
-//! version may add some while this one runs.
+//! A statement is written once and runs on SQLite and on PostgreSQL through the `on_database!` macro. It names its columns: a
+//! newer version may add some while this one runs.
 
-pub mod audit;
 pub mod backup;
 mod certificate;
 mod group_commit;
-pub mod identities;
-pub mod known_devices;
 mod lease;
-pub mod one_time_tokens;
 mod outage;
 mod postgres;
 mod schema;
-pub mod session_check;
-pub mod sessions;
 mod sqlite;
 mod sqlite_file;
 mod statement;
-pub mod sweep;
-pub mod tasks;
-mod throttles;
-pub mod two_factor;
-pub mod users;
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::time::Duration;
 
@@ -33,42 +24,42 @@ use sqlx::postgres::{PgDatabaseError, Postgres};
 use sqlx::sqlite::Sqlite;
 use sqlx::{Database, Execute, Executor, FromRow, Pool};
 
-use crate::auth::throttle::Refusal;
 use crate::config::DatabaseConfig;
+use crate::fault::Fault;
 use lease::Lease;
 use outage::Outage;
 use postgres::PostgresDb;
 use sqlite::SqliteDb;
 use statement::Statements;
 
-/// Runs the same expression on whichever database it is; `$c` is a [`Reader`] or [`Statements`].
-macro_rules! on {
+/// Runs the same expression on the database in use; `$c` is a [`Reader`] or [`Statements`].
+macro_rules! on_database {
     ($either:expr, $c:ident => $body:expr) => {
         match $either {
-            $crate::db::Either::Sqlite($c) => $body,
-            $crate::db::Either::Postgres($c) => $body,
+            $crate::db::OnDatabase::Sqlite($c) => $body,
+            $crate::db::OnDatabase::Postgres($c) => $body,
         }
     };
 }
-pub(crate) use on;
+pub(crate) use on_database;
 
 /// Runs a statement of a write that answers no rows; the result is how many rows it touched.
 macro_rules! execute {
     ($tx:expr, $query:expr) => {
-        $crate::db::on!($tx, c => c.execute($query).await.map(|done| done.rows_affected()))
+        $crate::db::on_database!($tx, c => c.execute($query).await.map(|done| done.rows_affected()))
     };
 }
 pub(crate) use execute;
 
-/// One thing in its SQLite and in its PostgreSQL form.
+/// A value of the database in use: its SQLite or its PostgreSQL variant.
 #[derive(Clone)]
-pub(crate) enum Either<S, P> {
+pub(crate) enum OnDatabase<S, P> {
     Sqlite(S),
     Postgres(P),
 }
 
 /// Where the statements of a write run: inside a transaction.
-pub(crate) type Tx<'a> = Either<Statements<'a, Sqlite>, Statements<'a, Postgres>>;
+pub(crate) type Tx<'a> = OnDatabase<Statements<'a, Sqlite>, Statements<'a, Postgres>>;
 
 /// How often a start or a transaction that lost a race is tried.
 const ATTEMPTS: u32 = 6;
@@ -81,21 +72,6 @@ const CLOSE: Duration = Duration::from_secs(10);
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// There is no such row for this owner.
-    #[error("no such row")]
-    NotFound,
-    /// The e-mail address belongs to an account already.
-    #[error("the e-mail address is taken")]
-    EmailTaken,
-    /// The row is there already.
-    #[error("the row exists")]
-    Exists,
-    /// The row has another revision than the caller expects.
-    #[error("the row changed meanwhile")]
-    Changed,
-    /// It was tried too often.
-    #[error("tried too often")]
-    Throttled(Refusal),
     /// The database is too busy or cannot work at the moment; the same call may work later. Whether a write was done is
     /// not known.
     #[error("the database is unavailable: {0}")]
@@ -114,10 +90,21 @@ pub enum DbError {
     Failed(sqlx::Error),
 }
 
+impl From<DbError> for Fault {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Unavailable(reason) | DbError::Unreachable(reason) | DbError::LostRace(reason) => {
+                Self::unavailable(reason)
+            }
+            DbError::Schema(reason) => Self::internal(reason),
+            DbError::Failed(error) => Self::internal("the database refused a statement").caused_by(error),
+        }
+    }
+}
+
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
-            sqlx::Error::RowNotFound => Self::NotFound,
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::Protocol(_)
@@ -155,49 +142,95 @@ fn is_trouble(code: &str) -> bool {
     }
 }
 
-/// A change of the database: the statements of one transaction. It may be applied again when a race was lost.
-pub(crate) trait Write: Send + Sync + 'static {
-    /// What the caller learns once the transaction is durable.
-    type Out: Send + 'static;
+/// The statements of one transaction. It may be applied again after a serialization failure.
+pub(crate) trait Transaction: Send + Sync + 'static {
+    /// The result, once the transaction is durable.
+    type Output: Send + 'static;
+    /// Why the transaction may be rolled back on purpose; [`Infallible`] if it never is.
+    type Refusal: Send + 'static;
 
-    /// Runs the statements. An error undoes all of them, and is the end: after it a statement might not be in the transaction
-    /// any more.
-    fn apply(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Out, DbError>> + Send;
+    /// Runs the statements. An error rolls all of them back. After a [`DbError`] no further statement may be run: it might not
+    /// be part of the transaction.
+    fn apply(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, Abort<Self::Refusal>>> + Send;
+}
+
+/// Why a transaction was rolled back.
+#[derive(Debug)]
+pub enum Abort<R> {
+    /// On purpose: what it would change is not as it must be.
+    Refused(R),
+    /// The database failed.
+    Failed(DbError),
+}
+
+impl<R> From<DbError> for Abort<R> {
+    fn from(error: DbError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Abort<Infallible>> for DbError {
+    fn from(abort: Abort<Infallible>) -> Self {
+        match abort {
+            Abort::Refused(never) => match never {},
+            Abort::Failed(error) => error,
+        }
+    }
+}
+
+impl<R> Abort<R> {
+    /// The result of an attempt, with a failure of the database apart from a refusal.
+    fn split<T>(result: Result<T, Self>) -> Result<Result<T, R>, DbError> {
+        match result {
+            Ok(output) => Ok(Ok(output)),
+            Err(Self::Refused(refusal)) => Ok(Err(refusal)),
+            Err(Self::Failed(error)) => Err(error),
+        }
+    }
+
+    /// The inverse of [`Abort::split`].
+    fn join<T>(result: Result<Result<T, R>, DbError>) -> Result<T, Self> {
+        match result {
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(refusal)) => Err(Self::Refused(refusal)),
+            Err(error) => Err(Self::Failed(error)),
+        }
+    }
 }
 
 /// A connected database with the schema of this version. Cheap to clone.
 #[derive(Clone)]
 pub struct Db(Backend);
 
-type Backend = Either<SqliteDb, PostgresDb>;
+type Backend = OnDatabase<SqliteDb, PostgresDb>;
 
 impl Db {
     /// Connects, and brings the schema up to date.
     pub async fn connect(config: DatabaseConfig<'_>) -> Result<Self, DbError> {
         let db = Self::new(config)?;
-        on!(&db.0, backend => backend.migrate().await)?;
+        on_database!(&db.0, backend => backend.migrate().await)?;
         Ok(db)
     }
 
     /// Connects to a database that a server of this version uses. [`DbError::Schema`] if its schema is another.
     pub async fn open(config: DatabaseConfig<'_>) -> Result<Self, DbError> {
         let db = Self::new(config)?;
-        on!(&db.0, backend => backend.check_schema().await)?;
+        on_database!(&db.0, backend => backend.check_schema().await)?;
         Ok(db)
     }
 
     fn new(config: DatabaseConfig<'_>) -> Result<Self, DbError> {
         Ok(Self(if config.url.starts_with("sqlite:") {
-            Either::Sqlite(SqliteDb::new(config.url, config.max_connections)?)
+            OnDatabase::Sqlite(SqliteDb::new(config.url, config.max_connections)?)
         } else {
-            Either::Postgres(PostgresDb::new(&config)?)
+            OnDatabase::Postgres(PostgresDb::new(&config)?)
         }))
     }
 
     /// Waits for pending writes and closes every connection. On SQLite all data is then in the one file. Later calls
     /// return [`DbError::Unreachable`]. A failure is logged and loses nothing: what was committed is on the disk.
     pub async fn close(&self) {
-        let closed = async { on!(&self.0, backend => backend.close().await) };
+        let closed = async { on_database!(&self.0, backend => backend.close().await) };
         match tokio::time::timeout(CLOSE, closed).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the database was not closed properly"),
@@ -206,49 +239,49 @@ impl Db {
     }
 
     /// Where to read.
-    pub(crate) fn read(&self) -> Either<Reader<'_, Sqlite>, Reader<'_, Postgres>> {
+    pub(crate) fn read(&self) -> OnDatabase<Reader<'_, Sqlite>, Reader<'_, Postgres>> {
         match &self.0 {
-            Either::Sqlite(db) => Either::Sqlite(Reader {
+            OnDatabase::Sqlite(db) => OnDatabase::Sqlite(Reader {
                 pool: &db.read,
                 outage: None,
             }),
-            Either::Postgres(db) => Either::Postgres(Reader {
+            OnDatabase::Postgres(db) => OnDatabase::Postgres(Reader {
                 pool: &db.pool,
                 outage: Some(&db.outage),
             }),
         }
     }
 
-    /// Applies `write` in a transaction; the answer comes after it is durable.
-    pub(crate) async fn write<W: Write>(&self, write: W) -> Result<W::Out, DbError> {
-        match &self.0 {
-            Either::Sqlite(db) => db.writer.write(write).await,
-            Either::Postgres(db) => db.write(&write).await,
-        }
+    /// Applies a transaction and returns once it is durable.
+    pub(crate) async fn transact<T: Transaction>(&self, transaction: T) -> Result<T::Output, Abort<T::Refusal>> {
+        Abort::join(match &self.0 {
+            OnDatabase::Sqlite(db) => db.writer.transact(transaction).await,
+            OnDatabase::Postgres(db) => db.transact(&transaction).await,
+        })
     }
 
-    /// How many of the same small queries are worth having under way at once. SQLite answers from memory: one, and the rest
-    /// joins the next. PostgreSQL is a network away.
-    pub(crate) fn lanes(&self) -> usize {
+    /// How many batches of the same small query are worth running concurrently. SQLite answers from memory: one, and the
+    /// rest joins the next batch. PostgreSQL is a network away.
+    pub(crate) fn query_concurrency(&self) -> usize {
         match &self.0 {
-            Either::Sqlite(_) => 1,
-            Either::Postgres(_) => 4,
+            OnDatabase::Sqlite(_) => 1,
+            OnDatabase::Postgres(_) => 4,
         }
     }
 
     /// Whether the database answers, and writes work as far as is known. The answer comes within a second.
     pub async fn ready(&self) -> Result<(), DbError> {
-        if let Either::Sqlite(db) = &self.0
+        if let OnDatabase::Sqlite(db) = &self.0
             && !db.writer.is_working()
         {
             return Err(DbError::Unavailable("the last write failed".to_owned()));
         }
         let answered = tokio::time::timeout(READY, async {
-            let _: Vec<(i32,)> = on!(self.read(), db => db.all(sqlx::query("SELECT 1")).await)?;
+            let _: Vec<(i32,)> = on_database!(self.read(), db => db.all(sqlx::query("SELECT 1")).await)?;
             Ok(())
         });
         answered.await.unwrap_or_else(|_| {
-            if let Either::Postgres(db) = &self.0 {
+            if let OnDatabase::Postgres(db) = &self.0 {
                 db.outage.suspect();
             }
             Err(DbError::Unavailable("no answer yet".to_owned()))
@@ -290,14 +323,6 @@ where
         T: for<'r> FromRow<'r, DB::Row>,
     {
         Ok(self.all(query).await?.into_iter().next())
-    }
-
-    /// The row of a statement that returns one. [`DbError::NotFound`] if it returns none.
-    pub(crate) async fn one<'q, T>(self, query: impl Execute<'q, DB> + 'q) -> Result<T, DbError>
-    where
-        T: for<'r> FromRow<'r, DB::Row>,
-    {
-        self.optional(query).await?.ok_or(DbError::NotFound)
     }
 }
 

@@ -9,7 +9,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use super::lease::Lease;
 use super::outage::Outage;
 use super::statement::Statements;
-use super::{ATTEMPTS, DbError, Either, Write, certificate, schema};
+use super::{ATTEMPTS, Abort, DbError, OnDatabase, Transaction, certificate, schema};
 use crate::config::DatabaseConfig;
 
 /// A connected database. Cheap to clone.
@@ -61,38 +61,49 @@ impl PostgresDb {
         Ok(())
     }
 
-    /// Applies `write` in a transaction, again if it lost a race.
-    pub(super) async fn write<W: Write>(&self, write: &W) -> Result<W::Out, DbError> {
-        self.outage.guard(self.write_with_retry(write)).await
+    /// Applies a transaction, again after a serialization failure.
+    pub(super) async fn transact<T: Transaction>(
+        &self,
+        transaction: &T,
+    ) -> Result<Result<T::Output, T::Refusal>, DbError> {
+        self.outage.guard(self.transact_with_retry(transaction)).await
     }
 
-    async fn write_with_retry<W: Write>(&self, write: &W) -> Result<W::Out, DbError> {
+    async fn transact_with_retry<T: Transaction>(
+        &self,
+        transaction: &T,
+    ) -> Result<Result<T::Output, T::Refusal>, DbError> {
         let mut pause = Duration::from_millis(5);
         for _ in 1..ATTEMPTS {
-            match self.try_write(write).await {
+            match self.try_transact(transaction).await {
                 Err(DbError::LostRace(_)) => tokio::time::sleep(pause).await,
                 done => return done,
             }
             pause *= 2;
         }
-        self.try_write(write).await
+        self.try_transact(transaction).await
     }
 
-    async fn try_write<W: Write>(&self, write: &W) -> Result<W::Out, DbError> {
+    async fn try_transact<T: Transaction>(&self, transaction: &T) -> Result<Result<T::Output, T::Refusal>, DbError> {
         let mut lease = Lease::of(&self.pool).await?;
-        let written = transaction(&mut lease, write).await;
-        lease.settle(&written);
-        written
+        let result = apply(&mut lease, transaction).await;
+        lease.settle(&result);
+        result
     }
 }
 
-async fn transaction<W: Write>(connection: &mut PgConnection, write: &W) -> Result<W::Out, DbError> {
+async fn apply<T: Transaction>(
+    connection: &mut PgConnection,
+    transaction: &T,
+) -> Result<Result<T::Output, T::Refusal>, DbError> {
     let mut tx = connection.begin().await?;
-    let out = write
-        .apply(&mut Either::Postgres(Statements::<Postgres>(&mut tx)))
-        .await?;
-    tx.commit().await?;
-    Ok(out)
+    let statements = Statements::<Postgres>(&mut tx);
+    let applied = Abort::split(transaction.apply(&mut OnDatabase::Postgres(statements)).await)?;
+    match applied {
+        Ok(_) => tx.commit().await?,
+        Err(_) => tx.rollback().await?,
+    }
+    Ok(applied)
 }
 
 /// Half the deadline may go by while a request waits for a connection.

@@ -42,12 +42,14 @@ where
         Ok(self.all(query).await?.into_iter().next())
     }
 
-    /// The row of a statement that returns one. [`DbError::NotFound`] if it returns none.
+    /// The row of a statement that always returns one.
     pub(crate) async fn one<'q, T>(&mut self, query: impl Execute<'q, DB> + 'q) -> Result<T, DbError>
     where
         T: for<'r> FromRow<'r, DB::Row>,
     {
-        self.optional(query).await?.ok_or(DbError::NotFound)
+        self.optional(query)
+            .await?
+            .ok_or(DbError::Failed(sqlx::Error::RowNotFound))
     }
 }
 

@@ -61,7 +61,7 @@ on_both_databases! {
 
     async fn a_hash_of_another_cost_is_replaced_at_the_next_sign_in(
         server,
-        "--argon2-memory-kib", "7168", "--argon2-passes", "3"
+        "--argon2-memory-kib", "7168", "--argon2-iterations", "3"
     ) {
         server.owner().await;
         let before = stored(&server).await;
@@ -79,7 +79,7 @@ on_both_databases! {
         assert_eq!(stored(&other).await, after);
     }
 
-    async fn while_too_many_sign_in_they_are_told_so_and_everything_else_is_served(server, "--argon2-passes", "16") {
+    async fn while_too_many_sign_in_they_are_told_so_and_everything_else_is_served(server, "--argon2-iterations", "16") {
         let owner = server.owner().await;
         owner.task("Water the plants").await;
         let mut waiting: FuturesUnordered<_> = (0..300).map(|_| sign_in(&server, PASSWORD)).collect();
@@ -102,7 +102,7 @@ fn settings_out_of_range_are_refused() {
     for (flag, values) in [
         ("--password-min-length", ["7", "129"]),
         ("--argon2-memory-kib", ["7167", "1048577"]),
-        ("--argon2-passes", ["0", "17"]),
+        ("--argon2-iterations", ["0", "17"]),
         ("--argon2-lanes", ["0", "17"]),
         ("--rate-limit", ["maybe", ""]),
         ("--trusted-proxies", ["everyone", "10.0.0.0/33"]),

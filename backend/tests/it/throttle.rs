@@ -64,7 +64,7 @@ async fn set_hits(database: &Database, hits: u32, which: &str) {
 }
 
 /// A server whose passwords are cheap to compare, for tests that need many.
-const CHEAP: [&str; 4] = ["--argon2-memory-kib", "7168", "--argon2-passes", "1"];
+const CHEAP: [&str; 4] = ["--argon2-memory-kib", "7168", "--argon2-iterations", "1"];
 
 /// The cookies of so many devices on which the owner signed in.
 async fn devices(server: &Server, number: usize) -> Vec<String> {

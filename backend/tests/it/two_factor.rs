@@ -474,7 +474,7 @@ on_both_databases! {
 
     async fn thirty_known_devices_do_not_lift_the_limit_on_codes(
         server,
-        "--rate-limit", "on", "--trusted-proxies", "127.0.0.1", "--argon2-memory-kib", "7168", "--argon2-passes", "1"
+        "--rate-limit", "on", "--trusted-proxies", "127.0.0.1", "--argon2-memory-kib", "7168", "--argon2-iterations", "1"
     ) {
         let owner = server.owner().await;
         let mut collected = Vec::new();

@@ -1,0 +1,279 @@
+//! Extractors of credentials. Possession is permission: only a verified token makes a [`Caller`] (the user of the path), a
+//! [`Member`] (a user with a session) or a [`RecentMember`] (whose password was verified recently), and only they have the
+//! [`UserId`](crate::accounts::user_id::UserId) that the functions of the stores take.
+//!
+//! The OpenAPI document lists the credentials among the arguments of an operation as its alternatives.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use chrono::{TimeDelta, Utc};
+use percent_encoding::percent_decode_str;
+use poem::http::header;
+use poem::{Request, RequestBody, Result};
+use poem_openapi::registry::{MetaParamIn, MetaSchemaRef, MetaSecurityScheme, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+use crate::accounts::cookies::{REFRESH_COOKIE, TWO_FACTOR_COOKIE};
+use crate::accounts::identity::{Identity, Membership};
+use crate::accounts::service::Accounts;
+use crate::fault::Fault;
+use crate::http::client::Client;
+use crate::http::cors;
+use crate::http::problem::Problem;
+
+/// The recent-authentication window: how long after the password was verified a sensitive operation does not ask for it again.
+const RECENT: TimeDelta = TimeDelta::minutes(15);
+
+/// The name of the security scheme of access tokens in the OpenAPI document.
+const BEARER: &str = "bearer";
+
+/// The user of a valid token, who is also the `{user_id}` of the path.
+pub struct Caller(Identity);
+
+impl Deref for Caller {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.0
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Caller {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter, ApiExtractorType::SecurityScheme];
+    const PARAM_IS_REQUIRED: bool = true;
+    type ParamType = String;
+    type ParamRawType = String;
+
+    fn register(registry: &mut Registry) {
+        register_bearer(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![BEARER]
+    }
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Path)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(String::schema_ref())
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        parameter: ExtractParamOptions<String>,
+    ) -> Result<Self> {
+        let identity = required(request).await?;
+        let user_id = request.raw_path_param(parameter.name).unwrap_or_default();
+        if identity.is(&percent_decode_str(user_id).decode_utf8_lossy()) {
+            Ok(Self(identity))
+        } else {
+            Err(Problem::Forbidden.into())
+        }
+    }
+}
+
+/// A user with a session, not one of the external issuer.
+pub struct Member(Membership);
+
+impl Deref for Member {
+    type Target = Membership;
+
+    fn deref(&self) -> &Membership {
+        &self.0
+    }
+}
+
+/// A member whose password was verified in the last 15 minutes, as sensitive operations require.
+pub struct RecentMember(Membership);
+
+impl Deref for RecentMember {
+    type Target = Membership;
+
+    fn deref(&self) -> &Membership {
+        &self.0
+    }
+}
+
+/// The user of the bearer token; none if the token is missing or not valid.
+pub struct OptionalBearer(pub Option<Identity>);
+
+/// An extractor of a bearer token, made from what its token says.
+macro_rules! bearer_extractor {
+    ($extractor:ty, $request:ident => $extract:expr) => {
+        impl<'a> ApiExtractor<'a> for $extractor {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+            type ParamType = ();
+            type ParamRawType = ();
+
+            fn register(registry: &mut Registry) {
+                register_bearer(registry);
+            }
+
+            fn security_schemes() -> Vec<&'static str> {
+                vec![BEARER]
+            }
+
+            async fn from_request(
+                $request: &'a Request,
+                _: &mut RequestBody,
+                _: ExtractParamOptions<()>,
+            ) -> Result<Self> {
+                Ok($extract)
+            }
+        }
+    };
+}
+
+bearer_extractor!(Member, request => Self(member(request).await?));
+bearer_extractor!(RecentMember, request => Self(recent_member(request).await?));
+bearer_extractor!(OptionalBearer, request => Self(optional(request).await?));
+
+fn register_bearer(registry: &mut Registry) {
+    let scheme = MetaSecurityScheme {
+        ty: "http",
+        description: None,
+        name: None,
+        key_in: None,
+        scheme: Some("bearer"),
+        bearer_format: Some("JWT"),
+        flows: None,
+        openid_connect_url: None,
+    };
+    registry.create_security_scheme(BEARER, scheme);
+}
+
+/// The bearer token of a request.
+pub fn bearer(request: &Request) -> Option<&str> {
+    let (scheme, token) = request.header(header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+async fn required(request: &Request) -> Result<Identity, Problem> {
+    let token = bearer(request).ok_or(Problem::Unauthenticated)?;
+    let request_id = request.data::<Client>().map_or("", |client| &client.request_id);
+    accounts(request)?.identify(token, request_id).await
+}
+
+async fn optional(request: &Request) -> Result<Option<Identity>, Problem> {
+    match required(request).await {
+        Ok(identity) => Ok(Some(identity)),
+        Err(Problem::Unauthenticated) => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn member(request: &Request) -> Result<Membership, Problem> {
+    required(request).await?.membership().ok_or(Problem::Unauthenticated)
+}
+
+async fn recent_member(request: &Request) -> Result<Membership, Problem> {
+    let member = member(request).await?;
+    if Utc::now() - member.session.authenticated_at < RECENT {
+        Ok(member)
+    } else {
+        Err(Problem::SessionNotFresh)
+    }
+}
+
+fn accounts(request: &Request) -> Result<&Arc<Accounts>, Problem> {
+    let accounts = request.data();
+    accounts.ok_or_else(|| Fault::internal("the accounts service is not part of the request").into())
+}
+
+/// A cookie that is a credential.
+pub trait CredentialCookie {
+    /// The name of the security scheme in the OpenAPI document.
+    const SCHEME: &'static str;
+    /// The name of the cookie, without `__Host-`.
+    const NAME: &'static str;
+    /// Its description in the OpenAPI document.
+    const DESCRIPTION: &'static str;
+}
+
+/// The cookie with the refresh token.
+pub struct Refresh;
+
+impl CredentialCookie for Refresh {
+    const SCHEME: &'static str = "cookie";
+    const NAME: &'static str = REFRESH_COOKIE;
+    const DESCRIPTION: &'static str =
+        "The refresh token, which every sign-in sets. With https the name of the cookie begins with `__Host-`.";
+}
+
+/// The cookie of a sign-in that waits for a code.
+pub struct TwoFactor;
+
+impl CredentialCookie for TwoFactor {
+    const SCHEME: &'static str = "two_factor";
+    const NAME: &'static str = TWO_FACTOR_COOKIE;
+    const DESCRIPTION: &'static str =
+        "Set by a sign-in that needs a code. With https the name of the cookie begins with `__Host-`.";
+}
+
+/// The value of a credential cookie, if the request has one and may use it.
+pub struct FromCookie<C>(Result<Option<String>, Problem>, PhantomData<fn() -> C>);
+
+impl<C> FromCookie<C> {
+    /// The value; none if there is no such cookie. [`Problem::ForbiddenOrigin`] if the request comes from a web page of an
+    /// origin that may not use cookies.
+    pub fn value(self) -> Result<Option<String>, Problem> {
+        self.0
+    }
+}
+
+impl<'a, C: CredentialCookie> ApiExtractor<'a> for FromCookie<C> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        let scheme = MetaSecurityScheme {
+            ty: "apiKey",
+            description: Some(C::DESCRIPTION),
+            name: Some(C::NAME),
+            key_in: Some("cookie"),
+            scheme: None,
+            bearer_format: None,
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme(C::SCHEME, scheme);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![C::SCHEME]
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        let accounts = accounts(request)?;
+        let value = if cors::may_use_cookies(request, &accounts.page_origins) {
+            Ok(accounts.cookies.get(request.cookie(), C::NAME))
+        } else {
+            Err(Problem::ForbiddenOrigin)
+        };
+        Ok(Self(value, PhantomData))
+    }
+}
+
+/// No credential, as the last alternative of an operation that also serves unauthenticated requests.
+pub struct Anonymous;
+
+impl<'a> ApiExtractor<'a> for Anonymous {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn has_security_fallback() -> bool {
+        true
+    }
+
+    async fn from_request(_: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        Ok(Self)
+    }
+}

@@ -1,0 +1,50 @@
+//! What a verified token says about the sender of a request.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::accounts::user_id::UserId;
+
+/// The user of a verified token.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The user.
+    pub user: UserId,
+    /// The user's revision when the token was verified.
+    pub revision: i64,
+    /// The session; none for a token of the external issuer.
+    pub session: Option<OwnSession>,
+    /// The subject of a token of the external issuer, which may differ from the id of the user.
+    pub(in crate::accounts) subject: Option<String>,
+}
+
+impl Identity {
+    /// The user and the session; none for a token of the external issuer.
+    pub fn membership(self) -> Option<Membership> {
+        let user = self.user;
+        self.session.map(|session| Membership { user, session })
+    }
+
+    /// Whether `name` is the id of the user, or the subject of the token.
+    pub fn is(&self, name: &str) -> bool {
+        self.user.as_str() == name || self.subject.as_deref() == Some(name)
+    }
+}
+
+/// The session of one of Docket's own tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnSession {
+    /// The `sid` of its tokens.
+    pub id: Uuid,
+    /// When the password was last verified in it.
+    pub authenticated_at: DateTime<Utc>,
+}
+
+/// A user with a session, not one of the external issuer.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// The user.
+    pub user: UserId,
+    /// The session.
+    pub session: OwnSession,
+}

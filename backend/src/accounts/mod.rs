@@ -1,0 +1,28 @@
+//! Accounts: who a request comes from, sign-in, sessions, passwords, two-factor, and the mails about them.
+//!
+//! From the bottom: plain values (`user_id`, `policy`), the tables (`store`), the parts (tokens, cookies, passwords, mail, rate
+//! limits), the [`service`] that holds them, the [`extract`]ors of credentials, the flows of a sign-in, and the operations
+//! (`routes`).
+
+mod access_token;
+mod cookies;
+mod device;
+mod external;
+pub mod extract;
+mod identity;
+pub mod link;
+mod mail;
+mod passwords;
+mod pending_sign_in;
+mod policy;
+mod random;
+mod rate_limit;
+mod recovery_codes;
+mod refresh_token;
+pub mod routes;
+pub mod service;
+mod sign_in;
+pub mod store;
+mod totp;
+mod two_factor;
+pub mod user_id;

@@ -1,0 +1,93 @@
+//! For other services: a token to call them with, and the keys that they verify it with.
+
+use std::sync::Arc;
+
+use poem::Request;
+use poem::web::Data;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use serde::Serialize;
+use shared::profile::AccessToken;
+
+use super::Tag;
+use crate::accounts::access_token::PublicKey;
+use crate::accounts::extract::{Member, bearer};
+use crate::accounts::service::Accounts;
+use crate::http::json::RawJson;
+use crate::http::problem::Problem;
+
+/// The operations.
+#[derive(Default)]
+pub struct KeyApi;
+
+/// Public keys (RFC 7517).
+#[derive(Object, Serialize)]
+struct JwkSet {
+    /// The one that signs comes first. Empty unless tokens are signed with Ed25519.
+    keys: Vec<Jwk>,
+}
+
+/// A public Ed25519 key (RFC 8037).
+#[derive(Object, Serialize)]
+struct Jwk {
+    /// What the tokens that it verifies name: its RFC 7638 thumbprint.
+    kid: String,
+    /// OKP.
+    kty: String,
+    /// Ed25519.
+    crv: String,
+    /// EdDSA.
+    alg: String,
+    /// sig.
+    #[oai(rename = "use")]
+    #[serde(rename = "use")]
+    usage: String,
+    /// The key in base64url.
+    x: String,
+}
+
+impl From<&PublicKey> for Jwk {
+    fn from(key: &PublicKey) -> Self {
+        Self {
+            kid: key.id.clone(),
+            kty: "OKP".to_owned(),
+            crv: "Ed25519".to_owned(),
+            alg: "EdDSA".to_owned(),
+            usage: "sig".to_owned(),
+            x: key.x.clone(),
+        }
+    }
+}
+
+#[derive(ApiResponse)]
+enum Current {
+    /// The token that was sent.
+    #[oai(status = 200)]
+    Ok(RawJson<AccessToken>),
+}
+
+#[derive(ApiResponse)]
+enum Keys {
+    /// The keys.
+    #[oai(status = 200)]
+    Ok(RawJson<JwkSet>),
+}
+
+#[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
+impl KeyApi {
+    /// Get the token of the current session
+    ///
+    /// It is the one that was sent, while it is valid: only the refresh token makes a session's tokens last longer. Anyone
+    /// who has it can act as the user until it expires: send it only to services that may read and change the user's tasks.
+    #[oai(path = "/token", method = "get", operation_id = "get_token")]
+    async fn token(&self, request: &Request, _member: Member) -> Result<Current, Problem> {
+        let token = bearer(request).ok_or(Problem::Unauthenticated)?.to_owned();
+        Ok(Current::Ok(RawJson::of(&AccessToken { token })?))
+    }
+
+    /// Get the public keys of our tokens
+    #[oai(path = "/jwks", method = "get", operation_id = "get_jwks")]
+    async fn jwks(&self, accounts: Data<&Arc<Accounts>>) -> Result<Keys, Problem> {
+        let keys = accounts.tokens.public_keys().iter().map(Jwk::from).collect();
+        Ok(Keys::Ok(RawJson::of(&JwkSet { keys })?))
+    }
+}

@@ -1,0 +1,133 @@
+//! The devices that are signed in, and what happened to the account.
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem::web::cookie::CookieJar;
+use poem_openapi::param::Query;
+use poem_openapi::{ApiResponse, OpenApi};
+use shared::account::Session;
+use shared::profile::{Activity, Done, SessionChoice};
+
+use super::Tag;
+use super::auth::Nothing;
+use crate::accounts::cookies::REFRESH_COOKIE;
+use crate::accounts::extract::Member;
+use crate::accounts::service::Accounts;
+use crate::accounts::store::sessions::NoSuchSession;
+use crate::http::client::Client;
+use crate::http::json::{JsonBody, OptionalJsonBody, RawJson};
+use crate::http::problem::Problem;
+
+/// The operations.
+#[derive(Default)]
+pub struct SessionApi;
+
+#[derive(ApiResponse)]
+enum Sessions {
+    /// The devices, the last one that signed in first.
+    #[oai(status = 200)]
+    Ok(RawJson<Vec<Session>>),
+}
+
+#[derive(ApiResponse)]
+enum Events {
+    /// What happened, newest first.
+    #[oai(status = 200)]
+    Ok(RawJson<Vec<Activity>>),
+}
+
+#[derive(ApiResponse)]
+enum Revoked {
+    /// It has ended.
+    #[oai(status = 200)]
+    Ok(RawJson<Done>),
+}
+
+fn revoked() -> Result<Revoked, Problem> {
+    Ok(Revoked::Ok(RawJson::of(&Done { status: true })?))
+}
+
+#[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
+impl SessionApi {
+    /// List the devices that are signed in
+    #[oai(path = "/list-sessions", method = "get", operation_id = "list_sessions")]
+    async fn list(&self, accounts: Data<&Arc<Accounts>>, member: Member) -> Result<Sessions, Problem> {
+        let sessions = accounts.db.sessions(&member.user).await?;
+        let sessions: Vec<Session> = sessions.into_iter().map(Session::from).collect();
+        Ok(Sessions::Ok(RawJson::of(&sessions)?))
+    }
+
+    /// Sign out a device
+    #[oai(path = "/revoke-session", method = "post", operation_id = "revoke_session")]
+    async fn revoke(
+        &self,
+        accounts: Data<&Arc<Accounts>>,
+        client: Client,
+        member: Member,
+        body: JsonBody<SessionChoice>,
+    ) -> Result<Revoked, Problem> {
+        let id = body.valid()?.token.parse().map_err(|_| Problem::NotFound)?;
+        accounts.db.revoke_session(member.user.clone(), id, client).await?;
+        revoked()
+    }
+
+    /// Sign out all other devices
+    #[oai(
+        path = "/revoke-other-sessions",
+        method = "post",
+        operation_id = "revoke_other_sessions"
+    )]
+    async fn revoke_others(
+        &self,
+        accounts: Data<&Arc<Accounts>>,
+        client: Client,
+        member: Member,
+        body: OptionalJsonBody<Nothing>,
+    ) -> Result<Revoked, Problem> {
+        body.valid()?;
+        let keep = Some(member.session.id);
+        accounts.db.revoke_sessions(member.user.clone(), keep, client).await?;
+        revoked()
+    }
+
+    /// Sign out all devices, this one too
+    #[oai(path = "/revoke-sessions", method = "post", operation_id = "revoke_sessions")]
+    async fn revoke_all(
+        &self,
+        accounts: Data<&Arc<Accounts>>,
+        client: Client,
+        jar: &CookieJar,
+        member: Member,
+        body: OptionalJsonBody<Nothing>,
+    ) -> Result<Revoked, Problem> {
+        body.valid()?;
+        accounts.db.revoke_sessions(member.user.clone(), None, client).await?;
+        accounts.cookies.clear(jar, REFRESH_COOKIE);
+        revoked()
+    }
+
+    /// List what happened to the account
+    #[oai(path = "/activity", method = "get", operation_id = "list_activity")]
+    async fn activity(
+        &self,
+        accounts: Data<&Arc<Accounts>>,
+        member: Member,
+        /// The most events.
+        #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "500")))]
+        limit: Query<u16>,
+    ) -> Result<Events, Problem> {
+        let events = accounts.db.activity(&member.user, limit.0.into()).await?;
+        Ok(Events::Ok(RawJson::of(&events)?))
+    }
+}
+
+fn default_limit() -> u16 {
+    100
+}
+
+impl From<NoSuchSession> for Problem {
+    fn from(_: NoSuchSession) -> Self {
+        Self::NotFound
+    }
+}

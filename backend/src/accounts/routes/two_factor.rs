@@ -1,0 +1,188 @@
+//! Two-factor: setting an authenticator app up, and completing a sign-in with one of its codes or a recovery code.
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem::web::cookie::CookieJar;
+use poem_openapi::{ApiResponse, OpenApi};
+use shared::account::Renewed;
+use shared::profile::PasswordProof;
+use shared::two_factor::{CodeProof, RecoveryCodes as NewCodes, TwoFactorSetup};
+
+use super::{Changed, Tag};
+use crate::accounts::device::Device;
+use crate::accounts::extract::Member;
+use crate::accounts::extract::{FromCookie, OptionalBearer, TwoFactor};
+use crate::accounts::identity::Identity;
+use crate::accounts::pending_sign_in::{Code, PendingSignIn};
+use crate::accounts::recovery_codes::RecoveryCodes;
+use crate::accounts::service::Accounts;
+use crate::accounts::store::two_factor::{TwoFactorIsOff, TwoFactorIsOn};
+use crate::accounts::{totp, two_factor};
+use crate::http::client::Client;
+use crate::http::json::{JsonBody, RawJson};
+use crate::http::problem::Problem;
+
+/// The operations.
+#[derive(Default)]
+pub struct TwoFactorApi;
+
+#[derive(ApiResponse)]
+enum SetUp {
+    /// What to set an app up with, and the recovery codes. It is the only time that they are shown.
+    #[oai(status = 200)]
+    Ok(RawJson<TwoFactorSetup>),
+}
+
+#[derive(ApiResponse)]
+enum WithToken {
+    /// The account and a token, which a cookie renews.
+    #[oai(status = 200)]
+    Ok(RawJson<Renewed>),
+}
+
+#[derive(ApiResponse)]
+enum Replaced {
+    /// The new recovery codes. It is the only time that they are shown.
+    #[oai(status = 200)]
+    Ok(RawJson<NewCodes>),
+}
+
+#[OpenApi(prefix_path = "/api/auth/two-factor", tag = "Tag::Accounts")]
+impl TwoFactorApi {
+    /// Set two-factor up
+    ///
+    /// It is on once `verify_totp` got a code of the accounts. Until then this may be repeated; only the last app counts.
+    #[oai(path = "/enable", method = "post", operation_id = "enable_two_factor")]
+    async fn enable(
+        &self,
+        accounts: Data<&Arc<Accounts>>,
+        member: Member,
+        body: JsonBody<PasswordProof>,
+    ) -> Result<SetUp, Problem> {
+        let PasswordProof { password } = body.valid()?;
+        let user = accounts.verify_password(&member, password, "password").await?;
+        let secret = totp::generate_secret()?;
+        let codes = RecoveryCodes::generate()?;
+        let (totp_uri, qr_code) = totp::setup(&secret, user.email.as_deref().unwrap_or_default())?;
+        accounts
+            .db
+            .set_up_two_factor(member.user.clone(), secret.to_vec(), codes.hashes)
+            .await?;
+        Ok(SetUp::Ok(RawJson::of(&TwoFactorSetup {
+            totp_uri,
+            qr_code,
+            backup_codes: codes.shown,
+        })?))
+    }
+
+    /// Send a code of the app
+    ///
+    /// With a token it turns two-factor on: every session ends, and a new one begins in this browser. With the cookie of a
+    /// sign-in it completes that.
+    #[oai(path = "/verify-totp", method = "post", operation_id = "verify_totp")]
+    async fn verify_totp(
+        &self,
+        accounts: Data<&Arc<Accounts>>,
+        client: Client,
+        jar: &CookieJar,
+        bearer: OptionalBearer,
+        cookie: FromCookie<TwoFactor>,
+        body: JsonBody<CodeProof>,
+    ) -> Result<WithToken, Problem> {
+        let OptionalBearer(identity) = bearer;
+        let renewed = match identity.and_then(Identity::membership) {
+            Some(member) => {
+                let CodeProof { code, .. } = body.valid()?;
+                two_factor::turn_on(&accounts, jar, member, &code, client).await?
+            }
+            None => {
+                let pending = PendingSignIn::find(&accounts, cookie.value()?).await?;
+                let CodeProof { code, .. } = body.valid()?;
+                pending.complete(&accounts, jar, Code::App(&code), client).await?
+            }
+        };
+        Ok(WithToken::Ok(RawJson::of(&renewed)?))
+    }
+
+    /// Send a recovery code
+    ///
+    /// It completes the sign-in of the cookie, as a code of the app does, and is worth nothing afterwards.
+    #[oai(path = "/verify-backup-code", method = "post", operation_id = "verify_backup_code")]
+    async fn verify_backup_code(
+        &self,
+        accounts: Data<&Arc<Accounts>>,
+        client: Client,
+        jar: &CookieJar,
+        cookie: FromCookie<TwoFactor>,
+        body: JsonBody<CodeProof>,
+    ) -> Result<WithToken, Problem> {
+        let pending = PendingSignIn::find(&accounts, cookie.value()?).await?;
+        let CodeProof { code, .. } = body.valid()?;
+        let renewed = pending.complete(&accounts, jar, Code::Recovery(&code), client).await?;
+        Ok(WithToken::Ok(RawJson::of(&renewed)?))
+    }
+
+    /// Turn two-factor off
+    ///
+    /// The app and the recovery codes are forgotten, and this browser is the only known device.
+    #[oai(path = "/disable", method = "post", operation_id = "disable_two_factor")]
+    async fn disable(
+        &self,
+        accounts: Data<&Arc<Accounts>>,
+        client: Client,
+        jar: &CookieJar,
+        member: Member,
+        body: JsonBody<PasswordProof>,
+    ) -> Result<Changed, Problem> {
+        let PasswordProof { password } = body.valid()?;
+        accounts.verify_password(&member, password, "password").await?;
+        let device = Device::generate()?;
+        accounts
+            .db
+            .turn_two_factor_off(member.user.clone(), device.hash(), client)
+            .await?;
+        device.write(&accounts.cookies, jar);
+        Changed::done()
+    }
+
+    /// Replace the recovery codes
+    ///
+    /// Those of before are worth nothing.
+    #[oai(
+        path = "/generate-backup-codes",
+        method = "post",
+        operation_id = "generate_backup_codes"
+    )]
+    async fn generate_backup_codes(
+        &self,
+        accounts: Data<&Arc<Accounts>>,
+        client: Client,
+        member: Member,
+        body: JsonBody<PasswordProof>,
+    ) -> Result<Replaced, Problem> {
+        let PasswordProof { password } = body.valid()?;
+        accounts.verify_password(&member, password, "password").await?;
+        let codes = RecoveryCodes::generate()?;
+        accounts
+            .db
+            .replace_recovery_codes(member.user.clone(), codes.hashes, client)
+            .await?;
+        Ok(Replaced::Ok(RawJson::of(&NewCodes {
+            status: true,
+            backup_codes: codes.shown,
+        })?))
+    }
+}
+
+impl From<TwoFactorIsOn> for Problem {
+    fn from(_: TwoFactorIsOn) -> Self {
+        Self::TwoFactorOn
+    }
+}
+
+impl From<TwoFactorIsOff> for Problem {
+    fn from(_: TwoFactorIsOff) -> Self {
+        Self::TwoFactorOff
+    }
+}

@@ -1,0 +1,138 @@
+//! The table `one_time_tokens`: tokens that authorize one operation, once. Every statement that looks for one names the
+//! purpose, so a token is good for nothing else. Here are those of links; pending sign-ins are in `two_factor`.
+
+use std::convert::Infallible;
+
+use chrono::TimeDelta;
+use sqlx::FromRow;
+
+use crate::accounts::store::audit::{self, Event};
+use crate::accounts::user_id::UserId;
+use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
+use crate::http::client::Client;
+
+/// SHA-256 of a token: all that is stored of it.
+pub type TokenHash = [u8; 32];
+
+/// The operation that a token authorizes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    /// Setting a new password without the old one.
+    ResetPassword,
+    /// Confirming the address of the account.
+    VerifyEmail,
+    /// Confirming a new address, which then replaces the old one.
+    ChangeEmail,
+}
+
+impl Purpose {
+    /// The word in the table.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::ResetPassword => "reset_password",
+            Self::VerifyEmail => "verify_email",
+            Self::ChangeEmail => "change_email",
+        }
+    }
+
+    fn lifetime(self) -> TimeDelta {
+        match self {
+            Self::ResetPassword => TimeDelta::hours(1),
+            Self::VerifyEmail | Self::ChangeEmail => TimeDelta::hours(24),
+        }
+    }
+}
+
+/// A token to store.
+pub struct NewToken {
+    /// Of the token.
+    pub hash: TokenHash,
+    /// The operation that it authorizes.
+    pub purpose: Purpose,
+    /// The address it is sent to; none when it is handed over in another way, which confirms no address.
+    pub email: Option<String>,
+}
+
+/// A token that was used up.
+#[derive(FromRow)]
+pub(super) struct Redeemed {
+    pub(super) user_id: UserId,
+    pub(super) email: Option<String>,
+}
+
+/// Uses a token up. None if there is no such token, if it is for another purpose, or if it has expired.
+pub(super) async fn redeem(tx: &mut Tx<'_>, hash: &TokenHash, purpose: Purpose) -> Result<Option<Redeemed>, DbError> {
+    const SQL: &str = "DELETE FROM one_time_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3 \
+         RETURNING user_id, email";
+    on_database!(tx, c => c.optional(sqlx::query(SQL)
+        .bind(hash.as_slice())
+        .bind(purpose.word())
+        .bind(now())).await)
+}
+
+/// Revokes all one-time tokens of the user.
+pub(super) async fn revoke_all(tx: &mut Tx<'_>, user_id: &UserId) -> Result<(), DbError> {
+    const SQL: &str = "DELETE FROM one_time_tokens WHERE user_id = $1";
+    execute!(tx, sqlx::query(SQL).bind(user_id))?;
+    Ok(())
+}
+
+/// Stores a token of the user, replacing the one of the same purpose.
+async fn insert(tx: &mut Tx<'_>, user_id: &UserId, token: &NewToken) -> Result<(), DbError> {
+    const REPLACE: &str = "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = $2";
+    const SQL: &str = "INSERT INTO one_time_tokens (hash, user_id, purpose, email, expires_at, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6)";
+    let purpose = token.purpose.word();
+    execute!(tx, sqlx::query(REPLACE).bind(user_id).bind(purpose))?;
+    let now = now();
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(token.hash.as_slice())
+            .bind(user_id)
+            .bind(purpose)
+            .bind(&token.email)
+            .bind(now + token.purpose.lifetime())
+            .bind(now)
+    )?;
+    Ok(())
+}
+
+struct Issue {
+    user_id: UserId,
+    token: NewToken,
+    event: Option<Event>,
+    client: Client,
+}
+
+impl Transaction for Issue {
+    type Output = ();
+    type Refusal = Infallible;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+        insert(tx, &self.user_id, &self.token).await?;
+        if let Some(event) = self.event {
+            audit::record(tx, &self.user_id, event, &self.client).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Db {
+    /// Stores a token of the user, replacing the one of the same purpose, and records `event`.
+    pub async fn issue_token(
+        &self,
+        user_id: UserId,
+        token: NewToken,
+        event: Option<Event>,
+        client: Client,
+    ) -> Result<(), DbError> {
+        let issue = Issue {
+            user_id,
+            token,
+            event,
+            client,
+        };
+        Ok(self.transact(issue).await?)
+    }
+}

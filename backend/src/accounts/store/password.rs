@@ -1,0 +1,117 @@
+//! Changing and resetting the password: rows of `users`, `sessions`, `known_devices` and `one_time_tokens`.
+
+use std::convert::Infallible;
+
+use crate::accounts::store::audit::{self, Event};
+use crate::accounts::store::known_devices::{self, DeviceHash};
+use crate::accounts::store::one_time_tokens::{Purpose, TokenHash, redeem};
+use crate::accounts::store::sessions::{self, Replacement};
+use crate::accounts::store::users::{self, UserRow, user_columns};
+use crate::db::{Abort, Db, DbError, Transaction, Tx, now, on_database};
+use crate::http::client::Client;
+
+/// The account has changed since it was read, or the session of the request has ended.
+#[derive(Debug)]
+pub struct Stale;
+
+struct ChangePassword {
+    user: UserRow,
+    password_hash: String,
+    replacement: Replacement,
+}
+
+impl Transaction for ChangePassword {
+    type Output = UserRow;
+    type Refusal = Stale;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, Abort<Stale>> {
+        let user_id = &self.user.id;
+        if !users::lock(tx, &self.user).await? {
+            return Err(Abort::Refused(Stale));
+        }
+        let row = users::set_password(tx, user_id, &self.password_hash).await?;
+        if !sessions::replace_all(tx, user_id, &self.replacement).await? {
+            return Err(Abort::Refused(Stale));
+        }
+        audit::record(tx, user_id, Event::PasswordChanged, &self.replacement.session.client).await?;
+        Ok(row)
+    }
+}
+
+struct ResetPassword {
+    hash: TokenHash,
+    password_hash: String,
+    device: DeviceHash,
+    client: Client,
+}
+
+impl Transaction for ResetPassword {
+    type Output = Option<UserRow>;
+    type Refusal = Infallible;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<UserRow>, Abort<Infallible>> {
+        let Some(redeemed) = redeem(tx, &self.hash, Purpose::ResetPassword).await? else {
+            return Ok(None);
+        };
+        let mut user = users::set_password(tx, &redeemed.user_id, &self.password_hash).await?;
+        sessions::end_all(tx, &redeemed.user_id, None).await?;
+        known_devices::replace_all(tx, &redeemed.user_id, &self.device).await?;
+        if let Some(email) = &redeemed.email
+            && let Some(verified) = users::verify_email(tx, &redeemed.user_id, email).await?
+        {
+            user = verified;
+        }
+        audit::record(tx, &redeemed.user_id, Event::PasswordReset, &self.client).await?;
+        Ok(Some(user))
+    }
+}
+
+impl Db {
+    /// Sets a new password for `user`, whose old one was verified, and replaces all sessions by a new one. Returns the row
+    /// with the new token version.
+    pub async fn change_password(
+        &self,
+        user: UserRow,
+        password_hash: String,
+        replacement: Replacement,
+    ) -> Result<UserRow, Abort<Stale>> {
+        self.transact(ChangePassword {
+            user,
+            password_hash,
+            replacement,
+        })
+        .await
+    }
+
+    /// The owner of a token, without using it up. None if the token is not valid.
+    pub async fn token_owner(&self, hash: &TokenHash, purpose: Purpose) -> Result<Option<UserRow>, DbError> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users WHERE id = \
+             (SELECT user_id FROM one_time_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3)"
+        );
+        on_database!(self.read(), db => db.optional(sqlx::query(SQL)
+            .bind(hash.as_slice())
+            .bind(purpose.word())
+            .bind(now())).await)
+    }
+
+    /// Uses up a token for a new password. Every session and every other token of the user ends with it, and `device` becomes
+    /// the only known one; a token that was sent by mail also proves that address. None if the token is not valid.
+    pub async fn reset_password(
+        &self,
+        hash: TokenHash,
+        password_hash: String,
+        device: DeviceHash,
+        client: Client,
+    ) -> Result<Option<UserRow>, DbError> {
+        let reset = ResetPassword {
+            hash,
+            password_hash,
+            device,
+            client,
+        };
+        Ok(self.transact(reset).await?)
+    }
+}

@@ -1,0 +1,80 @@
+//! The table `throttles`: counts of attempts.
+
+use std::convert::Infallible;
+
+use crate::accounts::policy::{Counter, Refusal, Tally};
+use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
+
+struct Count(Vec<Counter>);
+
+impl Transaction for Count {
+    type Output = ();
+    type Refusal = Refusal;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Refusal>> {
+        // The update that changes nothing locks a row that is there: who counts at the same time waits here.
+        const LOCK: &str = "INSERT INTO throttles (key, hits, retry_at, expires_at) VALUES ($1, 0, $2, $2) \
+             ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING hits, retry_at, expires_at";
+        const STORE: &str = "UPDATE throttles SET hits = $2, retry_at = $3, expires_at = $4 WHERE key = $1";
+        let began = now();
+        let mut refusal: Option<Refusal> = None;
+        for Counter { policy, key } in &self.0 {
+            let before: Tally = on_database!(tx, c => c.one(sqlx::query(LOCK).bind(key.as_slice()).bind(began)).await)?;
+            match policy.count(before, now()) {
+                Ok(after) => {
+                    execute!(
+                        tx,
+                        sqlx::query(STORE)
+                            .bind(key.as_slice())
+                            .bind(after.hits)
+                            .bind(after.retry_at)
+                            .bind(after.expires_at)
+                    )?;
+                }
+                Err(other) if refusal.is_none_or(|refusal| refusal.wait < other.wait) => refusal = Some(other),
+                Err(_) => {}
+            }
+        }
+        refusal.map_or(Ok(()), |refusal| Err(Abort::Refused(refusal)))
+    }
+}
+
+struct GiveBack {
+    counters: Vec<Counter>,
+    succeeded: bool,
+}
+
+impl Transaction for GiveBack {
+    type Output = ();
+    type Refusal = Infallible;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+        const FORGET: &str = "DELETE FROM throttles WHERE key = $1";
+        const UNDO: &str = "UPDATE throttles SET hits = hits - 1, retry_at = $2 WHERE key = $1 AND hits > 0";
+        for Counter { policy, key } in &self.counters {
+            if self.succeeded && policy.forgets() {
+                execute!(tx, sqlx::query(FORGET).bind(key.as_slice()))?;
+            } else {
+                let past = chrono::DateTime::UNIX_EPOCH;
+                execute!(tx, sqlx::query(UNDO).bind(key.as_slice()).bind(past))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Db {
+    /// Counts one more under each of `counters`, which are sorted by key, or under none if one of them refuses. The refusal is
+    /// the one with the longest wait.
+    pub async fn count(&self, counters: Vec<Counter>) -> Result<(), Abort<Refusal>> {
+        self.transact(Count(counters)).await
+    }
+
+    /// Takes one back from each of `counters`, which are sorted by key; one that `succeeded` wipes a growing delay away.
+    pub async fn give_back(&self, counters: Vec<Counter>, succeeded: bool) -> Result<(), DbError> {
+        if counters.is_empty() {
+            return Ok(());
+        }
+        Ok(self.transact(GiveBack { counters, succeeded }).await?)
+    }
+}

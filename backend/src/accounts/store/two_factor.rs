@@ -1,0 +1,373 @@
+//! The second factor of an account: the TOTP columns of `users`, the table `recovery_codes`, and the sign-ins in
+//! `one_time_tokens` that want a code.
+
+use std::convert::Infallible;
+
+use chrono::Duration;
+use sqlx::FromRow;
+
+use crate::accounts::store::audit::{self, Event};
+use crate::accounts::store::known_devices::{self, DeviceHash};
+use crate::accounts::store::sessions::{self, Replacement};
+use crate::accounts::store::users::{UserRow, user_columns};
+use crate::accounts::user_id::UserId;
+use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
+use crate::http::client::Client;
+
+/// SHA-256 of a recovery code, or of the token of a sign-in that wants a code.
+pub type Hash = [u8; 32];
+
+/// For so long a sign-in may wait for its code.
+pub const PENDING: Duration = Duration::minutes(10);
+
+/// The second factor of an account.
+#[derive(FromRow)]
+pub struct TwoFactor {
+    /// Whether a sign-in needs a code.
+    pub enabled: bool,
+    /// What the app was set up with; perhaps before it was ever used.
+    pub secret: Option<Vec<u8>>,
+}
+
+/// Two-factor is on already.
+#[derive(Debug)]
+pub struct TwoFactorIsOn;
+
+/// Two-factor is off.
+#[derive(Debug)]
+pub struct TwoFactorIsOff;
+
+/// Why two-factor is not turned on.
+#[derive(Debug)]
+pub enum TurnOnRefusal {
+    /// It is on already, or was set up again since the code was generated.
+    SetUpChanged,
+    /// The session of the request has ended.
+    SessionEnded,
+}
+
+/// Why a code does not complete a sign-in.
+#[derive(Debug)]
+pub enum CodeRefusal {
+    /// The code, or a later one, was used before; or there is no such recovery code.
+    Used,
+    /// The pending sign-in was completed before, has expired, or two-factor was turned off.
+    SignInEnded,
+}
+
+struct SetUp {
+    user: UserId,
+    secret: Vec<u8>,
+    recovery_codes: Vec<Hash>,
+}
+
+impl Transaction for SetUp {
+    type Output = ();
+    type Refusal = TwoFactorIsOn;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<TwoFactorIsOn>> {
+        const SQL: &str = "UPDATE users SET totp_secret = $2, totp_last_step = NULL \
+             WHERE id = $1 AND NOT two_factor_enabled";
+        let user = &self.user;
+        let done = execute!(tx, sqlx::query(SQL).bind(user).bind(self.secret.as_slice()))?;
+        if done == 0 {
+            return Err(Abort::Refused(TwoFactorIsOn));
+        }
+        Ok(replace_codes(tx, user, &self.recovery_codes).await?)
+    }
+}
+
+/// A code of the app that fits `secret` at `step`.
+pub struct AppCode {
+    /// What it was computed from.
+    pub secret: Vec<u8>,
+    /// Its place in time. Accepted once, and nothing before it afterwards.
+    pub step: i64,
+}
+
+struct TurnOn {
+    user: UserId,
+    code: AppCode,
+    replacement: Replacement,
+}
+
+impl Transaction for TurnOn {
+    type Output = UserRow;
+    type Refusal = TurnOnRefusal;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, Abort<TurnOnRefusal>> {
+        const SQL: &str = concat!(
+            "UPDATE users SET two_factor_enabled = TRUE, totp_last_step = $3, updated_at = $4 \
+             WHERE id = $1 AND totp_secret = $2 AND NOT two_factor_enabled RETURNING ",
+            user_columns!()
+        );
+        let user = &self.user;
+        let changed: Option<UserRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
+            .bind(user)
+            .bind(self.code.secret.as_slice())
+            .bind(self.code.step)
+            .bind(now())).await)?;
+        let row = changed.ok_or(Abort::Refused(TurnOnRefusal::SetUpChanged))?;
+        if !sessions::replace_all(tx, user, &self.replacement).await? {
+            return Err(Abort::Refused(TurnOnRefusal::SessionEnded));
+        }
+        audit::record(tx, user, Event::TwoFactorEnabled, &self.replacement.session.client).await?;
+        Ok(row)
+    }
+}
+
+struct TurnOff {
+    user: UserId,
+    device: DeviceHash,
+    client: Client,
+}
+
+impl Transaction for TurnOff {
+    type Output = ();
+    type Refusal = TwoFactorIsOff;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<TwoFactorIsOff>> {
+        const SQL: &str = "UPDATE users SET two_factor_enabled = FALSE, totp_secret = NULL, totp_last_step = NULL, \
+             updated_at = $2 WHERE id = $1 AND two_factor_enabled";
+        const PENDING: &str = "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = 'two_factor'";
+        let user = &self.user;
+        let done = execute!(tx, sqlx::query(SQL).bind(user).bind(now()))?;
+        if done == 0 {
+            return Err(Abort::Refused(TwoFactorIsOff));
+        }
+        replace_codes(tx, user, &[]).await?;
+        execute!(tx, sqlx::query(PENDING).bind(user))?;
+        known_devices::replace_all(tx, user, &self.device).await?;
+        Ok(audit::record(tx, user, Event::TwoFactorDisabled, &self.client).await?)
+    }
+}
+
+struct ReplaceCodes {
+    user: UserId,
+    recovery_codes: Vec<Hash>,
+    client: Client,
+}
+
+impl Transaction for ReplaceCodes {
+    type Output = ();
+    type Refusal = TwoFactorIsOff;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<TwoFactorIsOff>> {
+        // Also holds the row, so that of two replacements at once the second finds the codes of the first.
+        const SQL: &str = "UPDATE users SET updated_at = $2 WHERE id = $1 AND two_factor_enabled";
+        let user = &self.user;
+        let done = execute!(tx, sqlx::query(SQL).bind(user).bind(now()))?;
+        if done == 0 {
+            return Err(Abort::Refused(TwoFactorIsOff));
+        }
+        replace_codes(tx, user, &self.recovery_codes).await?;
+        Ok(audit::record(tx, user, Event::RecoveryCodesReplaced, &self.client).await?)
+    }
+}
+
+/// Replaces the recovery codes as a part of a larger change.
+async fn replace_codes(tx: &mut Tx<'_>, user_id: &UserId, hashes: &[Hash]) -> Result<(), DbError> {
+    const CLEAR: &str = "DELETE FROM recovery_codes WHERE user_id = $1";
+    const ADD: &str = "INSERT INTO recovery_codes (user_id, hash) VALUES ($1, $2)";
+    execute!(tx, sqlx::query(CLEAR).bind(user_id))?;
+    for hash in hashes {
+        execute!(tx, sqlx::query(ADD).bind(user_id).bind(hash.as_slice()))?;
+    }
+    Ok(())
+}
+
+struct Await {
+    user_id: UserId,
+    hash: Hash,
+}
+
+impl Transaction for Await {
+    type Output = ();
+    type Refusal = Infallible;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+        const SQL: &str = "INSERT INTO one_time_tokens (hash, user_id, purpose, expires_at, created_at) \
+             VALUES ($1, $2, 'two_factor', $3, $4)";
+        let now = now();
+        execute!(
+            tx,
+            sqlx::query(SQL)
+                .bind(self.hash.as_slice())
+                .bind(&self.user_id)
+                .bind(now + PENDING)
+                .bind(now)
+        )?;
+        Ok(())
+    }
+}
+
+/// Uses up the pending sign-in.
+async fn take(tx: &mut Tx<'_>, user_id: &UserId, hash: &Hash) -> Result<(), Abort<CodeRefusal>> {
+    const SQL: &str = "DELETE FROM one_time_tokens \
+         WHERE hash = $1 AND user_id = $2 AND purpose = 'two_factor' AND expires_at > $3";
+    let done = execute!(tx, sqlx::query(SQL).bind(hash.as_slice()).bind(user_id).bind(now()))?;
+    if done == 0 {
+        Err(Abort::Refused(CodeRefusal::SignInEnded))
+    } else {
+        Ok(())
+    }
+}
+
+struct FinishByApp {
+    user_id: UserId,
+    pending: Hash,
+    code: AppCode,
+}
+
+impl Transaction for FinishByApp {
+    type Output = UserRow;
+    type Refusal = CodeRefusal;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, Abort<CodeRefusal>> {
+        // Compare-and-swap: of two uses of a code at once, the second finds its step to be the last one.
+        const SQL: &str = concat!(
+            "UPDATE users SET totp_last_step = $3 \
+             WHERE id = $1 AND totp_secret = $2 AND two_factor_enabled AND totp_last_step < $3 RETURNING ",
+            user_columns!()
+        );
+        take(tx, &self.user_id, &self.pending).await?;
+        let accepted: Option<UserRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
+            .bind(&self.user_id)
+            .bind(self.code.secret.as_slice())
+            .bind(self.code.step)).await)?;
+        accepted.ok_or(Abort::Refused(CodeRefusal::Used))
+    }
+}
+
+struct FinishByRecoveryCode {
+    user_id: UserId,
+    pending: Hash,
+    code: Hash,
+    client: Client,
+}
+
+impl Transaction for FinishByRecoveryCode {
+    type Output = UserRow;
+    type Refusal = CodeRefusal;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, Abort<CodeRefusal>> {
+        const USE: &str = "DELETE FROM recovery_codes WHERE user_id = $1 AND hash = $2";
+        const USER: &str = concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users WHERE id = $1 AND two_factor_enabled"
+        );
+        take(tx, &self.user_id, &self.pending).await?;
+        let done = execute!(tx, sqlx::query(USE).bind(&self.user_id).bind(self.code.as_slice()))?;
+        if done == 0 {
+            return Err(Abort::Refused(CodeRefusal::Used));
+        }
+        audit::record(tx, &self.user_id, Event::RecoveryCodeUsed, &self.client).await?;
+        let user = on_database!(tx, c => c.optional(sqlx::query(USER).bind(&self.user_id)).await)?;
+        user.ok_or(Abort::Refused(CodeRefusal::SignInEnded))
+    }
+}
+
+impl Db {
+    /// Stores the secret of an app that is not in use yet, and its recovery codes.
+    pub async fn set_up_two_factor(
+        &self,
+        user: UserId,
+        secret: Vec<u8>,
+        recovery_codes: Vec<Hash>,
+    ) -> Result<(), Abort<TwoFactorIsOn>> {
+        self.transact(SetUp {
+            user,
+            secret,
+            recovery_codes,
+        })
+        .await
+    }
+
+    /// The second factor of a user; none if there is no such user.
+    pub async fn two_factor(&self, user_id: &UserId) -> Result<Option<TwoFactor>, DbError> {
+        const SQL: &str = "SELECT two_factor_enabled AS enabled, totp_secret AS secret FROM users WHERE id = $1";
+        on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(user_id)).await)
+    }
+
+    /// Turns two-factor on with a valid code and replaces all sessions by a new one.
+    pub async fn turn_two_factor_on(
+        &self,
+        user: UserId,
+        code: AppCode,
+        replacement: Replacement,
+    ) -> Result<UserRow, Abort<TurnOnRefusal>> {
+        self.transact(TurnOn {
+            user,
+            code,
+            replacement,
+        })
+        .await
+    }
+
+    /// Turns two-factor off and deletes its secret and recovery codes; `device` becomes the only known one.
+    pub async fn turn_two_factor_off(
+        &self,
+        user: UserId,
+        device: DeviceHash,
+        client: Client,
+    ) -> Result<(), Abort<TwoFactorIsOff>> {
+        self.transact(TurnOff { user, device, client }).await
+    }
+
+    /// Replaces the recovery codes.
+    pub async fn replace_recovery_codes(
+        &self,
+        user: UserId,
+        recovery_codes: Vec<Hash>,
+        client: Client,
+    ) -> Result<(), Abort<TwoFactorIsOff>> {
+        self.transact(ReplaceCodes {
+            user,
+            recovery_codes,
+            client,
+        })
+        .await
+    }
+
+    /// Stores a sign-in that waits for a code.
+    pub async fn await_code(&self, user_id: UserId, hash: Hash) -> Result<(), DbError> {
+        Ok(self.transact(Await { user_id, hash }).await?)
+    }
+
+    /// The user of a pending sign-in; none if it has expired or was completed.
+    pub async fn user_awaiting_code(&self, hash: &Hash) -> Result<Option<UserId>, DbError> {
+        const SQL: &str =
+            "SELECT user_id FROM one_time_tokens WHERE hash = $1 AND purpose = 'two_factor' AND expires_at > $2";
+        let pending: Option<(UserId,)> =
+            on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(hash.as_slice()).bind(now())).await)?;
+        Ok(pending.map(|(user_id,)| user_id))
+    }
+
+    /// Uses up the pending sign-in and a code of the app.
+    pub async fn finish_by_app(
+        &self,
+        user_id: UserId,
+        pending: Hash,
+        code: AppCode,
+    ) -> Result<UserRow, Abort<CodeRefusal>> {
+        self.transact(FinishByApp { user_id, pending, code }).await
+    }
+
+    /// Uses up the pending sign-in and a recovery code.
+    pub async fn finish_by_recovery_code(
+        &self,
+        user_id: UserId,
+        pending: Hash,
+        code: Hash,
+        client: Client,
+    ) -> Result<UserRow, Abort<CodeRefusal>> {
+        self.transact(FinishByRecoveryCode {
+            user_id,
+            pending,
+            code,
+            client,
+        })
+        .await
+    }
+}

@@ -1,0 +1,230 @@
+//! The table `users`.
+
+use std::convert::Infallible;
+
+use chrono::{DateTime, Utc};
+use shared::account::User;
+use sqlx::FromRow;
+
+use crate::accounts::store::audit::{self, Event};
+use crate::accounts::store::one_time_tokens;
+use crate::accounts::user_id::UserId;
+use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
+use crate::http::client::Client;
+
+/// A row of `users`, without the columns that only statements need.
+#[derive(Clone, Debug, FromRow)]
+pub struct UserRow {
+    /// Opaque.
+    pub id: UserId,
+    /// Display name.
+    pub name: String,
+    /// In normal form; none for an account of the external issuer.
+    pub email: Option<String>,
+    /// Whether the address is confirmed.
+    pub email_verified: bool,
+    image: Option<String>,
+    /// PHC string; none for an account of the external issuer.
+    pub password_hash: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    /// The `ver` of valid access tokens.
+    pub token_version: i64,
+    /// Whether a sign-in also needs a code.
+    pub two_factor_enabled: bool,
+}
+
+/// The columns of [`UserRow`].
+macro_rules! user_columns {
+    () => {
+        "id, name, email, email_verified, image, password_hash, created_at, updated_at, token_version, two_factor_enabled"
+    };
+}
+pub(super) use user_columns;
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: row.id.as_str().to_owned(),
+            name: row.name,
+            email: row.email,
+            email_verified: row.email_verified,
+            image: row.image,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            two_factor_enabled: row.two_factor_enabled,
+        }
+    }
+}
+
+/// Creates an account without name, e-mail and password. False if the id is taken.
+pub(super) async fn insert_bare(tx: &mut Tx<'_>, id: &UserId) -> Result<bool, DbError> {
+    const SQL: &str = "INSERT INTO users (id, name, created_at, updated_at) VALUES ($1, '', $2, $2) \
+         ON CONFLICT (id) DO NOTHING";
+    let inserted = execute!(tx, sqlx::query(SQL).bind(id).bind(now()))?;
+    Ok(inserted > 0)
+}
+
+/// Locks the row of an account without e-mail and password. False if there is none of that id.
+pub(super) async fn lock_bare(tx: &mut Tx<'_>, id: &UserId) -> Result<bool, DbError> {
+    const SQL: &str = "UPDATE users SET updated_at = updated_at \
+         WHERE id = $1 AND email IS NULL AND password_hash IS NULL";
+    let held = execute!(tx, sqlx::query(SQL).bind(id))?;
+    Ok(held > 0)
+}
+
+struct Rename {
+    user: UserId,
+    name: String,
+    client: Client,
+}
+
+impl Transaction for Rename {
+    type Output = ();
+    type Refusal = Infallible;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+        const SQL: &str = "UPDATE users SET name = $2, updated_at = $3 WHERE id = $1";
+        let user = &self.user;
+        execute!(tx, sqlx::query(SQL).bind(user).bind(&self.name).bind(now()))?;
+        Ok(audit::record(tx, user, Event::NameChanged, &self.client).await?)
+    }
+}
+
+/// Locks a row. False if the account got another password, turned two-factor on or off, or was deleted since `user` was
+/// read.
+pub(super) async fn lock(tx: &mut Tx<'_>, user: &UserRow) -> Result<bool, DbError> {
+    const SQL: &str = "UPDATE users SET token_version = token_version \
+         WHERE id = $1 AND token_version = $2 AND two_factor_enabled = $3";
+    let locked = execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(&user.id)
+            .bind(user.token_version)
+            .bind(user.two_factor_enabled)
+    )?;
+    Ok(locked > 0)
+}
+
+/// Sets a new password, and with it revokes all access tokens, links and pending sign-ins of the user. The caller deletes the
+/// sessions.
+pub(super) async fn set_password(tx: &mut Tx<'_>, user_id: &UserId, password_hash: &str) -> Result<UserRow, DbError> {
+    const SQL: &str = concat!(
+        "UPDATE users SET password_hash = $2, token_version = token_version + 1, updated_at = $3 WHERE id = $1 RETURNING ",
+        user_columns!()
+    );
+    let user = on_database!(tx, c => c.one(sqlx::query(SQL).bind(user_id).bind(password_hash).bind(now())).await)?;
+    one_time_tokens::revoke_all(tx, user_id).await?;
+    Ok(user)
+}
+
+/// Marks `email` as confirmed. None if it is not the user's address any more.
+pub(super) async fn verify_email(tx: &mut Tx<'_>, user_id: &UserId, email: &str) -> Result<Option<UserRow>, DbError> {
+    const SQL: &str = concat!(
+        "UPDATE users SET email_verified = TRUE, updated_at = $3 WHERE id = $1 AND email = $2 RETURNING ",
+        user_columns!()
+    );
+    on_database!(tx, c => c.optional(sqlx::query(SQL).bind(user_id).bind(email).bind(now())).await)
+}
+
+/// Another account has this e-mail address.
+#[derive(Debug)]
+pub struct EmailTaken;
+
+/// Sets another e-mail address and revokes the links that were sent to the old one.
+pub(super) async fn set_email(
+    tx: &mut Tx<'_>,
+    user_id: &UserId,
+    email: &str,
+    verified: bool,
+) -> Result<UserRow, Abort<EmailTaken>> {
+    const SQL: &str = concat!(
+        "UPDATE users SET email = $2, email_verified = $3, updated_at = $4 WHERE id = $1 RETURNING ",
+        user_columns!()
+    );
+    let changed = on_database!(tx, c => c.one(sqlx::query(SQL)
+        .bind(user_id)
+        .bind(email)
+        .bind(verified)
+        .bind(now())).await);
+    let user = changed.map_err(|error| match error {
+        DbError::Failed(sqlx::Error::Database(error)) if error.is_unique_violation() => Abort::Refused(EmailTaken),
+        error => Abort::Failed(error),
+    })?;
+    one_time_tokens::revoke_all(tx, user_id).await?;
+    Ok(user)
+}
+
+struct Rehash {
+    user_id: UserId,
+    before: Option<String>,
+    password_hash: String,
+}
+
+impl Transaction for Rehash {
+    type Output = ();
+    type Refusal = Infallible;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+        // The password may have been changed meanwhile.
+        const SQL: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+        execute!(
+            tx,
+            sqlx::query(SQL)
+                .bind(&self.user_id)
+                .bind(&self.before)
+                .bind(&self.password_hash)
+        )?;
+        Ok(())
+    }
+}
+
+struct Delete {
+    user: UserId,
+}
+
+impl Transaction for Delete {
+    type Output = ();
+    type Refusal = Infallible;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+        // Every other table refers to this one and follows it.
+        const SQL: &str = "DELETE FROM users WHERE id = $1";
+        execute!(tx, sqlx::query(SQL).bind(&self.user))?;
+        Ok(())
+    }
+}
+
+impl Db {
+    /// Changes the display name.
+    pub async fn rename_user(&self, user: UserId, name: String, client: Client) -> Result<(), DbError> {
+        Ok(self.transact(Rename { user, name, client }).await?)
+    }
+
+    /// Stores another hash of the same password, unless that is no longer the password.
+    pub async fn rehash_password(&self, user: &UserRow, password_hash: String) -> Result<(), DbError> {
+        let rehash = Rehash {
+            user_id: user.id.clone(),
+            before: user.password_hash.clone(),
+            password_hash,
+        };
+        Ok(self.transact(rehash).await?)
+    }
+
+    /// Deletes an account and everything that belongs to it.
+    pub async fn delete_user(&self, user: UserId) -> Result<(), DbError> {
+        Ok(self.transact(Delete { user }).await?)
+    }
+
+    /// The account of an address in normal form.
+    pub async fn user_by_email(&self, email: &str) -> Result<Option<UserRow>, DbError> {
+        const SQL: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE email = $1");
+        on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(email)).await)
+    }
+
+    /// The account of an id.
+    pub async fn user(&self, id: &UserId) -> Result<Option<UserRow>, DbError> {
+        const SQL: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");
+        on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(id)).await)
+    }
+}

@@ -1,0 +1,45 @@
+//! Turning two-factor on.
+
+use chrono::Utc;
+use poem::web::cookie::CookieJar;
+use shared::account::Renewed;
+
+use crate::accounts::identity::Membership;
+use crate::accounts::service::Accounts;
+use crate::accounts::store::two_factor::{AppCode, TurnOnRefusal};
+use crate::accounts::totp::step_of;
+use crate::accounts::{pending_sign_in, sign_in};
+use crate::db::Abort;
+use crate::http::client::Client;
+use crate::http::problem::Problem;
+
+/// Turns two-factor on for `member`, whose app generated `code`. Every session ends, and a new one begins in this browser.
+pub async fn turn_on(
+    accounts: &Accounts,
+    jar: &CookieJar,
+    member: Membership,
+    code: &str,
+    client: Client,
+) -> Result<Renewed, Problem> {
+    let Membership { user, session } = member;
+    let two_factor = accounts.db.two_factor(&user).await?.ok_or(Problem::Unauthenticated)?;
+    if two_factor.enabled {
+        return Err(Problem::TwoFactorOn);
+    }
+    let secret = two_factor.secret.ok_or(Problem::TwoFactorOff)?;
+    let permit = pending_sign_in::attempt(accounts, jar, &user, &client).await?;
+    let step = step_of(code, &secret, Utc::now())?.ok_or(Problem::InvalidCode)?;
+    let code = AppCode { secret, step };
+    let (mut replacement, cookies) = sign_in::replacement(accounts, client, session).await?;
+    // A code does not verify the password.
+    replacement.session.authenticated_at = session.authenticated_at;
+    let turned_on = accounts.db.turn_two_factor_on(user, code, replacement).await;
+    let user = turned_on.map_err(|abort| match abort {
+        Abort::Refused(TurnOnRefusal::SetUpChanged) => Problem::InvalidCode,
+        Abort::Refused(TurnOnRefusal::SessionEnded) => Problem::Unauthenticated,
+        Abort::Failed(error) => error.into(),
+    })?;
+    permit.succeeded().await?;
+    let (token, user) = cookies.set(accounts, jar, user)?;
+    Ok(Renewed { token, user })
+}

@@ -1,0 +1,45 @@
+//! `docket reset-password`: a link to a new password, for operators.
+
+use std::error::Error;
+
+use uuid::Uuid;
+
+use super::existing_database;
+use crate::accounts::link;
+use crate::accounts::store::audit::Event;
+use crate::accounts::store::one_time_tokens::Purpose;
+use crate::config::Config;
+use crate::db::{Db, DbError};
+use crate::http::client::Client;
+
+/// A link with which the owner of the account of `email` can set a new password.
+pub async fn run(config: &Config, email: &str) -> Result<String, Box<dyn Error>> {
+    let email = shared::account::email(email)?;
+    let db = Db::open(existing_database(config)?)
+        .await
+        .map_err(|error| match error {
+            DbError::Schema(advice) => format!("The schema does not fit: {advice}."),
+            other => other.to_string(),
+        })?;
+    let link = reset_link(&db, config, &email).await;
+    db.close().await;
+    link
+}
+
+async fn reset_link(db: &Db, config: &Config, email: &str) -> Result<String, Box<dyn Error>> {
+    let Some(user) = db.user_by_email(email).await? else {
+        return Err(format!(
+            "No account has the address {email}. Check the spelling, and that DATABASE_URL is the server's."
+        )
+        .into());
+    };
+    let (link, token) = link::generate(&config.public_url(), Purpose::ResetPassword, None)?;
+    let client = Client {
+        address: None,
+        user_agent: Some("docket reset-password".to_owned()),
+        request_id: Uuid::now_v7().to_string(),
+    };
+    db.issue_token(user.id, token, Some(Event::PasswordResetRequested), client)
+        .await?;
+    Ok(link)
+}

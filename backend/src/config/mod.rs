@@ -1,0 +1,352 @@
+//! The configuration: flags and environment, one struct. What is secret does not print.
+
+mod external;
+mod log;
+mod secrets;
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+use clap::builder::NonEmptyStringValueParser;
+use ipnet::IpNet;
+use poem::http::Uri;
+use reqwest::Url;
+use sqlx::sqlite::SqliteConnectOptions;
+use tracing_subscriber::filter::Targets;
+
+pub use external::External;
+use secrets::MAKE_SECRET;
+pub use secrets::{Secret, Secrets, Version};
+
+/// How the server runs. Each flag can also be given by the environment variable beside it.
+#[derive(Clone, Debug, Parser)]
+#[command(args_override_self = true)]
+pub struct Config {
+    /// The database: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME
+    #[arg(long, env, default_value = "sqlite://docket.db", hide_env_values = true)]
+    pub database_url: Secret,
+
+    /// Maximum number of connections to the database; on SQLite these read, and one more writes
+    #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_max_connections: u32,
+
+    /// How long the database may take to answer a request, in seconds, before the request fails; PostgreSQL only
+    #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub database_timeout: u32,
+
+    /// The address or host name and the port to listen on; port 0 picks a free one
+    #[arg(long, env, default_value = "127.0.0.1:8000", value_parser = address)]
+    pub bind: SocketAddr,
+
+    /// Secret that signs access tokens; generated and stored beside the database for SQLite on loopback, otherwise required
+    #[arg(long, env, hide_env_values = true)]
+    pub better_auth_secret: Option<Secret>,
+
+    /// Numbered secrets for rotation, as 2:NEW,1:OLD: the highest number signs, all verify; instead of BETTER_AUTH_SECRET
+    #[arg(long, env, hide_env_values = true)]
+    pub better_auth_secrets: Option<Secret>,
+
+    /// Files with Ed25519 private keys (PEM), separated by commas; the first signs tokens, all verify and are published
+    #[arg(long, env, value_delimiter = ',')]
+    pub signing_key_files: Vec<PathBuf>,
+
+    /// Accept tokens that another service signed
+    #[arg(long, env, default_value_t = false, action = clap::ArgAction::Set)]
+    pub trust_external_tokens: bool,
+
+    /// Required `iss` of external tokens
+    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
+    pub external_issuer: Option<String>,
+
+    /// Required `aud` of external tokens
+    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
+    pub external_audience: Option<String>,
+
+    /// URL of the external issuer's JWKS; if unset, external tokens are verified with BETTER_AUTH_SECRET
+    #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
+    pub external_jwks_url: Option<String>,
+
+    /// Web origins, besides the server's own, that may call the API, separated by commas
+    #[arg(
+        long,
+        env,
+        value_delimiter = ',', value_parser = origin,
+        default_value = "http://localhost:8080,http://127.0.0.1:8080"
+    )]
+    pub cors_origins: Vec<String>,
+
+    /// The address that people open, for links in mails, for the form of cookies and as an origin of our own [default: http://localhost and the port of BIND]
+    #[arg(long, env, value_parser = origin)]
+    pub better_auth_url: Option<String>,
+
+    /// SMTP server: smtps://USER:PASSWORD@HOST, or smtp://USER:PASSWORD@HOST:587?tls=required; if unset, no mail is sent
+    #[arg(long, env, hide_env_values = true)]
+    pub smtp_url: Option<Secret>,
+
+    /// From address of outgoing mail, such as "Docket <docket@example.com>"; required with SMTP_URL
+    #[arg(long, env)]
+    pub mail_from: Option<String>,
+
+    /// Lifetime of an access token in seconds
+    #[arg(long, env, default_value_t = 900, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub access_token_ttl: u32,
+
+    /// Minimum length of new passwords in characters; 15 is recommended
+    #[arg(long, env, default_value_t = 8, value_parser = clap::value_parser!(u32).range(8..=128))]
+    pub password_min_length: u32,
+
+    /// Memory of a password hash (Argon2id) in KiB
+    #[arg(long, env, default_value_t = 19_456, value_parser = clap::value_parser!(u32).range(7_168..=1_048_576))]
+    pub argon2_memory_kib: u32,
+
+    /// Iterations of a password hash
+    #[arg(long, env, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub argon2_iterations: u32,
+
+    /// Lanes of a password hash; more lanes make hashing no faster
+    #[arg(long, env, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub argon2_lanes: u32,
+
+    /// Limits on guessing passwords and codes: on, or off for load tests
+    #[arg(long, env, default_value = "on", value_parser = switch, action = clap::ArgAction::Set)]
+    pub rate_limit: bool,
+
+    /// Addresses and networks (10.0.0.0/8) of the proxies whose X-Forwarded-For is trusted, separated by commas
+    #[arg(long, env, value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// How long the server goes on serving after SIGTERM while /health/ready is 503, in seconds
+    #[arg(long, env, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=3600))]
+    pub shutdown_delay: u32,
+
+    /// What to log: off, error, warn, info, debug or trace; other levels by module after it, such as info,docket=debug
+    #[arg(long, env, default_value = "info", value_parser = log::filter)]
+    pub log: Targets,
+}
+
+/// A socket address, or a host name and a port. Of a name's addresses the first of IPv4 is preferred: it is what clients on
+/// the same machine use.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let advice = "write an address and a port, such as 127.0.0.1:8000, [::1]:8000 or localhost:8000";
+    let (host, _) = text.rsplit_once(':').ok_or(advice)?;
+    if host.is_empty() {
+        return Err(advice.to_owned());
+    }
+    let found = text.to_socket_addrs().map_err(|error| format!("{error}; {advice}"))?;
+    let found: Vec<SocketAddr> = found.collect();
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| format!("{host} has no address; {advice}"))
+}
+
+/// An origin as browsers send it: scheme and host in lower case, and the port unless it is the scheme's own.
+fn origin(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let url = host
+        .filter(|host| !host.contains(['/', '?', '#', '@']))
+        .and_then(|_| Url::parse(text).ok());
+    match url {
+        Some(url) => Ok(url.origin().ascii_serialization()),
+        None => Err("an origin looks like https://tasks.example, without a path".to_owned()),
+    }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("it is on or off".to_owned()),
+    }
+}
+
+/// An address alone is a network of one.
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let network = text
+        .parse()
+        .or_else(|_| text.parse().map(|address: IpAddr| address.into()));
+    network.map_err(|_| "a proxy is an address such as 10.0.0.1, or a network such as 10.0.0.0/8".to_owned())
+}
+
+/// Which database, and how it is used.
+#[derive(Clone, Copy)]
+pub struct DatabaseConfig<'a> {
+    /// `sqlite://…` or `postgres://…`
+    pub url: &'a str,
+    /// Maximum number of connections, at least 1. On SQLite these read, and one more writes.
+    pub max_connections: u32,
+    /// How long PostgreSQL may take to answer a request.
+    pub timeout: Duration,
+}
+
+/// A mail server, and the sender of what it sends.
+#[derive(Clone, Copy)]
+pub struct SmtpSettings<'a> {
+    /// `smtps://…` or `smtp://…`, with the credentials.
+    pub url: &'a str,
+    /// From address, perhaps with a name.
+    pub from: &'a str,
+}
+
+/// The parameters of Argon2id.
+#[derive(Clone, Copy, Debug)]
+pub struct Argon2Cost {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Number of passes over the memory.
+    pub iterations: u32,
+    /// Degree of parallelism.
+    pub lanes: u32,
+}
+
+/// A configuration that the server must not start with; the text says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub(crate) String);
+
+impl Config {
+    /// The database. Its address must be of one of the two kinds, and the folder of a file must exist.
+    pub fn database(&self) -> Result<DatabaseConfig<'_>, ConfigError> {
+        let url = self.database_url.expose();
+        let known = ["sqlite:", "postgres:", "postgresql:"];
+        if !known.iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(ConfigError(
+                "DATABASE_URL must begin with sqlite:// or postgres://, such as sqlite://docket.db.".to_owned(),
+            ));
+        }
+        if url.contains(":memory:") || url.contains("mode=memory") {
+            return Err(ConfigError(
+                "DATABASE_URL must name a file: each connection to a database in memory would see another one."
+                    .to_owned(),
+            ));
+        }
+        match self.sqlite_file().as_deref().and_then(Path::parent) {
+            Some(folder) if folder != "" && !folder.is_dir() => {
+                let folder = folder.display();
+                Err(ConfigError(format!(
+                    "The folder of the database, {folder}, does not exist. Create it (mkdir -p '{folder}'), or set \
+                     DATABASE_URL to a file in another folder."
+                )))
+            }
+            _ => Ok(DatabaseConfig {
+                url,
+                max_connections: self.database_max_connections,
+                timeout: Duration::from_secs(self.database_timeout.into()),
+            }),
+        }
+    }
+
+    /// The address that people open, without a slash at the end.
+    pub fn public_url(&self) -> String {
+        self.better_auth_url
+            .clone()
+            .unwrap_or_else(|| format!("http://localhost:{}", self.bind.port()))
+    }
+
+    /// The origins whose pages may use our cookies, besides the one that `Host` names: behind a proxy that may be another
+    /// than the one that people open.
+    pub fn page_origins(&self) -> Vec<String> {
+        let public = self.better_auth_url.iter();
+        public.chain(&self.cors_origins).cloned().collect()
+    }
+
+    /// The parameters of password hashing.
+    pub fn argon2_cost(&self) -> Argon2Cost {
+        Argon2Cost {
+            memory_kib: self.argon2_memory_kib,
+            iterations: self.argon2_iterations,
+            lanes: self.argon2_lanes,
+        }
+    }
+
+    /// Whether people come by https.
+    pub fn is_https(&self) -> bool {
+        self.public_url().starts_with("https://")
+    }
+
+    /// The mail server; none if the server sends no mail.
+    pub fn smtp(&self) -> Result<Option<SmtpSettings<'_>>, ConfigError> {
+        let Some(url) = &self.smtp_url else { return Ok(None) };
+        let from = self.mail_from.as_deref().ok_or_else(|| {
+            ConfigError(
+                "SMTP_URL needs MAIL_FROM: the From address of outgoing mail, such as Docket <docket@example.com>."
+                    .to_owned(),
+            )
+        })?;
+        if shows_password(url.expose()) {
+            return Err(ConfigError(
+                "SMTP_URL would send its password unencrypted. Write smtps://, or add ?tls=required at the end."
+                    .to_owned(),
+            ));
+        }
+        Ok(Some(SmtpSettings {
+            url: url.expose(),
+            from,
+        }))
+    }
+
+    /// The secrets that sign. For SQLite on loopback a missing one is drawn and kept beside the database.
+    pub fn secrets(&self) -> Result<Secrets, ConfigError> {
+        match (&self.better_auth_secrets, &self.better_auth_secret) {
+            (Some(list), lone) => {
+                let secrets = Secrets::versioned(list)?;
+                let listed = |lone: &Secret| secrets.all().any(|version| version.secret.expose() == lone.expose());
+                if lone.as_ref().is_none_or(listed) {
+                    Ok(secrets)
+                } else {
+                    Err(ConfigError(
+                        "BETTER_AUTH_SECRET is not among BETTER_AUTH_SECRETS. Add it there with a number of its own, \
+                         or unset it."
+                            .to_owned(),
+                    ))
+                }
+            }
+            (None, Some(lone)) => Secrets::lone(lone),
+            (None, None) => match self.sqlite_file() {
+                Some(file) if self.bind.ip().is_loopback() => Secrets::kept(&file.with_added_extension("secret")),
+                _ => Err(ConfigError(format!(
+                    "BETTER_AUTH_SECRET is required for PostgreSQL and for an address that others can reach. {MAKE_SECRET}"
+                ))),
+            },
+        }
+    }
+
+    /// The files with private keys, and what they hold.
+    pub fn signing_keys(&self) -> Result<Vec<(PathBuf, Secret)>, ConfigError> {
+        let read = |file: &PathBuf| match fs::read_to_string(file) {
+            Ok(pem) => Ok((file.clone(), Secret::from(pem))),
+            Err(error) => Err(ConfigError(format!(
+                "SIGNING_KEY_FILES names {}, which cannot be read: {error}. Mend that, or leave it out.",
+                file.display()
+            ))),
+        };
+        self.signing_key_files.iter().map(read).collect()
+    }
+
+    /// Whose tokens are accepted besides our own; none unless `TRUST_EXTERNAL_TOKENS`.
+    pub fn external(&self) -> Result<Option<External>, ConfigError> {
+        External::from_config(self)
+    }
+
+    /// The file of the database, if it is one.
+    pub(crate) fn sqlite_file(&self) -> Option<PathBuf> {
+        let url = self.database_url.expose();
+        let options: SqliteConnectOptions = url.starts_with("sqlite:").then(|| url.parse().ok())??;
+        Some(options.get_filename().to_owned())
+    }
+}
+
+/// Whether a mail server is told its password without encryption, where others can listen.
+fn shows_password(smtp_url: &str) -> bool {
+    smtp_url.parse().is_ok_and(|url: Uri| {
+        let has_user = url
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'));
+        let encrypts = url.query().is_some_and(|query| query.contains("tls=required"));
+        let is_here = matches!(url.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        url.scheme_str() == Some("smtp") && has_user && !encrypts && !is_here
+    })
+}

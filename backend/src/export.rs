@@ -1,0 +1,86 @@
+//! The export of everything that the server stores about a user.
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{ApiResponse, OpenApi};
+use shared::account::{Session, User};
+use shared::profile::Export;
+use tokio::sync::Semaphore;
+
+use crate::accounts::extract::RecentMember;
+use crate::accounts::routes::Tag;
+use crate::accounts::store::audit::Event;
+use crate::db::Db;
+use crate::http::client::Client;
+use crate::http::json::StreamedJson;
+use crate::http::problem::Problem;
+
+/// The maximum number of concurrent exports. Each holds a page of tasks in memory, for as long as the client takes.
+const CONCURRENT_MAX: usize = 16;
+
+/// What exports share.
+pub struct Exports {
+    db: Db,
+    permits: Arc<Semaphore>,
+}
+
+impl Exports {
+    /// Exports from that database.
+    pub fn new(db: Db) -> Self {
+        let permits = Arc::new(Semaphore::new(CONCURRENT_MAX));
+        Self { db, permits }
+    }
+}
+
+/// The operations.
+#[derive(Default)]
+pub struct ExportApi;
+
+#[derive(ApiResponse)]
+enum ExportResponse {
+    /// Everything, as a file.
+    #[oai(status = 200)]
+    Ok(
+        StreamedJson<Export>,
+        /// The name of the file.
+        #[oai(header = "Content-Disposition")]
+        String,
+    ),
+}
+
+#[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
+impl ExportApi {
+    /// Download everything
+    #[oai(path = "/export", method = "get", operation_id = "export_data")]
+    async fn export(
+        &self,
+        exports: Data<&Arc<Exports>>,
+        client: Client,
+        member: RecentMember,
+    ) -> Result<ExportResponse, Problem> {
+        let permit = Arc::clone(&exports.permits)
+            .try_acquire_owned()
+            .map_err(|_| Problem::Busy)?;
+        let db = &exports.db;
+        let user = db.user(&member.user).await?.ok_or(Problem::Unauthenticated)?;
+        let sessions = db.sessions(&member.user).await?;
+        let sessions: Vec<Session> = sessions.into_iter().map(Session::from).collect();
+        let export = StreamedJson::object()
+            .member("user", &User::from(user))?
+            .member("sessions", &sessions)?
+            .array("activity", db.all_activity(member.user.clone()))
+            .await?
+            .array("tasks", db.all_tasks(member.user.clone()))
+            .await?;
+        let request_id = client.request_id.clone();
+        db.record(member.user.clone(), Event::DataExported, client).await?;
+        let export = export.finish(move |fault| {
+            // Released with the stream.
+            let _permit = &permit;
+            tracing::error!(request_id, %fault, "an export failed after its status was sent")
+        });
+        let file = "attachment; filename=\"docket-export.json\"".to_owned();
+        Ok(ExportResponse::Ok(export, file))
+    }
+}

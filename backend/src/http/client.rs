@@ -1,0 +1,75 @@
+//! The client of a request: its network address, its browser, and the id of the request. The middleware puts it into the
+//! request, and operations read it from there.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use poem::http::header;
+use poem::{FromRequest, Request, RequestBody, Result};
+
+use crate::fault::Fault;
+use crate::http::problem::Problem;
+
+/// The most characters kept of a `User-Agent`.
+const USER_AGENT_MAX: usize = 255;
+
+/// The client of a request.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Its network address; none when it did not come through one.
+    pub address: Option<IpAddr>,
+    /// Its `User-Agent`, truncated to 255 characters.
+    pub user_agent: Option<String>,
+    /// The `X-Request-Id` of its answer.
+    pub request_id: String,
+}
+
+impl Client {
+    /// The address as it is stored.
+    pub fn address_text(&self) -> Option<String> {
+        self.address.map(|address| address.to_string())
+    }
+}
+
+impl Client {
+    /// The client of a request. The `X-Forwarded-For` of the proxies in `trusted` is believed.
+    pub fn of(request: &Request, request_id: &str, trusted: &[IpNet]) -> Self {
+        let peer = request.remote_addr().as_socket_addr();
+        let user_agent = request.header(header::USER_AGENT);
+        Self {
+            address: peer.map(|peer| address(request, peer.ip(), trusted)),
+            user_agent: user_agent.map(|agent| agent.chars().take(USER_AGENT_MAX).collect()),
+            request_id: request_id.to_owned(),
+        }
+    }
+}
+
+impl<'a> FromRequest<'a> for Client {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        let client = request.data::<Self>().cloned();
+        Ok(client.ok_or_else(|| Problem::from(Fault::internal("the middleware did not identify the client")))?)
+    }
+}
+
+/// The client behind `peer`: the last address of the chain of `X-Forwarded-For` that a trusted proxy vouches for.
+fn address(request: &Request, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
+    let lines = request.headers().get_all("x-forwarded-for").iter();
+    let texts = lines.filter_map(|line| line.to_str().ok());
+    let hops: Vec<&str> = texts.flat_map(|text| text.split(',')).collect();
+    let mut address = peer.to_canonical();
+    for hop in hops.into_iter().rev() {
+        let is_trusted = trusted.iter().any(|network| network.contains(&address));
+        match parsed(hop) {
+            Some(hop) if is_trusted => address = hop,
+            _ => break,
+        }
+    }
+    address
+}
+
+/// An address, with or without a port. An IPv4-mapped IPv6 address is the IPv4 address.
+fn parsed(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let address = hop.parse().or_else(|_| hop.parse().map(|hop: SocketAddr| hop.ip()));
+    address.ok().map(|address: IpAddr| address.to_canonical())
+}

@@ -1,0 +1,74 @@
+//! Conditional requests (RFC 9110, section 13): `ETag`, `If-Match` and `If-None-Match` of resources with a revision.
+
+use headers::{ETag, HeaderMapExt};
+use poem::http::HeaderMap;
+use poem::{Request, RequestBody, Result};
+use poem_openapi::registry::{MetaParamIn, MetaSchemaRef};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+/// The entity tag of a revision.
+pub fn etag(revision: i64) -> String {
+    format!("\"{revision}\"")
+}
+
+/// The precondition of a change: one of the listed versions, or any if the header is missing or `*`.
+#[derive(Clone)]
+pub struct IfMatch(Option<headers::IfMatch>);
+
+impl IfMatch {
+    /// Whether the resource may be changed while it has that revision.
+    pub fn allows(&self, revision: i64) -> bool {
+        let passes = |condition: &headers::IfMatch| {
+            let tag = etag(revision).parse::<ETag>();
+            condition.is_any() || tag.is_ok_and(|tag| condition.precondition_passes(&tag))
+        };
+        self.0.as_ref().is_none_or(passes)
+    }
+}
+
+/// The versions that the client has.
+pub struct IfNoneMatch(Option<headers::IfNoneMatch>);
+
+impl IfNoneMatch {
+    /// Reads the header.
+    pub fn of(headers: &HeaderMap) -> Self {
+        Self(headers.typed_get())
+    }
+
+    /// Whether the client has the version of that entity tag, so that the response needs no body.
+    pub fn has(&self, tag: &str) -> bool {
+        let condition = self.0.as_ref();
+        condition.is_some_and(|condition| tag.parse().is_ok_and(|tag| !condition.precondition_passes(&tag)))
+    }
+}
+
+/// An extractor of a header whose value is a list of entity tags.
+macro_rules! entity_tags {
+    ($extractor:ty) => {
+        impl<'a> ApiExtractor<'a> for $extractor {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+            type ParamType = String;
+            type ParamRawType = String;
+
+            fn param_in() -> Option<MetaParamIn> {
+                Some(MetaParamIn::Header)
+            }
+
+            fn param_schema_ref() -> Option<MetaSchemaRef> {
+                Some(String::schema_ref())
+            }
+
+            async fn from_request(
+                request: &'a Request,
+                _: &mut RequestBody,
+                _: ExtractParamOptions<String>,
+            ) -> Result<Self> {
+                Ok(Self(request.headers().typed_get()))
+            }
+        }
+    };
+}
+
+entity_tags!(IfMatch);
+entity_tags!(IfNoneMatch);

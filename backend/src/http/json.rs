@@ -1,0 +1,245 @@
+//! JSON in and out of the operations, by serde alone: request bodies that are judged by the rules of `shared`, and answers
+//! that are written once.
+
+mod streamed;
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use poem::http::header;
+use poem::{IntoResponse, Request, RequestBody, Response, Result};
+use poem_openapi::payload::Payload;
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use shared::problem::FieldError;
+use shared::rules::Check;
+
+use crate::fault::Fault;
+use crate::http::problem::Problem;
+pub use streamed::StreamedJson;
+
+/// The largest request body, in bytes.
+const BODY_MAX: usize = 64 * 1024;
+const CONTENT_TYPE: &str = "application/json";
+
+/// A request body that is JSON. Whether it keeps the rules is asked by [`JsonBody::valid`], so that an operation can say
+/// first that there is nothing to change (404 before 422).
+pub struct JsonBody<T>(Result<T, Problem>);
+
+/// A request body that may be missing.
+pub struct OptionalJsonBody<T>(Option<JsonBody<T>>);
+
+impl<T> JsonBody<T> {
+    /// The value in normal form, or the rules it breaks.
+    pub fn valid(self) -> Result<T, Problem> {
+        self.0
+    }
+}
+
+impl<T> OptionalJsonBody<T> {
+    /// The value in normal form if there is one, or the rules it breaks.
+    pub fn valid(self) -> Result<Option<T>, Problem> {
+        self.0.map(JsonBody::valid).transpose()
+    }
+}
+
+impl<T: DeserializeOwned + Check> JsonBody<T> {
+    fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        let malformed = |error: serde_json::Error| Problem::Malformed(error.to_string());
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(malformed)?;
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Ok(Self::refused(
+                String::new(),
+                "The body must be a JSON object.".to_owned(),
+            ));
+        }
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        match serde_path_to_error::deserialize::<_, T>(&mut json) {
+            Ok(value) => match null_member(bytes, T::NULLABLE).map_err(malformed)? {
+                Some(name) => Ok(Self::refused(
+                    pointer_of(&name),
+                    "This must not be null. Leave it out instead.".to_owned(),
+                )),
+                None => Ok(Self(value.check().map_err(Problem::Invalid))),
+            },
+            Err(error) if error.inner().is_data() => {
+                let reason = error.inner().to_string();
+                // Where the member stands in the text says less than its name.
+                let reason = reason
+                    .split_once(" at line ")
+                    .map_or(reason.as_str(), |(reason, _)| reason);
+                Ok(Self::refused(
+                    pointer(error.path()),
+                    format!("This has the wrong form: {reason}."),
+                ))
+            }
+            Err(error) => Err(malformed(error.into_inner())),
+        }
+    }
+}
+
+impl<T> JsonBody<T> {
+    fn refused(pointer: String, detail: String) -> Self {
+        Self(Err(Problem::Invalid(vec![FieldError { pointer, detail }])))
+    }
+}
+
+/// The first member of the object that is null, apart from those that may be. serde takes null for an absent member.
+fn null_member(object: &[u8], nullable: &[&str]) -> serde_json::Result<Option<String>> {
+    let members: BTreeMap<String, Option<IgnoredAny>> = serde_json::from_slice(object)?;
+    let mut names = members.into_iter().filter(|(_, value)| value.is_none());
+    Ok(names
+        .find(|(name, _)| !nullable.contains(&name.as_str()))
+        .map(|(name, _)| name))
+}
+
+/// The JSON pointer of a member.
+fn pointer_of(member: &str) -> String {
+    format!("/{}", member.replace('~', "~0").replace('/', "~1"))
+}
+
+/// The JSON pointer of the place where the shape is wrong.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } | Segment::Enum { variant: key } => pointer_of(key),
+            Segment::Unknown => String::new(),
+        })
+        .collect()
+}
+
+async fn read(request: &Request, body: &mut RequestBody) -> Result<Bytes, Problem> {
+    let as_problem = |error| Problem::from_error(poem::Error::from(error));
+    let length = request
+        .header(header::CONTENT_LENGTH)
+        .and_then(|length| length.parse().ok());
+    if length.is_some_and(|length: usize| length > BODY_MAX) {
+        return Err(Problem::TooLarge);
+    }
+    let body = body.take().map_err(as_problem)?;
+    body.into_bytes_limit(BODY_MAX).await.map_err(as_problem)
+}
+
+fn require_json(request: &Request) -> Result<(), Problem> {
+    let essence = request
+        .content_type()
+        .map(|kind| kind.split(';').next().unwrap_or(kind).trim());
+    if essence.is_some_and(|essence| essence.eq_ignore_ascii_case(CONTENT_TYPE)) {
+        Ok(())
+    } else {
+        Err(Problem::UnsupportedMediaType)
+    }
+}
+
+fn request_meta<T: Type>(required: bool) -> MetaRequest {
+    MetaRequest {
+        description: None,
+        content: vec![MetaMediaType {
+            content_type: CONTENT_TYPE,
+            schema: T::schema_ref(),
+        }],
+        required,
+    }
+}
+
+impl<'a, T: DeserializeOwned + Check + Type> ApiExtractor<'a> for JsonBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(request_meta::<T>(true))
+    }
+
+    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        require_json(request)?;
+        Ok(Self::parse(&read(request, body).await?)?)
+    }
+}
+
+impl<'a, T: DeserializeOwned + Check + Type> ApiExtractor<'a> for OptionalJsonBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(request_meta::<T>(false))
+    }
+
+    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        let bytes = read(request, body).await?;
+        if bytes.is_empty() {
+            return Ok(Self(None));
+        }
+        require_json(request)?;
+        Ok(Self(Some(JsonBody::parse(&bytes)?)))
+    }
+}
+
+/// A `T` as JSON bytes that are ready to be sent.
+#[derive(Clone)]
+pub struct RawJson<T>(Bytes, PhantomData<fn() -> T>);
+
+impl<T: Serialize> RawJson<T> {
+    /// Writes `value`.
+    pub fn of(value: &T) -> Result<Self, Fault> {
+        let bytes = serde_json::to_vec(value).map_err(unwritten)?;
+        Ok(Self(bytes.into(), PhantomData))
+    }
+}
+
+impl<T> RawJson<T> {
+    /// Bytes that [`RawJson::of`] wrote before.
+    pub fn written(bytes: Bytes) -> Self {
+        Self(bytes, PhantomData)
+    }
+
+    /// The bytes, which are cheap to clone.
+    pub fn bytes(&self) -> Bytes {
+        self.0.clone()
+    }
+}
+
+impl<T: Type> Payload for RawJson<T> {
+    const CONTENT_TYPE: &'static str = CONTENT_TYPE;
+
+    fn schema_ref() -> MetaSchemaRef {
+        if T::IS_REQUIRED {
+            T::schema_ref()
+        } else {
+            // The answer can be null, not the type: its other uses are not.
+            T::schema_ref().merge(MetaSchema {
+                nullable: true,
+                ..MetaSchema::ANY
+            })
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Send> IntoResponse for RawJson<T> {
+    fn into_response(self) -> Response {
+        Response::builder().content_type(CONTENT_TYPE).body(self.0)
+    }
+}
+
+fn unwritten(error: serde_json::Error) -> Fault {
+    Fault::internal("a response could not be written as JSON").caused_by(error)
+}

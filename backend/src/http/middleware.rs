@@ -1,0 +1,119 @@
+//! The outermost layer: every response gets a request id, security headers and CORS headers; errors and panics become
+//! problems.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use ipnet::IpNet;
+use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
+use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
+use uuid::Uuid;
+
+use crate::fault::Fault;
+use crate::http::client::Client;
+use crate::http::cors;
+use crate::http::methods::Methods;
+use crate::http::problem::{AUTH, Problem};
+
+/// Identifies the response in the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The outermost layer.
+pub struct Outermost {
+    /// The methods of each path, for `Allow`.
+    pub methods: Methods,
+    /// The origins whose pages may call.
+    pub origins: Arc<[String]>,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Arc<[IpNet]>,
+}
+
+impl<E: Endpoint> Middleware<E> for Outermost {
+    type Output = OutermostEndpoint<E>;
+
+    fn transform(&self, inner: E) -> OutermostEndpoint<E> {
+        OutermostEndpoint {
+            methods: self.methods.clone(),
+            origins: Arc::clone(&self.origins),
+            trusted_proxies: Arc::clone(&self.trusted_proxies),
+            inner,
+        }
+    }
+}
+
+/// An endpoint inside the outermost layer.
+pub struct OutermostEndpoint<E> {
+    methods: Methods,
+    origins: Arc<[String]>,
+    trusted_proxies: Arc<[IpNet]>,
+    inner: E,
+}
+
+impl<E: Endpoint> Endpoint for OutermostEndpoint<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let id = Uuid::now_v7().to_string();
+        let client = Client::of(&request, &id, &self.trusted_proxies);
+        request.extensions_mut().insert(client);
+        let uri = request.uri().clone();
+        let method = request.method().clone();
+        let origin = cors::allowed(&request, &self.origins);
+        let mut response = if cors::is_preflight(&request) {
+            cors::preflight()
+        } else {
+            self.answer(request).await.unwrap_or_else(|problem| {
+                if let Some(fault) = problem.fault() {
+                    tracing::error!(request_id = id, %method, path = uri.path(), %fault, "a request failed");
+                }
+                refuse(problem, uri.path(), &self.methods)
+            })
+        };
+        let headers = response.headers_mut();
+        cors::mark(headers, origin);
+        forbid_caching(headers, uri.path());
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        if let Ok(id) = HeaderValue::try_from(id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        Ok(response)
+    }
+}
+
+impl<E: Endpoint> OutermostEndpoint<E> {
+    async fn answer(&self, request: Request) -> Result<Response, Problem> {
+        match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
+            Ok(Ok(output)) => Ok(output.into_response()),
+            Ok(Err(error)) => Err(Problem::from_error(error)),
+            Err(_) => Err(Fault::internal("a handler panicked").into()),
+        }
+    }
+}
+
+fn refuse(problem: Problem, path: &str, methods: &Methods) -> Response {
+    let allowed = match problem {
+        // What is not an operation is only read.
+        Problem::MethodNotAllowed => Some(methods.allowed(path).unwrap_or("GET, HEAD")),
+        _ => None,
+    };
+    let allowed = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok());
+    let mut response = problem.response(path.starts_with(AUTH));
+    if let Some(allowed) = allowed {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
+}
+
+/// No answer of the API is kept by a cache without asking again, and none with a token at all.
+fn forbid_caching(headers: &mut HeaderMap, path: &str) {
+    let caching = if path.starts_with(AUTH) {
+        "no-store"
+    } else if path.starts_with("/api/") {
+        "private, no-cache"
+    } else {
+        return;
+    };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+}

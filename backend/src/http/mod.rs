@@ -1,0 +1,13 @@
+//! HTTP, apart from what is served: problems, JSON, request metadata, middleware, and the endpoints without a product behind
+//! them.
+
+pub mod client;
+pub mod conditional;
+pub mod cors;
+pub mod document;
+pub mod health;
+pub mod json;
+pub mod methods;
+pub mod middleware;
+pub mod problem;
+pub mod static_files;

@@ -1,0 +1,360 @@
+//! What can go wrong for a caller, and how each case becomes `application/problem+json`.
+
+use std::io::ErrorKind;
+
+use poem::error::{
+    MethodNotAllowedError, NotFoundError, ParsePathError as PoemParsePathError, ReadBodyError, ResponseError,
+};
+use poem::http::{StatusCode, header};
+use poem::{IntoResponse, Response, ResponseBuilder};
+use poem_openapi::ApiResponse;
+use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::Type;
+use shared::problem::{CONTENT_TYPE, FieldError, Problem as Body};
+use shared::task::{LIMIT_MAX, Order, Sort, Status};
+
+use crate::db::{Abort, DbError};
+use crate::fault::{Fault, FaultKind};
+
+/// The prefix of the paths that speak Better Auth's protocol.
+pub const AUTH: &str = "/api/auth/";
+
+/// How long to wait before the next try when we are too busy, in seconds.
+const RETRY_AFTER: &str = "1";
+
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+/// Why a request was not served.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// No token, or one that is not valid any more.
+    #[error("Sign in to do this: the request has no valid access token.")]
+    Unauthenticated,
+    /// The e-mail and the password do not belong together.
+    #[error("The e-mail address or the password is wrong.")]
+    InvalidCredentials,
+    /// The refresh cookie is missing, old, or of a session that has ended.
+    #[error("This session has ended. Sign in again.")]
+    NoSession,
+    /// Somebody who is signed in was asked for the password again and gave another; the name of the body's member.
+    #[error("This is not your password. Try again, or sign out and choose \"Forgot your password?\".")]
+    WrongPassword(&'static str),
+    /// The session has not proved its password for a while.
+    #[error(
+        "Enter your password again first: it was a while ago. Send it to /api/auth/verify-password, then repeat this."
+    )]
+    SessionNotFresh,
+    /// The password is right, the address is not confirmed.
+    #[error("Confirm your e-mail address first: open the link in the mail that we have just sent again.")]
+    EmailNotVerified,
+    /// The token of a link was used before, is too old, or was never one.
+    #[error("This link does not work any more: it was used before or is too old. Ask for a new one.")]
+    InvalidToken,
+    /// The code of the second factor is wrong.
+    #[error("This code is not right, or was used before. Wait for the next one, or use a recovery code.")]
+    InvalidCode,
+    /// The account has no second factor.
+    #[error("Two-factor is off for this account. Set it up first.")]
+    TwoFactorOff,
+    /// The account has a second factor already.
+    #[error("Two-factor is on already. To use another app, turn it off first.")]
+    TwoFactorOn,
+    /// The path names another user than the token.
+    #[error("The access token belongs to another user than the path.")]
+    Forbidden,
+    /// A web page of an origin that is not allowed asks for something that rests on a cookie.
+    #[error("This web page's origin may not do this. Its address belongs in CORS_ORIGINS.")]
+    ForbiddenOrigin,
+    /// There is no such thing, or it is somebody else's.
+    #[error("There is nothing here: it never existed, it was deleted, or it is not yours.")]
+    NotFound,
+    /// The path exists, the method does not.
+    #[error("This address does not know that method; the Allow header says which it knows.")]
+    MethodNotAllowed,
+    /// The body is not JSON.
+    #[error("The body is not well-formed JSON: {0}.")]
+    Malformed(String),
+    /// The body did not arrive in time.
+    #[error("The body did not arrive in time. Check the connection, then send the request again.")]
+    RequestTimeout,
+    /// The body is not said to be JSON.
+    #[error("Send the body as JSON, with the header Content-Type: application/json.")]
+    UnsupportedMediaType,
+    /// The body is too large.
+    #[error("The body is larger than 64 KiB. Send less.")]
+    TooLarge,
+    /// Rules are broken.
+    #[error("{}", summary(.0))]
+    Invalid(Vec<FieldError>),
+    /// There is an account with that address; the name of the body's member.
+    #[error("There is an account with this e-mail address already. Sign in instead.")]
+    EmailTaken(&'static str),
+    /// The idempotency key made a task that is deleted now.
+    #[error("The task that this Idempotency-Key made has been deleted. Use a new key.")]
+    Deleted,
+    /// `If-Match` names another version.
+    #[error("The task has changed since you read it. Read it again and repeat your change.")]
+    ChangedMeanwhile,
+    /// A rate limit is exceeded.
+    #[error("Too many attempts. Try again in {}.", duration(.0.wait))]
+    TooMany(RateLimited),
+    /// Too much is waiting.
+    #[error("The server is busy. Try again in a moment.")]
+    Busy,
+    /// The server was told to stop.
+    #[error("The server is about to stop. Send new requests to another one, or try again in a moment.")]
+    Stopping,
+    /// Not the client's doing. The reason is for the log alone.
+    #[error("{}", fault_detail(.0))]
+    Fault(#[from] Fault),
+}
+
+/// An exceeded rate limit.
+#[derive(Clone, Copy, Debug)]
+pub struct RateLimited {
+    /// The name of the policy.
+    pub policy: &'static str,
+    /// How many attempts are free in a window.
+    pub quota: i64,
+    /// The length of the window, in seconds.
+    pub window: i64,
+    /// When to try again, in seconds.
+    pub wait: i64,
+}
+
+fn fault_detail(fault: &Fault) -> &'static str {
+    match fault.kind() {
+        FaultKind::Unavailable => "The data cannot be reached at the moment. Try again in a moment.",
+        FaultKind::Internal => {
+            "Something went wrong on our side. Try again; if it stays, report the X-Request-Id of this answer."
+        }
+    }
+}
+
+/// So many seconds, in words.
+fn duration(seconds: i64) -> String {
+    match seconds {
+        1 => "a second".to_owned(),
+        2..=119 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", (seconds + 59) / 60),
+    }
+}
+
+fn summary(errors: &[FieldError]) -> String {
+    let details: Vec<&str> = errors.iter().map(|error| error.detail.as_str()).collect();
+    details.join(" ")
+}
+
+impl Problem {
+    /// The `code` of the answer; on the wire of Better Auth (`auth`) in its spelling.
+    pub fn code(&self, auth: bool) -> String {
+        if auth {
+            self.better_auth_code()
+        } else {
+            self.case().1.to_owned()
+        }
+    }
+
+    /// What Better Auth calls the case, where it has a name of its own; the others are ours in upper case.
+    fn better_auth_code(&self) -> String {
+        let code = match self {
+            Self::Unauthenticated => "UNAUTHORIZED",
+            Self::InvalidCredentials => "INVALID_EMAIL_OR_PASSWORD",
+            Self::NoSession => "SESSION_EXPIRED",
+            Self::WrongPassword(_) => "INVALID_PASSWORD",
+            Self::TwoFactorOff => "TWO_FACTOR_NOT_ENABLED",
+            Self::EmailTaken(_) => "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
+            Self::Invalid(_) => "VALIDATION_ERROR",
+            other => return other.case().1.to_uppercase(),
+        };
+        code.to_owned()
+    }
+
+    /// The status and the stable name of the case.
+    fn case(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+            Self::InvalidCredentials => (StatusCode::UNAUTHORIZED, "invalid_credentials"),
+            Self::NoSession => (StatusCode::UNAUTHORIZED, "no_session"),
+            Self::WrongPassword(_) => (StatusCode::BAD_REQUEST, "wrong_password"),
+            Self::SessionNotFresh => (StatusCode::FORBIDDEN, "session_not_fresh"),
+            Self::EmailNotVerified => (StatusCode::FORBIDDEN, "email_not_verified"),
+            Self::InvalidToken => (StatusCode::BAD_REQUEST, "invalid_token"),
+            Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid_code"),
+            Self::TwoFactorOff => (StatusCode::BAD_REQUEST, "two_factor_off"),
+            Self::TwoFactorOn => (StatusCode::BAD_REQUEST, "two_factor_on"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::ForbiddenOrigin => (StatusCode::FORBIDDEN, "forbidden_origin"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
+            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            Self::EmailTaken(_) => (StatusCode::UNPROCESSABLE_ENTITY, "email_taken"),
+            Self::Deleted => (StatusCode::CONFLICT, "deleted"),
+            Self::ChangedMeanwhile => (StatusCode::PRECONDITION_FAILED, "changed_meanwhile"),
+            Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            Self::Fault(fault) => match fault.kind() {
+                FaultKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+                FaultKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            },
+        }
+    }
+
+    /// The failure that the log explains and the client is not told about.
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Fault(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// A rule that a query parameter breaks.
+    pub fn of_query(name: &str, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError {
+            pointer: format!("?{name}"),
+            detail: detail.into(),
+        }])
+    }
+
+    /// The problem behind any error of the framework. What we did not foresee is a fault of ours.
+    pub fn from_error(error: poem::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(problem) => return problem,
+            Err(error) => error,
+        };
+        if error.is::<AuthorizationError>() {
+            Self::Unauthenticated
+        } else if error.is::<NotFoundError>() || error.is::<ParsePathError>() || error.is::<PoemParsePathError>() {
+            Self::NotFound
+        } else if error.is::<MethodNotAllowedError>() {
+            Self::MethodNotAllowed
+        } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
+            match error.name {
+                "id" | "user_id" => Self::NotFound,
+                IDEMPOTENCY_KEY => Self::Invalid(vec![FieldError {
+                    pointer: IDEMPOTENCY_KEY.to_owned(),
+                    detail: format!("{IDEMPOTENCY_KEY} must be a UUID, a new one for each new task."),
+                }]),
+                name => Self::of_query(name, parameter_rule(name)),
+            }
+        } else if let Some(error) = error.downcast_ref::<ReadBodyError>() {
+            match error {
+                ReadBodyError::PayloadTooLarge => Self::TooLarge,
+                ReadBodyError::Io(error) if error.kind() == ErrorKind::TimedOut => Self::RequestTimeout,
+                other => Self::Malformed(other.to_string()),
+            }
+        } else {
+            Fault::internal(format!("an error of the framework has no problem type: {error}")).into()
+        }
+    }
+}
+
+/// What a query parameter may be.
+fn parameter_rule(name: &str) -> String {
+    let one_of = |words: &[&str]| format!("{name} must be one of {}.", words.join(", "));
+    match name {
+        "status" => one_of(Status::WORDS),
+        "sort" => one_of(Sort::WORDS),
+        "order" => one_of(Order::WORDS),
+        "limit" => format!("limit must be a whole number from 1 to {LIMIT_MAX}."),
+        _ => format!("{name} has a value that it cannot have."),
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl<R: Into<Problem>> From<Abort<R>> for Problem {
+    fn from(abort: Abort<R>) -> Self {
+        match abort {
+            Abort::Refused(refusal) => refusal.into(),
+            Abort::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl Problem {
+    /// The answer. On the wire of Better Auth (`auth`) it also has that one's `message`, and its `code`.
+    pub fn response(&self, auth: bool) -> Response {
+        let (status, code) = self.case();
+        let body = Body {
+            kind: format!("urn:docket:problem:{code}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: self.to_string(),
+            code: self.code(auth),
+            message: auth.then(|| self.to_string()),
+            errors: match self {
+                Self::Invalid(errors) => errors.clone(),
+                Self::WrongPassword(field) | Self::EmailTaken(field) => vec![FieldError::of(field, self.to_string())],
+                _ => Vec::new(),
+            },
+        };
+        let response = Response::builder().status(status).content_type(CONTENT_TYPE);
+        let response = match (self, status) {
+            (Self::TooMany(limited), _) => told_to_wait(response, limited),
+            (_, StatusCode::UNAUTHORIZED) => response.header(header::WWW_AUTHENTICATE, "Bearer"),
+            (_, StatusCode::SERVICE_UNAVAILABLE) => response.header(header::RETRY_AFTER, RETRY_AFTER),
+            _ => response,
+        };
+        response.body(serde_json::to_vec(&body).unwrap_or_default())
+    }
+}
+
+/// The header fields of draft-ietf-httpapi-ratelimit-headers.
+fn told_to_wait(response: ResponseBuilder, limited: &RateLimited) -> ResponseBuilder {
+    let RateLimited {
+        policy,
+        quota,
+        window,
+        wait,
+    } = limited;
+    response
+        .header(header::RETRY_AFTER, *wait)
+        .header("RateLimit-Policy", format!("\"{policy}\";q={quota};w={window}"))
+        .header("RateLimit", format!("\"{policy}\";r=0;t={wait}"))
+}
+
+impl ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        self.case().0
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.response(false)
+    }
+}
+
+/// Every operation can fail by a fault of ours, which also brings the schema of all errors into the document. `openapi` adds
+/// the other errors by rule.
+impl ApiResponse for Problem {
+    fn meta() -> MetaResponses {
+        let content = MetaMediaType {
+            content_type: CONTENT_TYPE,
+            schema: Body::schema_ref(),
+        };
+        let fault = MetaResponse {
+            description: "",
+            status: Some(StatusCode::INTERNAL_SERVER_ERROR.as_u16()),
+            status_range: None,
+            content: vec![content],
+            headers: Vec::new(),
+        };
+        MetaResponses { responses: vec![fault] }
+    }
+
+    fn register(registry: &mut Registry) {
+        Body::register(registry);
+    }
+}

@@ -1,0 +1,105 @@
+//! The web client, which `build.rs` put into this binary, compressed.
+
+use poem::http::{HeaderMap, Method, StatusCode, header};
+use poem::{Request, Response, handler};
+use shared::pages;
+
+use crate::http::conditional::IfNoneMatch;
+use crate::http::problem::Problem;
+
+/// A file of the client.
+struct File {
+    /// From the root of the site.
+    path: &'static str,
+    media_type: &'static str,
+    /// Whether the name has a hash of the content, so that it never changes.
+    immutable: bool,
+    etag: &'static str,
+    plain: &'static [u8],
+    brotli: &'static [u8],
+    gzip: &'static [u8],
+}
+
+// `FILES: &[File]` and `CONTENT_SECURITY_POLICY: &str`.
+include!(concat!(env!("OUT_DIR"), "/ui.rs"));
+
+const INDEX: &str = "/index.html";
+const NO_FILE: &str = "There is no such file. Load the page again: it may be of an older version.\n";
+const NOT_BUILT: &str = "The web client is not part of this binary. Build it with `just build`, or open /docs.\n";
+
+/// A file of the client, or its page. At a path where the client has no page, its page says so, with the status 404.
+#[handler]
+pub fn client(request: &Request) -> Result<Response, Problem> {
+    let path = request.uri().path();
+    if path == "/api" || path.starts_with("/api/") {
+        return Err(Problem::NotFound);
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(Problem::MethodNotAllowed);
+    }
+    let find = |path: &str| FILES.iter().find(|file| file.path == path);
+    if let Some(file) = find(path) {
+        return Ok(answer(file, request.headers()));
+    }
+    let is_page = pages::has(&pages::MAIN, path) || pages::has(&pages::ACCOUNT, path);
+    let is_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+    Ok(match find(INDEX) {
+        Some(index) if is_page => answer(index, request.headers()),
+        Some(index) if !is_file => {
+            let mut response = answer(index, &without_condition(request.headers()));
+            response.set_status(StatusCode::NOT_FOUND);
+            response
+        }
+        Some(_) => missing(NO_FILE),
+        None => missing(NOT_BUILT),
+    })
+}
+
+fn missing(text: &'static str) -> Response {
+    Response::builder()
+        .status(StatusCode::NOT_FOUND)
+        .header(header::CACHE_CONTROL, "no-cache")
+        .content_type("text/plain; charset=utf-8")
+        .body(text)
+}
+
+/// The tag of the page holds at each of its addresses, but not where there is no page.
+fn without_condition(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    headers.remove(header::IF_NONE_MATCH);
+    headers
+}
+
+fn answer(file: &File, headers: &HeaderMap) -> Response {
+    let accepts = |encoding: &str| {
+        let accepted = headers.get(header::ACCEPT_ENCODING);
+        let accepted = accepted.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        accepted.split(',').any(|one| {
+            let (name, weight) = one.split_once(";q=").unwrap_or((one, "1"));
+            name.trim() == encoding && weight.trim().parse() != Ok(0.0)
+        })
+    };
+    let response = Response::builder()
+        .header(header::ETAG, file.etag)
+        .header(header::VARY, "Accept-Encoding")
+        .header(
+            header::CACHE_CONTROL,
+            if file.immutable {
+                "public, max-age=31536000, immutable"
+            } else {
+                "no-cache"
+            },
+        )
+        .header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    if IfNoneMatch::of(headers).has(file.etag) {
+        return response.status(StatusCode::NOT_MODIFIED).finish();
+    }
+    let response = response.content_type(file.media_type);
+    if accepts("br") {
+        response.header(header::CONTENT_ENCODING, "br").body(file.brotli)
+    } else if accepts("gzip") {
+        response.header(header::CONTENT_ENCODING, "gzip").body(file.gzip)
+    } else {
+        response.body(file.plain)
+    }
+}

@@ -1,0 +1,368 @@
+//! The operations on tasks.
+
+use std::sync::Arc;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use poem::Request;
+use poem::web::Data;
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::{ApiResponse, OpenApi, Tags};
+use shared::task::{Completion, NewTask, Order, Sort, Status, Task, TaskChange};
+use uuid::Uuid;
+
+use crate::accounts::extract::Caller;
+use crate::db::Abort;
+use crate::fault::Fault;
+use crate::http::conditional::{IfMatch, IfNoneMatch, etag};
+use crate::http::json::{JsonBody, OptionalJsonBody, RawJson};
+use crate::http::problem::Problem;
+use crate::tasks::Tasks;
+use crate::tasks::cache::{CacheKey, CachedResponse};
+use crate::tasks::page::{Page, Position};
+use crate::tasks::store::{CreateRefusal, TaskRefusal};
+
+/// The group of these operations in the OpenAPI document.
+#[derive(Tags)]
+enum Tag {
+    /// The tasks of a user.
+    Tasks,
+}
+
+/// The operations.
+#[derive(Default)]
+pub struct TaskApi;
+
+#[derive(ApiResponse)]
+enum ListResponse {
+    /// A page of tasks.
+    #[oai(status = 200)]
+    Page(
+        RawJson<Vec<Task>>,
+        /// The version of the list.
+        #[oai(header = "ETag")]
+        String,
+        /// `rel="next"` is the next page, while there is one.
+        #[oai(header = "Link")]
+        Option<String>,
+    ),
+    /// The list is still the version that `If-None-Match` names.
+    #[oai(status = 304)]
+    NotModified(
+        /// The version of the list.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum CreateResponse {
+    /// The task was created, now or by an earlier request with the same key.
+    #[oai(status = 201)]
+    Task(
+        RawJson<Task>,
+        /// The address of the task.
+        #[oai(header = "Location")]
+        String,
+        /// The version of the task.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum TaskResponse {
+    /// The task.
+    #[oai(status = 200)]
+    Task(
+        RawJson<Task>,
+        /// The version of the task.
+        #[oai(header = "ETag")]
+        String,
+    ),
+    /// The task is still the version that `If-None-Match` names.
+    #[oai(status = 304)]
+    NotModified(
+        /// The version of the task.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum ChangeResponse {
+    /// The task as it is now.
+    #[oai(status = 200)]
+    Task(
+        RawJson<Task>,
+        /// The version of the task.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+#[derive(ApiResponse)]
+enum DeleteResponse {
+    /// The task is deleted.
+    #[oai(status = 204)]
+    Deleted,
+}
+
+impl ChangeResponse {
+    fn of(task: &Task) -> Result<Self, Problem> {
+        Ok(Self::Task(RawJson::of(task)?, etag(task.revision)))
+    }
+}
+
+// Each parameter of the document is an argument.
+#[allow(clippy::too_many_arguments)]
+#[OpenApi(tag = "Tag::Tasks")]
+impl TaskApi {
+    /// List tasks
+    ///
+    /// A bare array, newest first unless `sort` says otherwise. While there are more, the header `Link` has the address of
+    /// the next page.
+    #[oai(path = "/api/:user_id/tasks", method = "get", operation_id = "list_tasks")]
+    async fn list(
+        &self,
+        tasks: Data<&Arc<Tasks>>,
+        request: &Request,
+        /// The owner: the `sub` of the token.
+        #[oai(name = "user_id")]
+        caller: Caller,
+        /// Which tasks.
+        #[oai(default)]
+        status: Query<Status>,
+        /// By what they are sorted.
+        #[oai(default)]
+        sort: Query<Sort>,
+        /// In which direction; `natural` suits the sort.
+        #[oai(default)]
+        order: Query<Order>,
+        /// The most tasks of a page.
+        #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "500")))]
+        limit: Query<u16>,
+        /// Where the page begins, from the `Link` of the page before.
+        cursor: Query<Option<String>>,
+        /// Versions that the client has.
+        #[oai(name = "If-None-Match")]
+        if_none_match: IfNoneMatch,
+    ) -> Result<ListResponse, Problem> {
+        let tag = etag(caller.revision);
+        if if_none_match.has(&tag) {
+            return Ok(ListResponse::NotModified(tag));
+        }
+        let page = Page {
+            status: status.0,
+            sort: sort.0,
+            order: order.0,
+            limit: limit.0,
+            after: cursor.0.map(|cursor| position(&cursor, sort.0)).transpose()?,
+        };
+        let key = (caller.user.clone(), CacheKey::Page(page.clone()));
+        if let Some(cached) = tasks.cache.get(&key, caller.revision) {
+            return Ok(ListResponse::Page(RawJson::written(cached.body), tag, cached.header));
+        }
+        let (list, more) = tasks.db.tasks(&caller.user, &page).await?;
+        let next = match list.last().filter(|_| more) {
+            Some(last) => Some(next_page(request, &page, last)?),
+            None => None,
+        };
+        let body = RawJson::of(&list)?;
+        let cached = CachedResponse {
+            revision: caller.revision,
+            body: body.bytes(),
+            header: next.clone(),
+        };
+        tasks.cache.put(key, cached);
+        Ok(ListResponse::Page(body, tag, next))
+    }
+
+    /// Create a task
+    #[oai(path = "/api/:user_id/tasks", method = "post", operation_id = "create_task")]
+    async fn create(
+        &self,
+        tasks: Data<&Arc<Tasks>>,
+        request: &Request,
+        /// The owner: the `sub` of the token.
+        #[oai(name = "user_id")]
+        caller: Caller,
+        /// A new UUID for each new task, so that sending the request again makes no second task. It becomes the id of the task.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<Uuid>>,
+        body: JsonBody<NewTask>,
+    ) -> Result<CreateResponse, Problem> {
+        let task = body.valid()?;
+        let id = idempotency_key.0.unwrap_or_else(Uuid::now_v7);
+        let task = match tasks.db.create_task(&caller.user, id, task).await {
+            // Unless it was deleted meanwhile, the task of the earlier request with this key.
+            Err(Abort::Refused(CreateRefusal::IdUsed)) => {
+                let earlier = tasks.db.task(&caller.user, id).await?;
+                earlier.ok_or(Problem::Deleted)?
+            }
+            created => created?,
+        };
+        let location = format!("{}/{id}", request.original_uri().path().trim_end_matches('/'));
+        Ok(CreateResponse::Task(RawJson::of(&task)?, location, etag(task.revision)))
+    }
+
+    /// Get a task
+    #[oai(path = "/api/:user_id/tasks/:id", method = "get", operation_id = "get_task")]
+    async fn get(
+        &self,
+        tasks: Data<&Arc<Tasks>>,
+        /// The owner: the `sub` of the token.
+        #[oai(name = "user_id")]
+        caller: Caller,
+        /// The task.
+        id: Path<Uuid>,
+        /// Versions that the client has.
+        #[oai(name = "If-None-Match")]
+        if_none_match: IfNoneMatch,
+    ) -> Result<TaskResponse, Problem> {
+        let key = (caller.user.clone(), CacheKey::Task(id.0));
+        let cached = tasks.cache.get(&key, caller.revision);
+        let (body, tag) = match cached.and_then(|cached| cached.header.map(|tag| (cached.body, tag))) {
+            Some(cached) => cached,
+            None => {
+                let task = tasks.db.task(&caller.user, id.0).await?.ok_or(Problem::NotFound)?;
+                let body = RawJson::of(&task)?.bytes();
+                let tag = etag(task.revision);
+                let cached = CachedResponse {
+                    revision: caller.revision,
+                    body: body.clone(),
+                    header: Some(tag.clone()),
+                };
+                tasks.cache.put(key, cached);
+                (body, tag)
+            }
+        };
+        if if_none_match.has(&tag) {
+            return Ok(TaskResponse::NotModified(tag));
+        }
+        Ok(TaskResponse::Task(RawJson::written(body), tag))
+    }
+
+    /// Update a task
+    ///
+    /// Changes the members that are sent; an explicit null clears. Whether the task is done is not touched.
+    #[oai(path = "/api/:user_id/tasks/:id", method = "put", operation_id = "update_task")]
+    async fn update(
+        &self,
+        tasks: Data<&Arc<Tasks>>,
+        /// The owner: the `sub` of the token.
+        #[oai(name = "user_id")]
+        caller: Caller,
+        /// The task.
+        id: Path<Uuid>,
+        /// The version that the change is meant for.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+        body: JsonBody<TaskChange>,
+    ) -> Result<ChangeResponse, Problem> {
+        let change = valid(body.valid(), &tasks, &caller, id.0).await?;
+        let task = tasks.db.change_task(&caller.user, id.0, if_match, change).await?;
+        ChangeResponse::of(&task)
+    }
+
+    /// Complete a task, or reopen it
+    ///
+    /// Without a body the task is toggled; with one it is set.
+    #[oai(
+        path = "/api/:user_id/tasks/:id/complete",
+        method = "patch",
+        operation_id = "complete_task"
+    )]
+    async fn complete(
+        &self,
+        tasks: Data<&Arc<Tasks>>,
+        /// The owner: the `sub` of the token.
+        #[oai(name = "user_id")]
+        caller: Caller,
+        /// The task.
+        id: Path<Uuid>,
+        /// The version that the change is meant for.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+        body: OptionalJsonBody<Completion>,
+    ) -> Result<ChangeResponse, Problem> {
+        let completion = valid(body.valid(), &tasks, &caller, id.0).await?;
+        let completed = completion.map(|completion| completion.completed);
+        let task = tasks.db.complete_task(&caller.user, id.0, if_match, completed).await?;
+        ChangeResponse::of(&task)
+    }
+
+    /// Delete a task
+    #[oai(path = "/api/:user_id/tasks/:id", method = "delete", operation_id = "delete_task")]
+    async fn delete(
+        &self,
+        tasks: Data<&Arc<Tasks>>,
+        /// The owner: the `sub` of the token.
+        #[oai(name = "user_id")]
+        caller: Caller,
+        /// The task.
+        id: Path<Uuid>,
+        /// The version that is meant.
+        #[oai(name = "If-Match")]
+        if_match: IfMatch,
+    ) -> Result<DeleteResponse, Problem> {
+        tasks.db.delete_task(&caller.user, id.0, if_match).await?;
+        Ok(DeleteResponse::Deleted)
+    }
+}
+
+/// The body, if it follows the rules. 404 takes precedence over 422.
+async fn valid<T>(body: Result<T, Problem>, tasks: &Tasks, caller: &Caller, id: Uuid) -> Result<T, Problem> {
+    if body.is_err() && tasks.db.task(&caller.user, id).await?.is_none() {
+        return Err(Problem::NotFound);
+    }
+    body
+}
+
+impl From<CreateRefusal> for Problem {
+    fn from(refusal: CreateRefusal) -> Self {
+        match refusal {
+            CreateRefusal::IdUsed => Self::Deleted,
+            CreateRefusal::NoUser => Self::NotFound,
+        }
+    }
+}
+
+impl From<TaskRefusal> for Problem {
+    fn from(refusal: TaskRefusal) -> Self {
+        match refusal {
+            TaskRefusal::NotFound => Self::NotFound,
+            TaskRefusal::ConditionFailed => Self::ChangedMeanwhile,
+        }
+    }
+}
+
+fn default_limit() -> u16 {
+    shared::task::LIMIT_DEFAULT
+}
+
+/// The `Link` to the page that begins after `last`.
+fn next_page(request: &Request, page: &Page, last: &Task) -> Result<String, Problem> {
+    let position = serde_json::to_vec(&Position::of(page.sort, last))
+        .map_err(|error| Fault::internal("a cursor could not be written").caused_by(error))?;
+    let cursor = BASE64_URL_SAFE_NO_PAD.encode(position);
+    let path = request.original_uri().path();
+    let (status, sort, order) = (page.status.as_str(), page.sort.as_str(), page.order.as_str());
+    let limit = page.limit;
+    Ok(format!(
+        "<{path}?status={status}&sort={sort}&order={order}&limit={limit}&cursor={cursor}>; rel=\"next\""
+    ))
+}
+
+fn position(cursor: &str, sort: Sort) -> Result<Position, Problem> {
+    BASE64_URL_SAFE_NO_PAD
+        .decode(cursor)
+        .ok()
+        .and_then(|json| serde_json::from_slice::<Position>(&json).ok())
+        .filter(|position| position.fits(sort))
+        .ok_or_else(|| {
+            Problem::of_query(
+                "cursor",
+                "cursor must come from the Link header of a list with the same sort. Leave it out to begin anew.",
+            )
+        })
+}
