@@ -66,8 +66,10 @@ pub async fn app(
     config: &Config,
     draining: Draining,
 ) -> Result<(impl Endpoint<Output = Response> + use<>, Db), StartError> {
-    let db = Db::connect(config.database()?).await?;
-    let accounts = Arc::new(Accounts::new(config, db.clone())?);
+    let database = config.database()?;
+    let accounts = Accounts::configure(config)?;
+    let db = Db::connect(database).await?;
+    let accounts = Arc::new(accounts(db.clone()));
     let tasks = Arc::new(Tasks::new(db.clone()));
     let exports = Arc::new(Exports::new(db.clone()));
 

@@ -9,7 +9,6 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
-use percent_encoding::percent_decode_str;
 use poem::http::header;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaParamIn, MetaSchemaRef, MetaSecurityScheme, Registry};
@@ -22,6 +21,7 @@ use crate::accounts::service::Accounts;
 use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::cors;
+use crate::http::path;
 use crate::http::problem::Problem;
 
 /// The recent-authentication window: how long after the password was verified a sensitive operation does not ask for it again.
@@ -63,14 +63,9 @@ impl<'a> ApiExtractor<'a> for Caller {
         Some(String::schema_ref())
     }
 
-    async fn from_request(
-        request: &'a Request,
-        _: &mut RequestBody,
-        parameter: ExtractParamOptions<String>,
-    ) -> Result<Self> {
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<String>) -> Result<Self> {
         let identity = required(request).await?;
-        let user_id = request.raw_path_param(parameter.name).unwrap_or_default();
-        if identity.is(&percent_decode_str(user_id).decode_utf8_lossy()) {
+        if identity.is(&path::parameter(request, 0)) {
             Ok(Self(identity))
         } else {
             Err(Problem::Forbidden.into())
@@ -137,7 +132,7 @@ bearer_extractor!(OptionalBearer, request => Self(optional(request).await?));
 fn register_bearer(registry: &mut Registry) {
     let scheme = MetaSecurityScheme {
         ty: "http",
-        description: None,
+        description: Some("An access token, which every sign-in returns."),
         name: None,
         key_in: None,
         scheme: Some("bearer"),

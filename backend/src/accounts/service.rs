@@ -50,25 +50,32 @@ pub enum AccountsError {
 }
 
 impl Accounts {
-    /// Builds the service from the configuration. It generates a dummy password hash, which takes as long as a sign-in.
-    pub fn new(config: &Config, db: Db) -> Result<Self, AccountsError> {
+    /// Reads the configuration, and returns what builds the service once there is a database: a wrong configuration is found
+    /// before connecting.
+    pub fn configure(config: &Config) -> Result<impl FnOnce(Db) -> Self + use<>, AccountsError> {
         let secrets = config.secrets()?;
+        let tokens = AccessTokens::new(config, &secrets)?;
         let external = config.external()?;
-        Ok(Self {
-            sessions: SessionCheck::start(db.clone(), config.database()?.timeout),
-            rate_limiter: RateLimiter::new(db.clone(), config.rate_limit),
-            tokens: AccessTokens::new(config, &secrets)?,
-            cookies: Cookies {
-                secure: config.is_https(),
-            },
-            passwords: Passwords::new(config.argon2_cost(), config.password_min_length)?,
-            mailer: config.smtp()?.map(Mailer::new).transpose()?,
-            public_url: config.public_url(),
-            external: external
-                .map(|external| ExternalIssuer::new(external, &secrets))
-                .transpose()?,
-            page_origins: config.page_origins(),
+        let external = external.map(|external| ExternalIssuer::new(external, &secrets));
+        let external = external.transpose()?;
+        let mailer = config.smtp()?.map(Mailer::new).transpose()?;
+        let passwords = Passwords::new(config.argon2_cost(), config.password_min_length)?;
+        let timeout = config.database()?.timeout;
+        let secure = config.is_https();
+        let public_url = config.public_url();
+        let page_origins = config.page_origins();
+        let rate_limit = config.rate_limit;
+        Ok(move |db: Db| Self {
+            sessions: SessionCheck::start(db.clone(), timeout),
+            rate_limiter: RateLimiter::new(db.clone(), rate_limit),
             db,
+            tokens,
+            cookies: Cookies { secure },
+            passwords,
+            mailer,
+            public_url,
+            external,
+            page_origins,
         })
     }
 

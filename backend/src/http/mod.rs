@@ -9,5 +9,6 @@ pub mod health;
 pub mod json;
 pub mod methods;
 pub mod middleware;
+pub mod path;
 pub mod problem;
 pub mod static_files;

@@ -236,7 +236,6 @@ impl Problem {
             Self::MethodNotAllowed
         } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
             match error.name {
-                "id" | "user_id" => Self::NotFound,
                 IDEMPOTENCY_KEY => Self::Invalid(vec![FieldError {
                     pointer: IDEMPOTENCY_KEY.to_owned(),
                     detail: format!("{IDEMPOTENCY_KEY} must be a UUID, a new one for each new task."),

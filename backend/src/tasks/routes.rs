@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-use poem::Request;
 use poem::web::Data;
-use poem_openapi::param::{Header, Path, Query};
-use poem_openapi::{ApiResponse, OpenApi, Tags};
+use poem::{Request, RequestBody, Result};
+use poem_openapi::param::{Header, Query};
+use poem_openapi::registry::{MetaParamIn, MetaSchemaRef};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, OpenApi, Tags};
 use shared::task::{Completion, NewTask, Order, Sort, Status, Task, TaskChange};
 use uuid::Uuid;
 
@@ -15,11 +17,35 @@ use crate::db::Abort;
 use crate::fault::Fault;
 use crate::http::conditional::{IfMatch, IfNoneMatch, etag};
 use crate::http::json::{JsonBody, OptionalJsonBody, RawJson};
+use crate::http::path;
 use crate::http::problem::Problem;
 use crate::tasks::Tasks;
 use crate::tasks::cache::{CacheKey, CachedResponse};
 use crate::tasks::page::{Page, Position};
 use crate::tasks::store::{CreateRefusal, TaskRefusal};
+
+/// The `{id}` of the path.
+struct TaskId(Uuid);
+
+impl<'a> ApiExtractor<'a> for TaskId {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    const PARAM_IS_REQUIRED: bool = true;
+    type ParamType = Uuid;
+    type ParamRawType = Uuid;
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Path)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(Uuid::schema_ref())
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<Uuid>) -> Result<Self> {
+        let id = path::parameter(request, 1).parse();
+        Ok(Self(id.map_err(|_| Problem::NotFound)?))
+    }
+}
 
 /// The group of these operations in the OpenAPI document.
 #[derive(Tags)]
@@ -214,7 +240,7 @@ impl TaskApi {
         #[oai(name = "user_id")]
         caller: Caller,
         /// The task.
-        id: Path<Uuid>,
+        id: TaskId,
         /// Versions that the client has.
         #[oai(name = "If-None-Match")]
         if_none_match: IfNoneMatch,
@@ -253,7 +279,7 @@ impl TaskApi {
         #[oai(name = "user_id")]
         caller: Caller,
         /// The task.
-        id: Path<Uuid>,
+        id: TaskId,
         /// The version that the change is meant for.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
@@ -279,7 +305,7 @@ impl TaskApi {
         #[oai(name = "user_id")]
         caller: Caller,
         /// The task.
-        id: Path<Uuid>,
+        id: TaskId,
         /// The version that the change is meant for.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
@@ -300,7 +326,7 @@ impl TaskApi {
         #[oai(name = "user_id")]
         caller: Caller,
         /// The task.
-        id: Path<Uuid>,
+        id: TaskId,
         /// The version that is meant.
         #[oai(name = "If-Match")]
         if_match: IfMatch,

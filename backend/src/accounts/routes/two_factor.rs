@@ -52,7 +52,7 @@ enum Replaced {
 impl TwoFactorApi {
     /// Set two-factor up
     ///
-    /// It is on once `verify_totp` got a code of the accounts. Until then this may be repeated; only the last app counts.
+    /// It is on once `verify_totp` got a code of the app. Until then this may be repeated; only the last app counts.
     #[oai(path = "/enable", method = "post", operation_id = "enable_two_factor")]
     async fn enable(
         &self,
