@@ -14,6 +14,7 @@ use crate::accounts::store::audit::Event;
 use crate::db::Db;
 use crate::http::client::Client;
 use crate::http::json::StreamedJson;
+use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
 /// The maximum number of concurrent exports. Each holds a page of tasks in memory, for as long as the client takes.
@@ -49,6 +50,8 @@ enum ExportResponse {
     ),
 }
 
+operation_errors!(BetterAuth, ExportErrors: Problem::SessionNotFresh, Problem::Busy);
+
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl ExportApi {
     /// Download everything
@@ -58,7 +61,7 @@ impl ExportApi {
         exports: Data<&Arc<Exports>>,
         client: Client,
         member: RecentMember,
-    ) -> Result<ExportResponse, Problem> {
+    ) -> Result<ExportResponse, OperationError<ExportErrors>> {
         let permit = Arc::clone(&exports.permits)
             .try_acquire_owned()
             .map_err(|_| Problem::Busy)?;

@@ -20,7 +20,10 @@ pub const PASSWORD_MAX: usize = 128;
 /// The body of a sign-up.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
-#[cfg_attr(feature = "openapi", oai(deny_unknown_fields, rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "openapi",
+    oai(deny_unknown_fields, rename_all = "camelCase", example, skip_serializing_if_is_none)
+)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SignUp {
     /// What to call the person: 1 to 100 characters after trimming.
@@ -61,7 +64,10 @@ impl Check for SignUp {
 /// The body of a sign-in.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
-#[cfg_attr(feature = "openapi", oai(deny_unknown_fields, rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "openapi",
+    oai(deny_unknown_fields, rename_all = "camelCase", example, skip_serializing_if_is_none)
+)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SignIn {
     /// The address of the account, in any letter case.

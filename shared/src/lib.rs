@@ -3,6 +3,8 @@
 //! A rule is one function here. The form calls it as you type, the server calls it as the judge.
 
 pub mod account;
+#[cfg(feature = "openapi")]
+mod examples;
 pub mod pages;
 pub mod problem;
 pub mod profile;

@@ -31,6 +31,7 @@ const NO_DUE_DATE: NaiveDate = match NaiveDate::from_ymd_opt(9999, 12, 31) {
 /// A task as the server answers it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
+#[cfg_attr(feature = "openapi", oai(example))]
 pub struct Task {
     /// Chosen by the server, or by the client through `Idempotency-Key`.
     pub id: Uuid,
@@ -68,7 +69,7 @@ impl Task {
 /// The body of a create.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
-#[cfg_attr(feature = "openapi", oai(deny_unknown_fields))]
+#[cfg_attr(feature = "openapi", oai(deny_unknown_fields, example, skip_serializing_if_is_none))]
 #[serde(deny_unknown_fields)]
 pub struct NewTask {
     /// 1 to 200 characters after trimming.
@@ -106,7 +107,7 @@ impl Check for NewTask {
 /// The body of an update: a member that is absent stays as it is, an explicit null clears.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
-#[cfg_attr(feature = "openapi", oai(deny_unknown_fields))]
+#[cfg_attr(feature = "openapi", oai(deny_unknown_fields, example, skip_serializing_if_is_none))]
 #[serde(deny_unknown_fields)]
 pub struct TaskChange {
     /// 1 to 200 characters after trimming. Cannot be null.
@@ -152,7 +153,7 @@ impl Check for TaskChange {
 /// The optional body of the completion operation: without it the task is toggled.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
-#[cfg_attr(feature = "openapi", oai(deny_unknown_fields))]
+#[cfg_attr(feature = "openapi", oai(deny_unknown_fields, example, skip_serializing_if_is_none))]
 #[serde(deny_unknown_fields)]
 pub struct Completion {
     /// What the task shall be.

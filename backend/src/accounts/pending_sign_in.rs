@@ -16,7 +16,7 @@ use crate::accounts::store::two_factor::{AppCode, CodeRefusal, PENDING};
 use crate::accounts::store::users::UserRow;
 use crate::accounts::totp::step_of;
 use crate::accounts::user_id::UserId;
-use crate::accounts::{device, sign_in};
+use crate::accounts::{device, session};
 use crate::db::Abort;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
@@ -93,7 +93,7 @@ impl PendingSignIn {
             Ok(user) => {
                 permit.succeeded().await?;
                 accounts.cookies.clear(jar, TWO_FACTOR_COOKIE);
-                let (token, user) = sign_in::begin_session(accounts, jar, client, user, self.remember).await?;
+                let (token, user) = session::begin(accounts, jar, client, user, self.remember).await?;
                 Ok(Renewed { token, user })
             }
             Err(Problem::InvalidCode) => {

@@ -1,96 +1,85 @@
-//! Beginning and renewing sessions: the row, the cookies and the access token that belong together.
+//! Signing in with an e-mail address and a password.
+
+use std::sync::Arc;
 
 use poem::web::cookie::CookieJar;
-use shared::account::User;
+use shared::account::{SignIn, User};
 
-use crate::accounts::device::{self, Device};
-use crate::accounts::identity::OwnSession;
-use crate::accounts::refresh_token::RefreshToken;
+use crate::accounts::pending_sign_in::PendingSignIn;
+use crate::accounts::rate_limit::Attempt;
 use crate::accounts::service::Accounts;
-use crate::accounts::store::sessions::{NewSession, Replacement, UserChanged};
+use crate::accounts::store::audit::Event;
 use crate::accounts::store::users::UserRow;
-use crate::db::{Abort, now};
-use crate::fault::Fault;
+use crate::accounts::{device, letters, session};
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// The cookies of a session that is about to begin.
-pub struct SessionCookies {
-    refresh: RefreshToken,
-    device: Device,
-    remember: bool,
+/// The result of a sign-in whose password is right.
+pub enum SignInOutcome {
+    /// The session has begun, and its cookies are set.
+    SignedIn {
+        /// The access token.
+        token: String,
+        /// The account.
+        user: User,
+    },
+    /// A cookie is set with which a code completes the sign-in.
+    NeedsCode,
 }
 
-impl SessionCookies {
-    /// Sets the cookies. Returns the access token and the account.
-    pub fn set(self, accounts: &Accounts, jar: &CookieJar, user: UserRow) -> Result<(String, User), Fault> {
-        self.device.write(&accounts.cookies, jar);
-        renew(accounts, jar, &self.refresh, user, self.remember)
+/// Signs in. [`Problem::EmailNotVerified`] sends the confirmation mail again.
+pub async fn sign_in(
+    accounts: &Arc<Accounts>,
+    jar: &CookieJar,
+    client: Client,
+    body: SignIn,
+) -> Result<SignInOutcome, Problem> {
+    let remember = body.remember_me.unwrap_or(true);
+    let user = verify_credentials(accounts, jar, &client, &body.email, body.password).await?;
+    if let Some(mailer) = accounts.mailer.as_ref().filter(|_| !user.email_verified) {
+        accounts.rate_limiter.mail(&client, "confirm", &body.email).await?;
+        let letter = letters::verification_letter(Arc::clone(accounts), body.email, client.clone());
+        mailer.post(&client, letter)?;
+        return Err(Problem::EmailNotVerified);
+    }
+    if user.two_factor_enabled {
+        PendingSignIn::begin(accounts, jar, user.id, remember).await?;
+        return Ok(SignInOutcome::NeedsCode);
+    }
+    let (token, user) = session::begin(accounts, jar, client, user, remember).await?;
+    Ok(SignInOutcome::SignedIn { token, user })
+}
+
+/// The account of an e-mail address, if `password` is its password. It takes the same time whether there is one or not.
+async fn verify_credentials(
+    accounts: &Accounts,
+    jar: &CookieJar,
+    client: &Client,
+    email: &str,
+    password: String,
+) -> Result<UserRow, Problem> {
+    let user = accounts.db.user_by_email(email).await?;
+    let user_id = user.as_ref().map(|user| &user.id);
+    let device = device::known(&accounts.db, &accounts.cookies, jar, user_id).await?;
+    let attempt = Attempt::SignIn { client, email, device };
+    let permit = accounts.rate_limiter.attempt(attempt).await?;
+    let is_right = accounts.is_password(permit, password, user.as_ref()).await?;
+    match user {
+        Some(user) if is_right => Ok(user),
+        user => {
+            record_failure(accounts, user, client.clone());
+            Err(Problem::InvalidCredentials)
+        }
     }
 }
 
-/// A new session on `device`, to be stored, and its cookies.
-pub fn new_session(client: Client, remember: bool, device: Device) -> Result<(NewSession, SessionCookies), Fault> {
-    let refresh = RefreshToken::generate()?;
-    let session = NewSession {
-        id: refresh.session,
-        refresh_hash: refresh.hash(),
-        family_hash: refresh.family_hash(),
-        remember,
-        authenticated_at: now(),
-        device: device.hash(),
-        client,
-    };
-    let cookies = SessionCookies {
-        refresh,
-        device,
-        remember,
-    };
-    Ok((session, cookies))
-}
-
-/// A new session that replaces all sessions of the user of `current`, on a new device. [`Problem::Unauthenticated`] if
-/// `current` has ended.
-pub async fn replacement(
-    accounts: &Accounts,
-    client: Client,
-    current: OwnSession,
-) -> Result<(Replacement, SessionCookies), Problem> {
-    let before = accounts.db.session(current.id).await?;
-    let before = before.ok_or(Problem::Unauthenticated)?;
-    let (session, cookies) = new_session(client, before.remember, Device::generate()?)?;
-    let replaces = current.id;
-    Ok((Replacement { replaces, session }, cookies))
-}
-
-/// Sets the cookie of a renewed session. Returns a new access token and the account.
-pub fn renew(
-    accounts: &Accounts,
-    jar: &CookieJar,
-    refresh: &RefreshToken,
-    user: UserRow,
-    remember: bool,
-) -> Result<(String, User), Fault> {
-    let token = accounts.tokens.sign(&user.id, refresh.session, user.token_version)?;
-    refresh.write(&accounts.cookies, jar, remember);
-    Ok((token, user.into()))
-}
-
-/// Begins a session for `user` and sets its cookies. Returns the access token and the account. [`Problem::NoSession`] if the
-/// account has changed since it was read.
-pub async fn begin_session(
-    accounts: &Accounts,
-    jar: &CookieJar,
-    client: Client,
-    user: UserRow,
-    remember: bool,
-) -> Result<(String, User), Problem> {
-    let device = device::for_sign_in(&accounts.db, &accounts.cookies, jar, &user.id).await?;
-    let (session, cookies) = new_session(client, remember, device)?;
-    let begun = accounts.db.start_session(user.clone(), session).await;
-    begun.map_err(|abort| match abort {
-        Abort::Refused(UserChanged) => Problem::NoSession,
-        Abort::Failed(error) => error.into(),
-    })?;
-    Ok(cookies.set(accounts, jar, user)?)
+/// Records the failure in the account's history, after the response: otherwise its time would tell that there is an account.
+fn record_failure(accounts: &Accounts, user: Option<UserRow>, client: Client) {
+    let Some(user) = user else { return };
+    let db = accounts.db.clone();
+    tokio::spawn(async move {
+        if let Err(error) = db.record(user.id, Event::SignInFailed, client).await {
+            tracing::warn!(%error, "a failed sign-in is missing in the history of an account");
+        }
+    });
 }

@@ -8,7 +8,7 @@ use crate::accounts::identity::Membership;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::two_factor::{AppCode, TurnOnRefusal};
 use crate::accounts::totp::step_of;
-use crate::accounts::{pending_sign_in, sign_in};
+use crate::accounts::{pending_sign_in, session};
 use crate::db::Abort;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
@@ -21,7 +21,7 @@ pub async fn turn_on(
     code: &str,
     client: Client,
 ) -> Result<Renewed, Problem> {
-    let Membership { user, session } = member;
+    let Membership { user, session: current } = member;
     let two_factor = accounts.db.two_factor(&user).await?.ok_or(Problem::Unauthenticated)?;
     if two_factor.enabled {
         return Err(Problem::TwoFactorOn);
@@ -30,9 +30,9 @@ pub async fn turn_on(
     let permit = pending_sign_in::attempt(accounts, jar, &user, &client).await?;
     let step = step_of(code, &secret, Utc::now())?.ok_or(Problem::InvalidCode)?;
     let code = AppCode { secret, step };
-    let (mut replacement, cookies) = sign_in::replacement(accounts, client, session).await?;
+    let (mut replacement, cookies) = session::replacement(accounts, client, current).await?;
     // A code does not verify the password.
-    replacement.session.authenticated_at = session.authenticated_at;
+    replacement.session.authenticated_at = current.authenticated_at;
     let turned_on = accounts.db.turn_two_factor_on(user, code, replacement).await;
     let user = turned_on.map_err(|abort| match abort {
         Abort::Refused(TurnOnRefusal::SetUpChanged) => Problem::InvalidCode,

@@ -7,20 +7,7 @@ use std::mem;
 
 use serde_json::{Map, Value, json};
 
-use crate::http::problem::AUTH;
-
-/// What can be null in an answer or in a request. The framework only knows what can be absent.
-const NULLABLE: &[(&str, &[&str])] = &[
-    ("Task", &["description", "due_date"]),
-    ("NewTask", &["description", "due_date"]),
-    ("TaskChange", &["description", "due_date"]),
-    ("User", &["email", "image"]),
-    ("Session", &["ipAddress", "userAgent"]),
-    ("SignedUp", &["token"]),
-    ("Activity", &["ipAddress", "userAgent"]),
-];
-/// The schemas of answers, in which every member is always there.
-const COMPLETE: &[&str] = &["Task", "User", "Session", "SignedUp", "Activity"];
+use crate::http::problem::Wire;
 
 /// Completes the document that the framework generated.
 pub fn complete(generated: &str) -> Result<Value, serde_json::Error> {
@@ -28,27 +15,6 @@ pub fn complete(generated: &str) -> Result<Value, serde_json::Error> {
     document["servers"] = json!([{ "url": "/" }]);
     simplify(&mut document);
     close_bodies(&mut document);
-    for (schema, members) in NULLABLE {
-        for member in *members {
-            document["components"]["schemas"][schema]["properties"][member]["nullable"] = true.into();
-        }
-    }
-    for (schema, member) in [
-        ("Task", "due_date"),
-        ("NewTask", "due_date"),
-        ("TaskChange", "due_date"),
-    ] {
-        // The framework's own name for it is not one that OpenAPI knows.
-        document["components"]["schemas"][schema]["properties"][member]["format"] = "date".into();
-    }
-    for schema in COMPLETE {
-        let schema = &mut document["components"]["schemas"][schema];
-        let members: Vec<Value> = members(&schema["properties"])
-            .map(|(name, _)| name.as_str().into())
-            .collect();
-        schema["required"] = members.into();
-    }
-    add_examples(&mut document);
     if let Some(paths) = document["paths"].as_object_mut() {
         for (path, operations) in paths {
             for (_, operation) in operations.as_object_mut().into_iter().flatten() {
@@ -56,7 +22,7 @@ pub fn complete(generated: &str) -> Result<Value, serde_json::Error> {
                     // Says that no credential is needed; without it, nothing is said.
                     operation["security"] = json!([]);
                 }
-                errors::add(operation, path.starts_with(AUTH));
+                errors::add(operation, Wire::of(path));
                 simplify_headers(operation);
             }
         }
@@ -68,37 +34,6 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-fn add_examples(document: &mut Value) {
-    let task = json!({
-        "id": "01920000-0000-7000-8000-000000000001", "user_id": "01920000-0000-7000-8000-0000000000aa",
-        "title": "Water the plants", "description": "The ferns twice", "completed": false, "due_date": "2030-05-01",
-        "created_at": "2030-04-28T08:00:00Z", "updated_at": "2030-04-28T08:00:00Z", "revision": 7,
-    });
-    let examples = [
-        ("Task", task),
-        (
-            "NewTask",
-            json!({ "title": "Water the plants", "due_date": "2030-05-01" }),
-        ),
-        (
-            "TaskChange",
-            json!({ "title": "Water all plants", "description": null }),
-        ),
-        ("Completion", json!({ "completed": true })),
-        (
-            "SignUp",
-            json!({ "name": "Owner", "email": "owner@example.com", "password": "correct horse battery" }),
-        ),
-        (
-            "SignIn",
-            json!({ "email": "owner@example.com", "password": "correct horse battery" }),
-        ),
-    ];
-    for (schema, example) in examples {
-        document["components"]["schemas"][schema]["example"] = example;
-    }
-}
-
 /// Removes what the framework writes and generators of clients cannot read, from `value` and from everything in it.
 fn simplify(value: &mut Value) {
     match value {
@@ -106,6 +41,10 @@ fn simplify(value: &mut Value) {
             // The annotations of a reference are written twice: beside it, and as a schema of their own.
             if let Some(all_of) = object.get_mut("allOf").and_then(Value::as_array_mut) {
                 all_of.retain(|schema| schema.get("$ref").is_some());
+            }
+            // The framework's name for a date is not one that OpenAPI knows.
+            if object.get("format").is_some_and(|format| format == "naive-date") {
+                object.insert("format".to_owned(), "date".into());
             }
             // The framework knows a list that can be absent only with a default.
             if object.get("type").is_some_and(|kind| kind == "array") {

@@ -5,6 +5,7 @@ mod streamed;
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::mem;
 
 use bytes::Bytes;
 use poem::http::header;
@@ -137,6 +138,64 @@ fn require_json(request: &Request) -> Result<(), Problem> {
     }
 }
 
+/// Registers the schema of a body, in which the members of [`Check::NULLABLE`] can be null. The framework only knows members
+/// that can be absent.
+fn register_body<T: Type + Check>(registry: &mut Registry) {
+    T::register(registry);
+    let Some(schema) = registry.schemas.get_mut(&*T::name()) else {
+        return;
+    };
+    let nullable = schema
+        .properties
+        .iter_mut()
+        .filter(|(name, _)| T::NULLABLE.contains(name));
+    nullable.for_each(|(_, member)| set_nullable(member));
+}
+
+/// Registers the schema of a response, whose members are always there: those that the framework takes for optional are null
+/// when there is no value.
+fn register_response<T: Type>(registry: &mut Registry) {
+    T::register(registry);
+    complete(registry, &T::schema_ref());
+}
+
+/// Completes a schema and those that it refers to.
+fn complete(registry: &mut Registry, schema: &MetaSchemaRef) {
+    let (members, parts) = match schema {
+        MetaSchemaRef::Inline(schema) => (Vec::new(), parts(schema)),
+        MetaSchemaRef::Reference(name) => {
+            let Some(schema) = registry.schemas.get_mut(name) else {
+                return;
+            };
+            let required = mem::take(&mut schema.required);
+            for (name, member) in &mut schema.properties {
+                if !required.contains(name) {
+                    set_nullable(member);
+                }
+                schema.required.push(*name);
+            }
+            let members = schema.properties.iter().map(|(_, member)| member.clone());
+            (members.collect(), parts(schema))
+        }
+    };
+    members.iter().chain(&parts).for_each(|part| complete(registry, part));
+}
+
+/// The elements and the alternatives of a schema.
+fn parts(schema: &MetaSchema) -> Vec<MetaSchemaRef> {
+    let items = schema.items.iter().map(|items| &**items);
+    let alternatives = schema.any_of.iter().chain(&schema.one_of).chain(&schema.all_of);
+    items.chain(alternatives).cloned().collect()
+}
+
+fn set_nullable(member: &mut MetaSchemaRef) {
+    let nullable = MetaSchema {
+        nullable: true,
+        ..MetaSchema::ANY
+    };
+    *member = member.clone().merge(nullable);
+}
+
 fn request_meta<T: Type>(required: bool) -> MetaRequest {
     MetaRequest {
         description: None,
@@ -154,7 +213,7 @@ impl<'a, T: DeserializeOwned + Check + Type> ApiExtractor<'a> for JsonBody<T> {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        T::register(registry);
+        register_body::<T>(registry);
     }
 
     fn request_meta() -> Option<MetaRequest> {
@@ -173,7 +232,7 @@ impl<'a, T: DeserializeOwned + Check + Type> ApiExtractor<'a> for OptionalJsonBo
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        T::register(registry);
+        register_body::<T>(registry);
     }
 
     fn request_meta() -> Option<MetaRequest> {
@@ -230,7 +289,7 @@ impl<T: Type> Payload for RawJson<T> {
     }
 
     fn register(registry: &mut Registry) {
-        T::register(registry);
+        register_response::<T>(registry);
     }
 }
 

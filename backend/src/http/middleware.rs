@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::cors;
 use crate::http::methods::Methods;
-use crate::http::problem::{AUTH, Problem};
+use crate::http::problem::{Problem, Wire};
 
 /// Identifies the response in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -99,7 +99,7 @@ fn refuse(problem: Problem, path: &str, methods: &Methods) -> Response {
         _ => None,
     };
     let allowed = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok());
-    let mut response = problem.response(path.starts_with(AUTH));
+    let mut response = problem.response(Wire::of(path));
     if let Some(allowed) = allowed {
         response.headers_mut().insert(header::ALLOW, allowed);
     }
@@ -108,7 +108,7 @@ fn refuse(problem: Problem, path: &str, methods: &Methods) -> Response {
 
 /// No answer of the API is kept by a cache without asking again, and none with a token at all.
 fn forbid_caching(headers: &mut HeaderMap, path: &str) {
-    let caching = if path.starts_with(AUTH) {
+    let caching = if Wire::of(path) == Wire::BetterAuth {
         "no-store"
     } else if path.starts_with("/api/") {
         "private, no-cache"

@@ -9,6 +9,7 @@ pub mod health;
 pub mod json;
 pub mod methods;
 pub mod middleware;
+pub mod operation_error;
 pub mod path;
 pub mod problem;
 pub mod static_files;

@@ -18,7 +18,27 @@ use crate::db::{Abort, DbError};
 use crate::fault::{Fault, FaultKind};
 
 /// The prefix of the paths that speak Better Auth's protocol.
-pub const AUTH: &str = "/api/auth/";
+const BETTER_AUTH: &str = "/api/auth/";
+
+/// The form of problems on the wire.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wire {
+    /// The problem alone.
+    Docket,
+    /// With the `code` and the `message` that clients of Better Auth read.
+    BetterAuth,
+}
+
+impl Wire {
+    /// The form below a path.
+    pub fn of(path: &str) -> Self {
+        if path.starts_with(BETTER_AUTH) {
+            Self::BetterAuth
+        } else {
+            Self::Docket
+        }
+    }
+}
 
 /// How long to wait before the next try when we are too busy, in seconds.
 const RETRY_AFTER: &str = "1";
@@ -111,7 +131,7 @@ pub enum Problem {
 }
 
 /// An exceeded rate limit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct RateLimited {
     /// The name of the policy.
     pub policy: &'static str,
@@ -147,12 +167,11 @@ fn summary(errors: &[FieldError]) -> String {
 }
 
 impl Problem {
-    /// The `code` of the answer; on the wire of Better Auth (`auth`) in its spelling.
-    pub fn code(&self, auth: bool) -> String {
-        if auth {
-            self.better_auth_code()
-        } else {
-            self.case().1.to_owned()
+    /// The `code` of the response.
+    pub fn code(&self, wire: Wire) -> String {
+        match wire {
+            Wire::BetterAuth => self.better_auth_code(),
+            Wire::Docket => self.case().1.to_owned(),
         }
     }
 
@@ -282,16 +301,16 @@ impl<R: Into<Problem>> From<Abort<R>> for Problem {
 }
 
 impl Problem {
-    /// The answer. On the wire of Better Auth (`auth`) it also has that one's `message`, and its `code`.
-    pub fn response(&self, auth: bool) -> Response {
+    /// The response.
+    pub fn response(&self, wire: Wire) -> Response {
         let (status, code) = self.case();
         let body = Body {
             kind: format!("urn:docket:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
             detail: self.to_string(),
-            code: self.code(auth),
-            message: auth.then(|| self.to_string()),
+            code: self.code(wire),
+            message: (wire == Wire::BetterAuth).then(|| self.to_string()),
             errors: match self {
                 Self::Invalid(errors) => errors.clone(),
                 Self::WrongPassword(field) | Self::EmailTaken(field) => vec![FieldError::of(field, self.to_string())],
@@ -331,7 +350,7 @@ impl ResponseError for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        self.response(false)
+        self.response(Wire::Docket)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::db::Abort;
 use crate::fault::Fault;
 use crate::http::conditional::{IfMatch, IfNoneMatch, etag};
 use crate::http::json::{JsonBody, OptionalJsonBody, RawJson};
+use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::path;
 use crate::http::problem::Problem;
 use crate::tasks::Tasks;
@@ -134,10 +135,14 @@ enum DeleteResponse {
 }
 
 impl ChangeResponse {
-    fn of(task: &Task) -> Result<Self, Problem> {
+    fn of(task: &Task) -> Result<Self, Fault> {
         Ok(Self::Task(RawJson::of(task)?, etag(task.revision)))
     }
 }
+
+operation_errors!(Docket, CreateErrors: Problem::Deleted);
+operation_errors!(Docket, GetErrors: Problem::NotFound);
+operation_errors!(Docket, ChangeErrors: Problem::NotFound, Problem::ChangedMeanwhile);
 
 // Each parameter of the document is an argument.
 #[allow(clippy::too_many_arguments)]
@@ -216,7 +221,7 @@ impl TaskApi {
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<Uuid>>,
         body: JsonBody<NewTask>,
-    ) -> Result<CreateResponse, Problem> {
+    ) -> Result<CreateResponse, OperationError<CreateErrors>> {
         let task = body.valid()?;
         let id = idempotency_key.0.unwrap_or_else(Uuid::now_v7);
         let task = match tasks.db.create_task(&caller.user, id, task).await {
@@ -244,7 +249,7 @@ impl TaskApi {
         /// Versions that the client has.
         #[oai(name = "If-None-Match")]
         if_none_match: IfNoneMatch,
-    ) -> Result<TaskResponse, Problem> {
+    ) -> Result<TaskResponse, OperationError<GetErrors>> {
         let key = (caller.user.clone(), CacheKey::Task(id.0));
         let cached = tasks.cache.get(&key, caller.revision);
         let (body, tag) = match cached.and_then(|cached| cached.header.map(|tag| (cached.body, tag))) {
@@ -284,10 +289,10 @@ impl TaskApi {
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: JsonBody<TaskChange>,
-    ) -> Result<ChangeResponse, Problem> {
+    ) -> Result<ChangeResponse, OperationError<ChangeErrors>> {
         let change = valid(body.valid(), &tasks, &caller, id.0).await?;
         let task = tasks.db.change_task(&caller.user, id.0, if_match, change).await?;
-        ChangeResponse::of(&task)
+        Ok(ChangeResponse::of(&task)?)
     }
 
     /// Complete a task, or reopen it
@@ -310,11 +315,11 @@ impl TaskApi {
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: OptionalJsonBody<Completion>,
-    ) -> Result<ChangeResponse, Problem> {
+    ) -> Result<ChangeResponse, OperationError<ChangeErrors>> {
         let completion = valid(body.valid(), &tasks, &caller, id.0).await?;
         let completed = completion.map(|completion| completion.completed);
         let task = tasks.db.complete_task(&caller.user, id.0, if_match, completed).await?;
-        ChangeResponse::of(&task)
+        Ok(ChangeResponse::of(&task)?)
     }
 
     /// Delete a task
@@ -330,7 +335,7 @@ impl TaskApi {
         /// The version that is meant.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
-    ) -> Result<DeleteResponse, Problem> {
+    ) -> Result<DeleteResponse, OperationError<ChangeErrors>> {
         tasks.db.delete_task(&caller.user, id.0, if_match).await?;
         Ok(DeleteResponse::Deleted)
     }
@@ -348,7 +353,7 @@ impl From<CreateRefusal> for Problem {
     fn from(refusal: CreateRefusal) -> Self {
         match refusal {
             CreateRefusal::IdUsed => Self::Deleted,
-            CreateRefusal::NoUser => Self::NotFound,
+            CreateRefusal::NoUser => Self::Unauthenticated,
         }
     }
 }

@@ -8,14 +8,15 @@ use poem_openapi::{ApiResponse, OpenApi};
 use shared::account::Renewed;
 use shared::profile::{AccountDeleted, PasswordChange, PasswordProof, ProfileChange};
 
-use super::{Changed, Tag};
+use super::{DoneResponse, Tag, too_many};
 use crate::accounts::cookies::REFRESH_COOKIE;
 use crate::accounts::extract::Member;
 use crate::accounts::service::Accounts;
-use crate::accounts::sign_in;
+use crate::accounts::session;
 use crate::accounts::store::password::Stale;
 use crate::http::client::Client;
 use crate::http::json::{JsonBody, RawJson};
+use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
 /// The operations.
@@ -23,18 +24,22 @@ use crate::http::problem::Problem;
 pub struct AccountApi;
 
 #[derive(ApiResponse)]
-enum WithToken {
+enum ChangePasswordResponse {
     /// The password is changed, and a new session has begun: its token, which a cookie renews.
     #[oai(status = 200)]
     Ok(RawJson<Renewed>),
 }
 
 #[derive(ApiResponse)]
-enum Gone {
+enum DeleteUserResponse {
     /// The account and everything that belonged to it are deleted.
     #[oai(status = 200)]
     Ok(RawJson<AccountDeleted>),
 }
+
+operation_errors!(BetterAuth, VerifyPasswordErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy);
+operation_errors!(BetterAuth, ChangePasswordErrors: Problem::WrongPassword("currentPassword"), too_many(), Problem::Busy);
+operation_errors!(BetterAuth, DeleteUserErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy);
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl AccountApi {
@@ -46,11 +51,11 @@ impl AccountApi {
         client: Client,
         member: Member,
         body: JsonBody<ProfileChange>,
-    ) -> Result<Changed, Problem> {
+    ) -> Result<DoneResponse, Problem> {
         if let Some(name) = body.valid()?.name {
             accounts.db.rename_user(member.user.clone(), name, client).await?;
         }
-        Changed::done()
+        Ok(DoneResponse::done()?)
     }
 
     /// Prove the password again
@@ -62,11 +67,11 @@ impl AccountApi {
         accounts: Data<&Arc<Accounts>>,
         member: Member,
         body: JsonBody<PasswordProof>,
-    ) -> Result<Changed, Problem> {
+    ) -> Result<DoneResponse, OperationError<VerifyPasswordErrors>> {
         let PasswordProof { password } = body.valid()?;
         accounts.verify_password(&member, password, "password").await?;
         accounts.db.authenticate_session(member.session.id).await?;
-        Changed::done()
+        Ok(DoneResponse::done()?)
     }
 
     /// Change the password
@@ -80,7 +85,7 @@ impl AccountApi {
         jar: &CookieJar,
         member: Member,
         body: JsonBody<PasswordChange>,
-    ) -> Result<WithToken, Problem> {
+    ) -> Result<ChangePasswordResponse, OperationError<ChangePasswordErrors>> {
         let PasswordChange {
             current_password,
             new_password,
@@ -95,11 +100,11 @@ impl AccountApi {
             .admit(&new_password, "newPassword", &user.name, email)
             .await?;
         let password_hash = accounts.passwords.hash(password).await?;
-        let (replacement, cookies) = sign_in::replacement(&accounts, client, member.session).await?;
+        let (replacement, cookies) = session::replacement(&accounts, client, member.session).await?;
         let changed = accounts.db.change_password(user, password_hash, replacement).await;
         let user = changed?;
         let (token, user) = cookies.set(&accounts, jar, user)?;
-        Ok(WithToken::Ok(RawJson::of(&Renewed { token, user })?))
+        Ok(ChangePasswordResponse::Ok(RawJson::of(&Renewed { token, user })?))
     }
 
     /// Delete the account
@@ -112,12 +117,12 @@ impl AccountApi {
         jar: &CookieJar,
         member: Member,
         body: JsonBody<PasswordProof>,
-    ) -> Result<Gone, Problem> {
+    ) -> Result<DeleteUserResponse, OperationError<DeleteUserErrors>> {
         let PasswordProof { password } = body.valid()?;
         accounts.verify_password(&member, password, "password").await?;
         accounts.db.delete_user(member.user.clone()).await?;
         accounts.cookies.clear(jar, REFRESH_COOKIE);
-        Ok(Gone::Ok(RawJson::of(&AccountDeleted {
+        Ok(DeleteUserResponse::Ok(RawJson::of(&AccountDeleted {
             success: true,
             message: "User deleted".to_owned(),
         })?))

@@ -6,28 +6,23 @@ use poem::web::Data;
 use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, Object, OpenApi, Union};
 use serde::{Deserialize, Serialize};
-use shared::account::{CurrentSession, Renewed as RenewedSession, SignIn, SignUp, SignedIn, SignedOut, SignedUp, User};
+use shared::account::{CurrentSession, Renewed as RenewedSession, SignIn, SignUp, SignedIn, SignedOut, SignedUp};
 use shared::problem::FieldError;
 use shared::rules::Check;
 use shared::two_factor::CodeWanted;
-use uuid::Uuid;
 
-use super::{Tag, recovery};
+use super::{Tag, too_many};
 use crate::accounts::cookies::REFRESH_COOKIE;
-use crate::accounts::device::{self, Device};
 use crate::accounts::extract::{Anonymous, FromCookie, OptionalBearer, Refresh};
-use crate::accounts::pending_sign_in::PendingSignIn;
-use crate::accounts::rate_limit::Attempt;
 use crate::accounts::refresh_token::RefreshToken;
 use crate::accounts::service::Accounts;
-use crate::accounts::sign_in;
-use crate::accounts::store::audit::Event;
+use crate::accounts::session;
+use crate::accounts::sign_in::{SignInOutcome, sign_in};
+use crate::accounts::sign_up::sign_up;
 use crate::accounts::store::sessions::{Renewal, Renewed};
-use crate::accounts::store::sign_up::NewUser;
-use crate::accounts::store::users::UserRow;
-use crate::accounts::user_id::UserId;
 use crate::http::client::Client;
 use crate::http::json::{JsonBody, RawJson};
+use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
 /// The operations.
@@ -47,7 +42,7 @@ impl Check for Nothing {
 }
 
 #[derive(ApiResponse)]
-enum Joined {
+enum SignUpResponse {
     /// The account and a token; a cookie renews it.
     #[oai(status = 200)]
     Ok(RawJson<SignedUp>),
@@ -56,38 +51,41 @@ enum Joined {
 #[derive(Serialize, Union)]
 #[oai(one_of)]
 #[serde(untagged)]
-enum SignInAnswer {
+enum SignInResult {
     SignedIn(SignedIn),
     CodeWanted(CodeWanted),
 }
 
 #[derive(ApiResponse)]
-enum Welcome {
+enum SignInResponse {
     /// The account and a token, which a cookie renews; or, when two-factor is on, a cookie that a code completes.
     #[oai(status = 200)]
-    Ok(RawJson<SignInAnswer>),
+    Ok(RawJson<SignInResult>),
 }
 
 #[derive(ApiResponse)]
-enum Farewell {
+enum SignOutResponse {
     /// The session has ended, if there was one.
     #[oai(status = 200)]
     Ok(RawJson<SignedOut>),
 }
 
 #[derive(ApiResponse)]
-enum Current {
+enum SessionResponse {
     /// The session and its user; null without a valid token.
     #[oai(status = 200)]
     Ok(RawJson<Option<CurrentSession>>),
 }
 
 #[derive(ApiResponse)]
-enum WithToken {
+enum RefreshResponse {
     /// The account and a new token; a new cookie renews it.
     #[oai(status = 200)]
     Ok(RawJson<RenewedSession>),
 }
+
+operation_errors!(BetterAuth, SignUpErrors: Problem::EmailTaken("email"), too_many(), Problem::Busy);
+operation_errors!(BetterAuth, SignInErrors: Problem::InvalidCredentials, Problem::NoSession, Problem::EmailNotVerified, too_many(), Problem::Busy);
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl AuthApi {
@@ -102,38 +100,9 @@ impl AuthApi {
         client: Client,
         jar: &CookieJar,
         body: JsonBody<SignUp>,
-    ) -> Result<Joined, Problem> {
-        let account = body.valid()?;
-        let remember = account.remember_me.unwrap_or(true);
-        accounts.rate_limiter.sign_up(&client).await?;
-        let SignUp {
-            name, email, password, ..
-        } = account;
-        let password = accounts.passwords.admit(&password, "password", &name, &email).await?;
-        let password_hash = accounts.passwords.hash(password).await?;
-        let user = NewUser {
-            id: UserId::new(Uuid::now_v7().to_string()),
-            name,
-            email,
-            password_hash,
-        };
-        if let Some(mailer) = &accounts.mailer {
-            accounts.rate_limiter.mail(&client, "sign-up", &user.email).await?;
-            let unconfirmed = SignedUp {
-                token: None,
-                user: User::from(&user),
-            };
-            mailer.post(
-                &client,
-                recovery::sign_up_letter(Arc::clone(&accounts), user, client.clone()),
-            )?;
-            return Ok(Joined::Ok(RawJson::of(&unconfirmed)?));
-        }
-        let (session, cookies) = sign_in::new_session(client.clone(), remember, Device::generate()?)?;
-        let user = accounts.db.create_user(user, Some(session), client).await?;
-        let (token, user) = cookies.set(&accounts, jar, user)?;
-        let token = Some(token);
-        Ok(Joined::Ok(RawJson::of(&SignedUp { token, user })?))
+    ) -> Result<SignUpResponse, OperationError<SignUpErrors>> {
+        let signed_up = sign_up(&accounts, jar, client, body.valid()?).await?;
+        Ok(SignUpResponse::Ok(RawJson::of(&signed_up)?))
     }
 
     /// Sign in with an e-mail address
@@ -147,50 +116,19 @@ impl AuthApi {
         client: Client,
         jar: &CookieJar,
         body: JsonBody<SignIn>,
-    ) -> Result<Welcome, Problem> {
-        let SignIn {
-            email,
-            password,
-            remember_me,
-            ..
-        } = body.valid()?;
-        let user = accounts.db.user_by_email(&email).await?;
-        let device = device::known(&accounts.db, &accounts.cookies, jar, user.as_ref().map(|user| &user.id)).await?;
-        let attempt = Attempt::SignIn {
-            client: &client,
-            email: &email,
-            device,
-        };
-        let permit = accounts.rate_limiter.attempt(attempt).await?;
-        let is_right = accounts.is_password(permit, password, user.as_ref()).await?;
-        let user = match user {
-            Some(user) if is_right => user,
-            user => {
-                note_failure(&accounts, user, client);
-                return Err(Problem::InvalidCredentials);
+    ) -> Result<SignInResponse, OperationError<SignInErrors>> {
+        let outcome = sign_in(&accounts, jar, client, body.valid()?).await?;
+        let result = match outcome {
+            SignInOutcome::SignedIn { token, user } => {
+                let redirect = false;
+                SignInResult::SignedIn(SignedIn { redirect, token, user })
             }
-        };
-        if let Some(mailer) = accounts.mailer.as_ref().filter(|_| !user.email_verified) {
-            accounts.rate_limiter.mail(&client, "confirm", &email).await?;
-            mailer.post(
-                &client,
-                recovery::verification_letter(Arc::clone(&accounts), email, client.clone()),
-            )?;
-            return Err(Problem::EmailNotVerified);
-        }
-        let remember = remember_me.unwrap_or(true);
-        let answer = if user.two_factor_enabled {
-            PendingSignIn::begin(&accounts, jar, user.id, remember).await?;
-            SignInAnswer::CodeWanted(CodeWanted {
+            SignInOutcome::NeedsCode => SignInResult::CodeWanted(CodeWanted {
                 two_factor_redirect: true,
                 two_factor_methods: vec!["totp".to_owned()],
-            })
-        } else {
-            let (token, user) = sign_in::begin_session(&accounts, jar, client, user, remember).await?;
-            let redirect = false;
-            SignInAnswer::SignedIn(SignedIn { redirect, token, user })
+            }),
         };
-        Ok(Welcome::Ok(RawJson::of(&answer)?))
+        Ok(SignInResponse::Ok(RawJson::of(&result)?))
     }
 
     /// Sign out
@@ -205,7 +143,7 @@ impl AuthApi {
         bearer: OptionalBearer,
         cookie: FromCookie<Refresh>,
         _anonymous: Anonymous,
-    ) -> Result<Farewell, Problem> {
+    ) -> Result<SignOutResponse, Problem> {
         if let Some(session) = bearer.0.and_then(|identity| identity.session) {
             accounts.db.end_session(session.id, client.clone()).await?;
         }
@@ -218,7 +156,7 @@ impl AuthApi {
             }
             accounts.cookies.clear(jar, REFRESH_COOKIE);
         }
-        Ok(Farewell::Ok(RawJson::of(&SignedOut { success: true })?))
+        Ok(SignOutResponse::Ok(RawJson::of(&SignedOut { success: true })?))
     }
 
     /// Get the current session
@@ -228,7 +166,7 @@ impl AuthApi {
         accounts: Data<&Arc<Accounts>>,
         bearer: OptionalBearer,
         _anonymous: Anonymous,
-    ) -> Result<Current, Problem> {
+    ) -> Result<SessionResponse, Problem> {
         let mut current = None;
         if let Some(identity) = bearer.0
             && let Some(session) = identity.session
@@ -240,7 +178,7 @@ impl AuthApi {
                 user: user.into(),
             });
         }
-        Ok(Current::Ok(RawJson::of(&current)?))
+        Ok(SessionResponse::Ok(RawJson::of(&current)?))
     }
 
     /// Renew the token
@@ -255,7 +193,7 @@ impl AuthApi {
         jar: &CookieJar,
         cookie: FromCookie<Refresh>,
         body: JsonBody<Nothing>,
-    ) -> Result<WithToken, Problem> {
+    ) -> Result<RefreshResponse, Problem> {
         let token = cookie.value()?.and_then(|cookie| RefreshToken::parse(&cookie));
         let token = token.ok_or(Problem::NoSession)?;
         let Nothing {} = body.valid()?;
@@ -274,19 +212,7 @@ impl AuthApi {
         let sealed = session.sealed_successor.as_deref().unwrap_or_default();
         let successor = token.unseal(sealed).ok_or(Problem::NoSession)?;
         let user = accounts.db.user(&session.user_id).await?.ok_or(Problem::NoSession)?;
-        let (token, user) = sign_in::renew(&accounts, jar, &successor, user, session.remember)?;
-        Ok(WithToken::Ok(RawJson::of(&RenewedSession { token, user })?))
+        let (token, user) = session::renew(&accounts, jar, &successor, user, session.remember)?;
+        Ok(RefreshResponse::Ok(RawJson::of(&RenewedSession { token, user })?))
     }
-}
-
-/// Notes in the account's history that somebody could not sign in. Nobody waits for it, or the answer would take longer where
-/// there is an account.
-fn note_failure(accounts: &Accounts, user: Option<UserRow>, client: Client) {
-    let Some(user) = user else { return };
-    let db = accounts.db.clone();
-    tokio::spawn(async move {
-        if let Err(error) = db.record(user.id, Event::SignInFailed, client).await {
-            tracing::warn!(%error, "a failed sign-in is missing in the history of an account");
-        }
-    });
 }

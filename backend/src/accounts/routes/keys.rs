@@ -59,14 +59,14 @@ impl From<&PublicKey> for Jwk {
 }
 
 #[derive(ApiResponse)]
-enum Current {
+enum TokenResponse {
     /// The token that was sent.
     #[oai(status = 200)]
     Ok(RawJson<AccessToken>),
 }
 
 #[derive(ApiResponse)]
-enum Keys {
+enum JwksResponse {
     /// The keys.
     #[oai(status = 200)]
     Ok(RawJson<JwkSet>),
@@ -79,15 +79,15 @@ impl KeyApi {
     /// It is the one that was sent, while it is valid: only the refresh token makes a session's tokens last longer. Anyone
     /// who has it can act as the user until it expires: send it only to services that may read and change the user's tasks.
     #[oai(path = "/token", method = "get", operation_id = "get_token")]
-    async fn token(&self, request: &Request, _member: Member) -> Result<Current, Problem> {
+    async fn token(&self, request: &Request, _member: Member) -> Result<TokenResponse, Problem> {
         let token = bearer(request).ok_or(Problem::Unauthenticated)?.to_owned();
-        Ok(Current::Ok(RawJson::of(&AccessToken { token })?))
+        Ok(TokenResponse::Ok(RawJson::of(&AccessToken { token })?))
     }
 
     /// Get the public keys of our tokens
     #[oai(path = "/jwks", method = "get", operation_id = "get_jwks")]
-    async fn jwks(&self, accounts: Data<&Arc<Accounts>>) -> Result<Keys, Problem> {
+    async fn jwks(&self, accounts: Data<&Arc<Accounts>>) -> Result<JwksResponse, Problem> {
         let keys = accounts.tokens.public_keys().iter().map(Jwk::from).collect();
-        Ok(Keys::Ok(RawJson::of(&JwkSet { keys })?))
+        Ok(JwksResponse::Ok(RawJson::of(&JwkSet { keys })?))
     }
 }

@@ -10,8 +10,9 @@ pub mod two_factor;
 use poem_openapi::{ApiResponse, Tags};
 use shared::profile::Done;
 
+use crate::fault::Fault;
 use crate::http::json::RawJson;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, RateLimited};
 
 /// The group of these operations in the OpenAPI document.
 #[derive(Tags)]
@@ -20,16 +21,21 @@ pub enum Tag {
     Accounts,
 }
 
-/// The answer of an operation that has nothing more to say.
+/// The response of an operation without a result.
 #[derive(ApiResponse)]
-enum Changed {
+enum DoneResponse {
     /// It is done.
     #[oai(status = 200)]
     Ok(RawJson<Done>),
 }
 
-impl Changed {
-    fn done() -> Result<Self, Problem> {
+impl DoneResponse {
+    fn done() -> Result<Self, Fault> {
         Ok(Self::Ok(RawJson::of(&Done { status: true })?))
     }
+}
+
+/// An exceeded rate limit, for the declaration of errors.
+fn too_many() -> Problem {
+    Problem::TooMany(RateLimited::default())
 }

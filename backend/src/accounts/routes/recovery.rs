@@ -1,5 +1,4 @@
-//! Getting back into an account, and proving an address. What depends on whether there is an account happens after the
-//! answer, so that neither its words nor its time tell.
+//! Operations on passwords and e-mail addresses that need a link in a mail.
 
 use std::sync::Arc;
 
@@ -11,20 +10,18 @@ use shared::problem::FieldError;
 use shared::profile::{Capabilities, EmailChange};
 use shared::recovery::{EmailVerified, LinkRequest, LinkRequested, PasswordReset};
 
-use super::{Changed, Tag};
+use super::{DoneResponse, Tag, too_many};
 use crate::accounts::device::Device;
 use crate::accounts::extract::RecentMember;
-use crate::accounts::link;
 use crate::accounts::mail::Letter;
 use crate::accounts::service::Accounts;
-use crate::accounts::store::audit::Event;
 use crate::accounts::store::one_time_tokens::Purpose;
-use crate::accounts::store::sign_up::NewUser;
-use crate::accounts::store::users::{EmailTaken, UserRow};
+use crate::accounts::store::users::EmailTaken;
+use crate::accounts::{letters, link};
 use crate::db::Abort;
-use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::json::{JsonBody, RawJson};
+use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
 const LINK_REQUESTED: &str =
@@ -35,32 +32,37 @@ const LINK_REQUESTED: &str =
 pub struct RecoveryApi;
 
 #[derive(ApiResponse)]
-enum Able {
+enum CapabilitiesResponse {
     /// What this server can do.
     #[oai(status = 200)]
     Ok(RawJson<Capabilities>),
 }
 
 #[derive(ApiResponse)]
-enum Requested {
+enum LinkRequestedResponse {
     /// The same for every address.
     #[oai(status = 200)]
     Ok(RawJson<LinkRequested>),
 }
 
 #[derive(ApiResponse)]
-enum Verified {
+enum VerifyEmailResponse {
     /// The address is known to reach the person.
     #[oai(status = 200)]
     Ok(RawJson<EmailVerified>),
 }
 
+operation_errors!(BetterAuth, LinkErrors: too_many(), Problem::Busy);
+operation_errors!(BetterAuth, ResetPasswordErrors: Problem::InvalidToken, Problem::Busy);
+operation_errors!(BetterAuth, VerifyEmailErrors: Problem::InvalidToken, Problem::EmailTaken("email"));
+operation_errors!(BetterAuth, ChangeEmailErrors: Problem::SessionNotFresh, Problem::EmailTaken("newEmail"), too_many(), Problem::Busy);
+
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl RecoveryApi {
     /// Say what this server can do
     #[oai(path = "/capabilities", method = "get", operation_id = "get_capabilities")]
-    async fn capabilities(&self, accounts: Data<&Arc<Accounts>>) -> Result<Able, Problem> {
-        Ok(Able::Ok(RawJson::of(&Capabilities {
+    async fn capabilities(&self, accounts: Data<&Arc<Accounts>>) -> Result<CapabilitiesResponse, Problem> {
+        Ok(CapabilitiesResponse::Ok(RawJson::of(&Capabilities {
             mail: accounts.mailer.is_some(),
             password_min_length: accounts.passwords.min_length(),
         })?))
@@ -79,13 +81,16 @@ impl RecoveryApi {
         accounts: Data<&Arc<Accounts>>,
         client: Client,
         body: JsonBody<LinkRequest>,
-    ) -> Result<Requested, Problem> {
+    ) -> Result<LinkRequestedResponse, OperationError<LinkErrors>> {
         let LinkRequest { email, .. } = body.valid()?;
         if let Some(mailer) = &accounts.mailer {
             accounts.rate_limiter.mail(&client, "reset", &email).await?;
-            mailer.post(&client, reset_letter(Arc::clone(&accounts), email, client.clone()))?;
+            mailer.post(
+                &client,
+                letters::reset_letter(Arc::clone(&accounts), email, client.clone()),
+            )?;
         }
-        Ok(Requested::Ok(RawJson::of(&LinkRequested {
+        Ok(LinkRequestedResponse::Ok(RawJson::of(&LinkRequested {
             status: true,
             message: LINK_REQUESTED.to_owned(),
         })?))
@@ -101,7 +106,7 @@ impl RecoveryApi {
         client: Client,
         jar: &CookieJar,
         body: JsonBody<PasswordReset>,
-    ) -> Result<Changed, Problem> {
+    ) -> Result<DoneResponse, OperationError<ResetPasswordErrors>> {
         let PasswordReset { token, new_password } = body.valid()?;
         let hash = link::hash(&token);
         let owner = accounts.db.token_owner(&hash, Purpose::ResetPassword).await?;
@@ -121,7 +126,7 @@ impl RecoveryApi {
         if let Some((mailer, email)) = accounts.mailer.as_ref().zip(user.email) {
             mailer.notify(&client, Letter::password_was_reset(email, &accounts.public_url));
         }
-        Changed::done()
+        Ok(DoneResponse::done()?)
     }
 
     /// Ask for another link that confirms the address
@@ -135,16 +140,16 @@ impl RecoveryApi {
         accounts: Data<&Arc<Accounts>>,
         client: Client,
         body: JsonBody<LinkRequest>,
-    ) -> Result<Changed, Problem> {
+    ) -> Result<DoneResponse, OperationError<LinkErrors>> {
         let LinkRequest { email, .. } = body.valid()?;
         if let Some(mailer) = &accounts.mailer {
             accounts.rate_limiter.mail(&client, "confirm", &email).await?;
             mailer.post(
                 &client,
-                verification_letter(Arc::clone(&accounts), email, client.clone()),
+                letters::verification_letter(Arc::clone(&accounts), email, client.clone()),
             )?;
         }
-        Changed::done()
+        Ok(DoneResponse::done()?)
     }
 
     /// Confirm an address with a link
@@ -157,10 +162,13 @@ impl RecoveryApi {
         client: Client,
         /// The `token` of the link.
         token: Query<String>,
-    ) -> Result<Verified, Problem> {
+    ) -> Result<VerifyEmailResponse, OperationError<VerifyEmailErrors>> {
         let user = accounts.db.confirm_email(link::hash(&token), client).await?;
         let user = user.ok_or(Problem::InvalidToken)?.into();
-        Ok(Verified::Ok(RawJson::of(&EmailVerified { status: true, user })?))
+        Ok(VerifyEmailResponse::Ok(RawJson::of(&EmailVerified {
+            status: true,
+            user,
+        })?))
     }
 
     /// Change the e-mail address
@@ -174,116 +182,29 @@ impl RecoveryApi {
         client: Client,
         member: RecentMember,
         body: JsonBody<EmailChange>,
-    ) -> Result<Changed, Problem> {
+    ) -> Result<DoneResponse, OperationError<ChangeEmailErrors>> {
         let EmailChange { new_email, .. } = body.valid()?;
         let user = accounts.db.user(&member.user).await?;
         let user = user.ok_or(Problem::Unauthenticated)?;
         if user.email.as_deref() == Some(new_email.as_str()) {
             let detail = "This is your e-mail address already.";
-            return Err(Problem::Invalid(vec![FieldError::of("newEmail", detail)]));
+            return Err(Problem::Invalid(vec![FieldError::of("newEmail", detail)]).into());
         }
         match &accounts.mailer {
             Some(mailer) => {
                 accounts.rate_limiter.mail(&client, "change", &new_email).await?;
                 mailer.post(
                     &client,
-                    change_letter(Arc::clone(&accounts), user, new_email, client.clone()),
+                    letters::change_letter(Arc::clone(&accounts), user, new_email, client.clone()),
                 )?;
             }
             None => match accounts.db.change_email(member.user.clone(), new_email, client).await {
-                Err(Abort::Refused(EmailTaken)) => return Err(Problem::EmailTaken("newEmail")),
+                Err(Abort::Refused(EmailTaken)) => return Err(Problem::EmailTaken("newEmail").into()),
                 changed => changed?,
             },
         }
-        Changed::done()
+        Ok(DoneResponse::done()?)
     }
-}
-
-/// A mail with a new link, which replaces the one of before.
-async fn with_link(
-    accounts: &Accounts,
-    user: &UserRow,
-    to: String,
-    purpose: Purpose,
-    event: Option<Event>,
-    client: Client,
-    letter: fn(String, &str) -> Letter,
-) -> Result<Letter, Fault> {
-    let (link, token) = link::generate(&accounts.public_url, purpose, Some(to.clone()))?;
-    accounts.db.issue_token(user.id.clone(), token, event, client).await?;
-    Ok(letter(to, &link))
-}
-
-async fn reset_letter(accounts: Arc<Accounts>, email: String, client: Client) -> Result<Option<Letter>, Fault> {
-    let Some(user) = accounts.db.user_by_email(&email).await? else {
-        return Ok(None);
-    };
-    let event = Some(Event::PasswordResetRequested);
-    let letter = Letter::reset_password;
-    let letter = with_link(&accounts, &user, email, Purpose::ResetPassword, event, client, letter).await?;
-    Ok(Some(letter))
-}
-
-/// The mail with which a person confirms the address of the account; none if that is done or there is no account.
-pub async fn verification_letter(
-    accounts: Arc<Accounts>,
-    email: String,
-    client: Client,
-) -> Result<Option<Letter>, Fault> {
-    let Some(user) = accounts
-        .db
-        .user_by_email(&email)
-        .await?
-        .filter(|user| !user.email_verified)
-    else {
-        return Ok(None);
-    };
-    let letter = Letter::confirm_address;
-    let letter = with_link(&accounts, &user, email, Purpose::VerifyEmail, None, client, letter).await?;
-    Ok(Some(letter))
-}
-
-/// Makes an account, if its address is free. The mail says which of the two it was; only the owner of the address reads it.
-pub async fn sign_up_letter(accounts: Arc<Accounts>, user: NewUser, client: Client) -> Result<Option<Letter>, Fault> {
-    let email = user.email.clone();
-    match accounts.db.create_user(user, None, client.clone()).await {
-        Ok(_) => verification_letter(accounts, email, client).await,
-        Err(Abort::Refused(EmailTaken)) => Ok(Some(Letter::address_in_use(email, &accounts.public_url))),
-        Err(Abort::Failed(error)) => Err(error.into()),
-    }
-}
-
-/// The mail to the new address. Whether that one is free is not told to whoever asks for it, but to its owner.
-async fn change_letter(
-    accounts: Arc<Accounts>,
-    user: UserRow,
-    new_email: String,
-    client: Client,
-) -> Result<Option<Letter>, Fault> {
-    if let Some((mailer, email)) = accounts.mailer.as_ref().zip(user.email.clone()) {
-        mailer.notify(
-            &client,
-            Letter::address_will_change(email, &new_email, &accounts.public_url),
-        );
-    }
-    let event = Event::EmailChangeRequested;
-    let letter = if accounts.db.user_by_email(&new_email).await?.is_some() {
-        accounts.db.record(user.id, event, client).await?;
-        Letter::address_in_use(new_email, &accounts.public_url)
-    } else {
-        let letter = Letter::confirm_new_address;
-        with_link(
-            &accounts,
-            &user,
-            new_email,
-            Purpose::ChangeEmail,
-            Some(event),
-            client,
-            letter,
-        )
-        .await?
-    };
-    Ok(Some(letter))
 }
 
 impl From<EmailTaken> for Problem {

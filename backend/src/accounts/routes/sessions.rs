@@ -15,8 +15,10 @@ use crate::accounts::cookies::REFRESH_COOKIE;
 use crate::accounts::extract::Member;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::sessions::NoSuchSession;
+use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::json::{JsonBody, OptionalJsonBody, RawJson};
+use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
 /// The operations.
@@ -24,38 +26,40 @@ use crate::http::problem::Problem;
 pub struct SessionApi;
 
 #[derive(ApiResponse)]
-enum Sessions {
+enum SessionsResponse {
     /// The devices, the last one that signed in first.
     #[oai(status = 200)]
     Ok(RawJson<Vec<Session>>),
 }
 
 #[derive(ApiResponse)]
-enum Events {
+enum ActivityResponse {
     /// What happened, newest first.
     #[oai(status = 200)]
     Ok(RawJson<Vec<Activity>>),
 }
 
 #[derive(ApiResponse)]
-enum Revoked {
+enum RevokeResponse {
     /// It has ended.
     #[oai(status = 200)]
     Ok(RawJson<Done>),
 }
 
-fn revoked() -> Result<Revoked, Problem> {
-    Ok(Revoked::Ok(RawJson::of(&Done { status: true })?))
+fn revoked() -> Result<RevokeResponse, Fault> {
+    Ok(RevokeResponse::Ok(RawJson::of(&Done { status: true })?))
 }
+
+operation_errors!(BetterAuth, RevokeErrors: Problem::NotFound);
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl SessionApi {
     /// List the devices that are signed in
     #[oai(path = "/list-sessions", method = "get", operation_id = "list_sessions")]
-    async fn list(&self, accounts: Data<&Arc<Accounts>>, member: Member) -> Result<Sessions, Problem> {
+    async fn list(&self, accounts: Data<&Arc<Accounts>>, member: Member) -> Result<SessionsResponse, Problem> {
         let sessions = accounts.db.sessions(&member.user).await?;
         let sessions: Vec<Session> = sessions.into_iter().map(Session::from).collect();
-        Ok(Sessions::Ok(RawJson::of(&sessions)?))
+        Ok(SessionsResponse::Ok(RawJson::of(&sessions)?))
     }
 
     /// Sign out a device
@@ -66,10 +70,10 @@ impl SessionApi {
         client: Client,
         member: Member,
         body: JsonBody<SessionChoice>,
-    ) -> Result<Revoked, Problem> {
+    ) -> Result<RevokeResponse, OperationError<RevokeErrors>> {
         let id = body.valid()?.token.parse().map_err(|_| Problem::NotFound)?;
         accounts.db.revoke_session(member.user.clone(), id, client).await?;
-        revoked()
+        Ok(revoked()?)
     }
 
     /// Sign out all other devices
@@ -84,11 +88,11 @@ impl SessionApi {
         client: Client,
         member: Member,
         body: OptionalJsonBody<Nothing>,
-    ) -> Result<Revoked, Problem> {
+    ) -> Result<RevokeResponse, Problem> {
         body.valid()?;
         let keep = Some(member.session.id);
         accounts.db.revoke_sessions(member.user.clone(), keep, client).await?;
-        revoked()
+        Ok(revoked()?)
     }
 
     /// Sign out all devices, this one too
@@ -100,11 +104,11 @@ impl SessionApi {
         jar: &CookieJar,
         member: Member,
         body: OptionalJsonBody<Nothing>,
-    ) -> Result<Revoked, Problem> {
+    ) -> Result<RevokeResponse, Problem> {
         body.valid()?;
         accounts.db.revoke_sessions(member.user.clone(), None, client).await?;
         accounts.cookies.clear(jar, REFRESH_COOKIE);
-        revoked()
+        Ok(revoked()?)
     }
 
     /// List what happened to the account
@@ -116,9 +120,9 @@ impl SessionApi {
         /// The most events.
         #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "500")))]
         limit: Query<u16>,
-    ) -> Result<Events, Problem> {
+    ) -> Result<ActivityResponse, Problem> {
         let events = accounts.db.activity(&member.user, limit.0.into()).await?;
-        Ok(Events::Ok(RawJson::of(&events)?))
+        Ok(ActivityResponse::Ok(RawJson::of(&events)?))
     }
 }
 

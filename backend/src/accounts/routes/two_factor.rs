@@ -9,7 +9,7 @@ use shared::account::Renewed;
 use shared::profile::PasswordProof;
 use shared::two_factor::{CodeProof, RecoveryCodes as NewCodes, TwoFactorSetup};
 
-use super::{Changed, Tag};
+use super::{DoneResponse, Tag, too_many};
 use crate::accounts::device::Device;
 use crate::accounts::extract::Member;
 use crate::accounts::extract::{FromCookie, OptionalBearer, TwoFactor};
@@ -21,6 +21,7 @@ use crate::accounts::store::two_factor::{TwoFactorIsOff, TwoFactorIsOn};
 use crate::accounts::{totp, two_factor};
 use crate::http::client::Client;
 use crate::http::json::{JsonBody, RawJson};
+use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
 /// The operations.
@@ -28,25 +29,30 @@ use crate::http::problem::Problem;
 pub struct TwoFactorApi;
 
 #[derive(ApiResponse)]
-enum SetUp {
+enum EnableResponse {
     /// What to set an app up with, and the recovery codes. It is the only time that they are shown.
     #[oai(status = 200)]
     Ok(RawJson<TwoFactorSetup>),
 }
 
 #[derive(ApiResponse)]
-enum WithToken {
+enum VerifyResponse {
     /// The account and a token, which a cookie renews.
     #[oai(status = 200)]
     Ok(RawJson<Renewed>),
 }
 
 #[derive(ApiResponse)]
-enum Replaced {
+enum RecoveryCodesResponse {
     /// The new recovery codes. It is the only time that they are shown.
     #[oai(status = 200)]
     Ok(RawJson<NewCodes>),
 }
+
+operation_errors!(BetterAuth, EnableErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy, Problem::TwoFactorOn);
+operation_errors!(BetterAuth, VerifyTotpErrors: Problem::TwoFactorOn, Problem::TwoFactorOff, Problem::InvalidCode, too_many());
+operation_errors!(BetterAuth, VerifyBackupCodeErrors: Problem::InvalidCode, too_many());
+operation_errors!(BetterAuth, TwoFactorOffErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy, Problem::TwoFactorOff);
 
 #[OpenApi(prefix_path = "/api/auth/two-factor", tag = "Tag::Accounts")]
 impl TwoFactorApi {
@@ -59,7 +65,7 @@ impl TwoFactorApi {
         accounts: Data<&Arc<Accounts>>,
         member: Member,
         body: JsonBody<PasswordProof>,
-    ) -> Result<SetUp, Problem> {
+    ) -> Result<EnableResponse, OperationError<EnableErrors>> {
         let PasswordProof { password } = body.valid()?;
         let user = accounts.verify_password(&member, password, "password").await?;
         let secret = totp::generate_secret()?;
@@ -69,7 +75,7 @@ impl TwoFactorApi {
             .db
             .set_up_two_factor(member.user.clone(), secret.to_vec(), codes.hashes)
             .await?;
-        Ok(SetUp::Ok(RawJson::of(&TwoFactorSetup {
+        Ok(EnableResponse::Ok(RawJson::of(&TwoFactorSetup {
             totp_uri,
             qr_code,
             backup_codes: codes.shown,
@@ -89,7 +95,7 @@ impl TwoFactorApi {
         bearer: OptionalBearer,
         cookie: FromCookie<TwoFactor>,
         body: JsonBody<CodeProof>,
-    ) -> Result<WithToken, Problem> {
+    ) -> Result<VerifyResponse, OperationError<VerifyTotpErrors>> {
         let OptionalBearer(identity) = bearer;
         let renewed = match identity.and_then(Identity::membership) {
             Some(member) => {
@@ -102,7 +108,7 @@ impl TwoFactorApi {
                 pending.complete(&accounts, jar, Code::App(&code), client).await?
             }
         };
-        Ok(WithToken::Ok(RawJson::of(&renewed)?))
+        Ok(VerifyResponse::Ok(RawJson::of(&renewed)?))
     }
 
     /// Send a recovery code
@@ -116,11 +122,11 @@ impl TwoFactorApi {
         jar: &CookieJar,
         cookie: FromCookie<TwoFactor>,
         body: JsonBody<CodeProof>,
-    ) -> Result<WithToken, Problem> {
+    ) -> Result<VerifyResponse, OperationError<VerifyBackupCodeErrors>> {
         let pending = PendingSignIn::find(&accounts, cookie.value()?).await?;
         let CodeProof { code, .. } = body.valid()?;
         let renewed = pending.complete(&accounts, jar, Code::Recovery(&code), client).await?;
-        Ok(WithToken::Ok(RawJson::of(&renewed)?))
+        Ok(VerifyResponse::Ok(RawJson::of(&renewed)?))
     }
 
     /// Turn two-factor off
@@ -134,7 +140,7 @@ impl TwoFactorApi {
         jar: &CookieJar,
         member: Member,
         body: JsonBody<PasswordProof>,
-    ) -> Result<Changed, Problem> {
+    ) -> Result<DoneResponse, OperationError<TwoFactorOffErrors>> {
         let PasswordProof { password } = body.valid()?;
         accounts.verify_password(&member, password, "password").await?;
         let device = Device::generate()?;
@@ -143,7 +149,7 @@ impl TwoFactorApi {
             .turn_two_factor_off(member.user.clone(), device.hash(), client)
             .await?;
         device.write(&accounts.cookies, jar);
-        Changed::done()
+        Ok(DoneResponse::done()?)
     }
 
     /// Replace the recovery codes
@@ -160,7 +166,7 @@ impl TwoFactorApi {
         client: Client,
         member: Member,
         body: JsonBody<PasswordProof>,
-    ) -> Result<Replaced, Problem> {
+    ) -> Result<RecoveryCodesResponse, OperationError<TwoFactorOffErrors>> {
         let PasswordProof { password } = body.valid()?;
         accounts.verify_password(&member, password, "password").await?;
         let codes = RecoveryCodes::generate()?;
@@ -168,7 +174,7 @@ impl TwoFactorApi {
             .db
             .replace_recovery_codes(member.user.clone(), codes.hashes, client)
             .await?;
-        Ok(Replaced::Ok(RawJson::of(&NewCodes {
+        Ok(RecoveryCodesResponse::Ok(RawJson::of(&NewCodes {
             status: true,
             backup_codes: codes.shown,
         })?))

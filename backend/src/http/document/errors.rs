@@ -1,33 +1,53 @@
-//! The errors that each operation can answer. Most follow from what the operation takes.
+//! The errors of the operations: those that follow from their arguments are added to those that they declare.
 
-use std::collections::BTreeMap;
-
-use poem::error::ResponseError;
-use poem::http::{HeaderMap, header};
+use poem::http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use crate::fault::Fault;
-use crate::http::problem::{Problem, RateLimited};
+use crate::http::operation_error::descriptions;
+use crate::http::problem::{Problem, RateLimited, Wire};
 
-/// Adds them to the responses of an operation. `auth` is whether it is on the wire of Better Auth.
-pub fn add(operation: &mut Value, auth: bool) {
-    let mut by_status = BTreeMap::<u16, Vec<Problem>>::new();
-    for problem in general(operation).into_iter().chain(particular(operation)) {
-        by_status.entry(problem.status().as_u16()).or_default().push(problem);
+/// Completes the error responses of an operation.
+pub fn add(operation: &mut Value, wire: Wire) {
+    let implied = descriptions(&implied(operation), wire);
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for (status, description) in implied {
+        let response = responses
+            .entry(status.to_string())
+            .or_insert_with(|| json!({ "description": "" }));
+        let declared = response["description"].as_str().unwrap_or_default();
+        let both = format!("{description}\n\n{declared}");
+        response["description"] = both.trim_end().into();
     }
-    if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
-        let errors = by_status.into_iter();
-        responses.extend(errors.map(|(status, problems)| (status.to_string(), response(&problems, auth))));
+    for (status, response) in responses {
+        if let Some(status) = status.parse().ok().filter(|status: &StatusCode| status.as_u16() >= 400) {
+            response["content"] =
+                json!({ shared::problem::CONTENT_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } });
+            let headers: Map<String, Value> = described(sample(status).response(wire).headers()).collect();
+            if !headers.is_empty() {
+                response["headers"] = headers.into();
+            }
+        }
     }
 }
 
-/// What follows from what an operation takes.
-fn general(operation: &Value) -> Vec<Problem> {
-    let takes = |place: &str, name: Option<&str>| {
-        let parameters = operation["parameters"].as_array().into_iter().flatten();
-        parameters
-            .filter(|one| one["in"] == place)
-            .any(|one| name.is_none_or(|name| one["name"] == name))
+/// A problem of that status, for its headers: they depend on the status alone.
+fn sample(status: StatusCode) -> Problem {
+    match status {
+        StatusCode::UNAUTHORIZED => Problem::Unauthenticated,
+        StatusCode::TOO_MANY_REQUESTS => Problem::TooMany(RateLimited::default()),
+        StatusCode::SERVICE_UNAVAILABLE => Problem::Busy,
+        _ => Problem::NotFound,
+    }
+}
+
+/// The errors that follow from the arguments of an operation.
+fn implied(operation: &Value) -> Vec<Problem> {
+    let takes = |place: &str| {
+        let mut parameters = operation["parameters"].as_array().into_iter().flatten();
+        parameters.any(|parameter| parameter["in"] == place)
     };
     let mut problems = vec![Fault::internal("").into(), Fault::unavailable("").into()];
     let security = operation["security"].as_array().map_or(&[][..], Vec::as_slice);
@@ -41,11 +61,8 @@ fn general(operation: &Value) -> Vec<Problem> {
             problems.push(Problem::Unauthenticated);
         }
     }
-    if takes("path", Some("user_id")) {
+    if takes("path") && !is_optional {
         problems.push(Problem::Forbidden);
-    }
-    if takes("path", Some("id")) {
-        problems.push(Problem::NotFound);
     }
     if operation.get("requestBody").is_some() {
         problems.push(Problem::Malformed("expected value at line 1 column 1".to_owned()));
@@ -53,96 +70,13 @@ fn general(operation: &Value) -> Vec<Problem> {
         problems.push(Problem::TooLarge);
         problems.push(Problem::UnsupportedMediaType);
     }
-    if operation.get("requestBody").is_some() || takes("query", None) {
+    if operation.get("requestBody").is_some() || takes("query") {
         problems.push(Problem::Invalid(Vec::new()));
-    }
-    if takes("header", Some("Idempotency-Key")) {
-        problems.push(Problem::Deleted);
-    }
-    if takes("header", Some("If-Match")) {
-        problems.push(Problem::ChangedMeanwhile);
     }
     problems
 }
 
-/// What only some operations answer.
-fn particular(operation: &Value) -> Vec<Problem> {
-    let throttled = || {
-        Problem::TooMany(RateLimited {
-            policy: "",
-            quota: 1,
-            window: 1,
-            wait: 1,
-        })
-    };
-    let password = || vec![Problem::WrongPassword(""), throttled(), Problem::Busy];
-    let also = |mut problems: Vec<Problem>, problem| {
-        problems.push(problem);
-        problems
-    };
-    match operation["operationId"].as_str().unwrap_or_default() {
-        "sign_up" => vec![Problem::EmailTaken(""), throttled(), Problem::Busy],
-        "sign_in" => vec![
-            Problem::InvalidCredentials,
-            Problem::NoSession,
-            Problem::EmailNotVerified,
-            throttled(),
-            Problem::Busy,
-        ],
-        "revoke_session" => vec![Problem::NotFound],
-        "verify_password" | "change_password" | "delete_user" => password(),
-        "export_data" => vec![Problem::SessionNotFresh, Problem::Busy],
-        "request_password_reset" | "send_verification_email" => vec![throttled(), Problem::Busy],
-        "reset_password" => vec![Problem::InvalidToken, Problem::Busy],
-        "verify_email" => vec![Problem::InvalidToken, Problem::EmailTaken("")],
-        "change_email" => vec![
-            Problem::SessionNotFresh,
-            Problem::EmailTaken(""),
-            throttled(),
-            Problem::Busy,
-        ],
-        "enable_two_factor" => also(password(), Problem::TwoFactorOn),
-        "disable_two_factor" | "generate_backup_codes" => also(password(), Problem::TwoFactorOff),
-        "verify_totp" => vec![
-            Problem::TwoFactorOn,
-            Problem::TwoFactorOff,
-            Problem::InvalidCode,
-            throttled(),
-        ],
-        "verify_backup_code" => vec![Problem::InvalidCode, throttled()],
-        _ => Vec::new(),
-    }
-}
-
-/// The response of one status: a line for each code, and the headers that are really sent.
-fn response(problems: &[Problem], auth: bool) -> Value {
-    let lines: Vec<String> = problems
-        .iter()
-        .map(|problem| format!("`{}`: {}", problem.code(auth), meaning(problem)))
-        .collect();
-    let mut headers = Map::new();
-    for problem in problems {
-        headers.extend(described(problem.response(auth).headers()));
-    }
-    let mut response = json!({
-        "description": lines.join("\n\n"),
-        "content": { shared::problem::CONTENT_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } },
-    });
-    if !headers.is_empty() {
-        response["headers"] = headers.into();
-    }
-    response
-}
-
-fn meaning(problem: &Problem) -> String {
-    match problem {
-        Problem::Invalid(_) => "A rule is broken: `errors` says which.".to_owned(),
-        Problem::TooMany(_) => "Too many attempts: `Retry-After` says when to try again, in seconds.".to_owned(),
-        problem => problem.to_string(),
-    }
-}
-
-/// The headers of an answer as the document describes them.
+/// The headers of a response, as the document describes them.
 fn described(sent: &HeaderMap) -> impl Iterator<Item = (String, Value)> {
     sent.keys().filter(|name| *name != header::CONTENT_TYPE).map(|name| {
         let (kind, description) = match name.as_str() {

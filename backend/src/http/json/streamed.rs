@@ -13,7 +13,7 @@ use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use serde::Serialize;
 
-use super::{CONTENT_TYPE, RawJson, unwritten};
+use super::{CONTENT_TYPE, RawJson, register_response, unwritten};
 use crate::db::DbError;
 use crate::fault::Fault;
 
@@ -105,7 +105,7 @@ impl<T: Type> Payload for StreamedJson<T> {
     }
 
     fn register(registry: &mut Registry) {
-        T::register(registry);
+        register_response::<T>(registry);
     }
 }
 

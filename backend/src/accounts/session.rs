@@ -1,0 +1,96 @@
+//! Beginning and renewing sessions: the row, the cookies and the access token that belong together.
+
+use poem::web::cookie::CookieJar;
+use shared::account::User;
+
+use crate::accounts::device::{self, Device};
+use crate::accounts::identity::OwnSession;
+use crate::accounts::refresh_token::RefreshToken;
+use crate::accounts::service::Accounts;
+use crate::accounts::store::sessions::{NewSession, Replacement, UserChanged};
+use crate::accounts::store::users::UserRow;
+use crate::db::{Abort, now};
+use crate::fault::Fault;
+use crate::http::client::Client;
+use crate::http::problem::Problem;
+
+/// The cookies of a session that is about to begin.
+pub struct SessionCookies {
+    refresh: RefreshToken,
+    device: Device,
+    remember: bool,
+}
+
+impl SessionCookies {
+    /// Sets the cookies. Returns the access token and the account.
+    pub fn set(self, accounts: &Accounts, jar: &CookieJar, user: UserRow) -> Result<(String, User), Fault> {
+        self.device.write(&accounts.cookies, jar);
+        renew(accounts, jar, &self.refresh, user, self.remember)
+    }
+}
+
+/// A new session on `device`, to be stored, and its cookies.
+pub fn new(client: Client, remember: bool, device: Device) -> Result<(NewSession, SessionCookies), Fault> {
+    let refresh = RefreshToken::generate()?;
+    let session = NewSession {
+        id: refresh.session,
+        refresh_hash: refresh.hash(),
+        family_hash: refresh.family_hash(),
+        remember,
+        authenticated_at: now(),
+        device: device.hash(),
+        client,
+    };
+    let cookies = SessionCookies {
+        refresh,
+        device,
+        remember,
+    };
+    Ok((session, cookies))
+}
+
+/// A new session that replaces all sessions of the user of `current`, on a new device. [`Problem::Unauthenticated`] if
+/// `current` has ended.
+pub async fn replacement(
+    accounts: &Accounts,
+    client: Client,
+    current: OwnSession,
+) -> Result<(Replacement, SessionCookies), Problem> {
+    let before = accounts.db.session(current.id).await?;
+    let before = before.ok_or(Problem::Unauthenticated)?;
+    let (session, cookies) = new(client, before.remember, Device::generate()?)?;
+    let replaces = current.id;
+    Ok((Replacement { replaces, session }, cookies))
+}
+
+/// Sets the cookie of a renewed session. Returns a new access token and the account.
+pub fn renew(
+    accounts: &Accounts,
+    jar: &CookieJar,
+    refresh: &RefreshToken,
+    user: UserRow,
+    remember: bool,
+) -> Result<(String, User), Fault> {
+    let token = accounts.tokens.sign(&user.id, refresh.session, user.token_version)?;
+    refresh.write(&accounts.cookies, jar, remember);
+    Ok((token, user.into()))
+}
+
+/// Begins a session for `user` and sets its cookies. Returns the access token and the account. [`Problem::NoSession`] if the
+/// account has changed since it was read.
+pub async fn begin(
+    accounts: &Accounts,
+    jar: &CookieJar,
+    client: Client,
+    user: UserRow,
+    remember: bool,
+) -> Result<(String, User), Problem> {
+    let device = device::for_sign_in(&accounts.db, &accounts.cookies, jar, &user.id).await?;
+    let (session, cookies) = new(client, remember, device)?;
+    let begun = accounts.db.start_session(user.clone(), session).await;
+    begun.map_err(|abort| match abort {
+        Abort::Refused(UserChanged) => Problem::NoSession,
+        Abort::Failed(error) => error.into(),
+    })?;
+    Ok(cookies.set(accounts, jar, user)?)
+}

@@ -1,0 +1,59 @@
+//! Signing up with an e-mail address and a password.
+
+use std::sync::Arc;
+
+use poem::web::cookie::CookieJar;
+use shared::account::{SignUp, SignedUp, User};
+use uuid::Uuid;
+
+use crate::accounts::device::Device;
+use crate::accounts::service::Accounts;
+use crate::accounts::store::sign_up::NewUser;
+use crate::accounts::user_id::UserId;
+use crate::accounts::{letters, session};
+use crate::http::client::Client;
+use crate::http::problem::Problem;
+
+/// Creates an account and its first session. With a mailer, the response is the same whether or not the address has an
+/// account: the account is created after it, a mail says how to go on, and there is no session yet.
+pub async fn sign_up(
+    accounts: &Arc<Accounts>,
+    jar: &CookieJar,
+    client: Client,
+    body: SignUp,
+) -> Result<SignedUp, Problem> {
+    accounts.rate_limiter.sign_up(&client).await?;
+    let SignUp {
+        name,
+        email,
+        password,
+        remember_me,
+        ..
+    } = body;
+    let password = accounts.passwords.admit(&password, "password", &name, &email).await?;
+    let password_hash = accounts.passwords.hash(password).await?;
+    let user = NewUser {
+        id: UserId::new(Uuid::now_v7().to_string()),
+        name,
+        email,
+        password_hash,
+    };
+    if let Some(mailer) = &accounts.mailer {
+        accounts.rate_limiter.mail(&client, "sign-up", &user.email).await?;
+        let unconfirmed = SignedUp {
+            token: None,
+            user: User::from(&user),
+        };
+        let letter = letters::sign_up_letter(Arc::clone(accounts), user, client.clone());
+        mailer.post(&client, letter)?;
+        return Ok(unconfirmed);
+    }
+    let remember = remember_me.unwrap_or(true);
+    let (session, cookies) = session::new(client.clone(), remember, Device::generate()?)?;
+    let user = accounts.db.create_user(user, Some(session), client).await?;
+    let (token, user) = cookies.set(accounts, jar, user)?;
+    Ok(SignedUp {
+        token: Some(token),
+        user,
+    })
+}

@@ -1,0 +1,95 @@
+//! The errors of an operation, as a part of its return type: what it can answer is declared beside it, and the OpenAPI
+//! document is generated from there.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use poem::error::ResponseError;
+use poem_openapi::ApiResponse;
+use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
+
+use crate::http::problem::{Problem, Wire};
+
+/// The errors that an operation declares. Those that follow from its arguments are added to the document by rule
+/// (`http::document`).
+pub trait Errors: Send + Sync + 'static {
+    /// The status of each response, and its description.
+    fn responses() -> &'static [(u16, String)];
+}
+
+/// A problem, as the response of an operation that declares `E`.
+#[derive(Debug)]
+pub struct OperationError<E>(Problem, PhantomData<fn() -> E>);
+
+impl<E, P: Into<Problem>> From<P> for OperationError<E> {
+    fn from(problem: P) -> Self {
+        Self(problem.into(), PhantomData)
+    }
+}
+
+impl<E> From<OperationError<E>> for poem::Error {
+    fn from(OperationError(problem, _): OperationError<E>) -> Self {
+        problem.into()
+    }
+}
+
+impl<E: Errors> ApiResponse for OperationError<E> {
+    fn meta() -> MetaResponses {
+        let declared = E::responses().iter().map(|(status, description)| MetaResponse {
+            description,
+            status: Some(*status),
+            status_range: None,
+            content: Vec::new(),
+            headers: Vec::new(),
+        });
+        let mut meta = Problem::meta();
+        meta.responses.extend(declared);
+        meta
+    }
+
+    fn register(registry: &mut Registry) {
+        Problem::register(registry);
+    }
+}
+
+/// The description of each status of `problems`: a paragraph for each code.
+pub fn descriptions(problems: &[Problem], wire: Wire) -> BTreeMap<u16, String> {
+    let mut by_status = BTreeMap::<u16, String>::new();
+    for problem in problems {
+        let description = by_status.entry(problem.status().as_u16()).or_default();
+        if !description.is_empty() {
+            description.push_str("\n\n");
+        }
+        description.push_str(&format!("`{}`: {}", problem.code(wire), meaning(problem)));
+    }
+    by_status
+}
+
+fn meaning(problem: &Problem) -> String {
+    match problem {
+        Problem::Invalid(_) => "A rule is broken: `errors` says which.".to_owned(),
+        Problem::TooMany(_) => "Too many attempts: `Retry-After` says when to try again, in seconds.".to_owned(),
+        problem => problem.to_string(),
+    }
+}
+
+/// Declares the errors of an operation: `operation_errors!(Wire, Name: problem, ...)`.
+macro_rules! operation_errors {
+    ($wire:ident, $name:ident: $($problem:expr),+ $(,)?) => {
+        #[doc = "The errors of an operation."]
+        struct $name;
+
+        impl $crate::http::operation_error::Errors for $name {
+            fn responses() -> &'static [(u16, String)] {
+                static RESPONSES: std::sync::LazyLock<Vec<(u16, String)>> = std::sync::LazyLock::new(|| {
+                    let problems = [$($problem),+];
+                    let wire = $crate::http::problem::Wire::$wire;
+                    let descriptions = $crate::http::operation_error::descriptions(&problems, wire);
+                    descriptions.into_iter().collect()
+                });
+                &RESPONSES
+            }
+        }
+    };
+}
+pub(crate) use operation_errors;
