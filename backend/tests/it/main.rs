@@ -8,6 +8,7 @@ mod smtp;
 mod support;
 
 mod accounts;
+mod architecture;
 mod bad_input;
 mod concurrency;
 mod connections;
