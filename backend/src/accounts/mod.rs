@@ -5,14 +5,15 @@
 //! (`routes`).
 
 mod access_token;
+mod account_mail;
 mod cookies;
 mod device;
 mod external;
 pub mod extract;
 mod identity;
-mod letters;
+mod letter;
 pub mod link;
-mod mail;
+mod mailer;
 mod passwords;
 mod pending_sign_in;
 mod policy;

@@ -4,7 +4,7 @@ use crate::accounts::access_token::{AccessTokens, Claims};
 use crate::accounts::cookies::Cookies;
 use crate::accounts::external::{self, ExternalIssuer, claims_to_be_ours};
 use crate::accounts::identity::{Identity, Membership, OwnSession};
-use crate::accounts::mail::Mailer;
+use crate::accounts::mailer::Mailer;
 use crate::accounts::passwords::{Comparison, Passwords};
 use crate::accounts::rate_limit::{Attempt, Permit, RateLimiter};
 use crate::accounts::store::session_check::SessionCheck;

@@ -10,7 +10,7 @@ use crate::accounts::rate_limit::Attempt;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::audit::Event;
 use crate::accounts::store::users::UserRow;
-use crate::accounts::{device, letters, session};
+use crate::accounts::{account_mail, device, session};
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
@@ -38,7 +38,7 @@ pub async fn sign_in(
     let user = verify_credentials(accounts, jar, &client, &body.email, body.password).await?;
     if let Some(mailer) = accounts.mailer.as_ref().filter(|_| !user.email_verified) {
         accounts.rate_limiter.mail(&client, "confirm", &body.email).await?;
-        let letter = letters::verification_letter(Arc::clone(accounts), body.email, client.clone());
+        let letter = account_mail::verification_letter(Arc::clone(accounts), body.email, client.clone());
         mailer.post(&client, letter)?;
         return Err(Problem::EmailNotVerified);
     }

@@ -10,7 +10,7 @@ use crate::accounts::device::Device;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::sign_up::NewUser;
 use crate::accounts::user_id::UserId;
-use crate::accounts::{letters, session};
+use crate::accounts::{account_mail, session};
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
@@ -44,7 +44,7 @@ pub async fn sign_up(
             token: None,
             user: User::from(&user),
         };
-        let letter = letters::sign_up_letter(Arc::clone(accounts), user, client.clone());
+        let letter = account_mail::sign_up_letter(Arc::clone(accounts), user, client.clone());
         mailer.post(&client, letter)?;
         return Ok(unconfirmed);
     }

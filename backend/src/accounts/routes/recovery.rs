@@ -13,11 +13,11 @@ use shared::recovery::{EmailVerified, LinkRequest, LinkRequested, PasswordReset}
 use super::{DoneResponse, Tag, too_many};
 use crate::accounts::device::Device;
 use crate::accounts::extract::RecentMember;
-use crate::accounts::mail::Letter;
+use crate::accounts::letter::Letter;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::one_time_tokens::Purpose;
 use crate::accounts::store::users::EmailTaken;
-use crate::accounts::{letters, link};
+use crate::accounts::{account_mail, link};
 use crate::db::Abort;
 use crate::http::client::Client;
 use crate::http::json::{JsonBody, RawJson};
@@ -87,7 +87,7 @@ impl RecoveryApi {
             accounts.rate_limiter.mail(&client, "reset", &email).await?;
             mailer.post(
                 &client,
-                letters::reset_letter(Arc::clone(&accounts), email, client.clone()),
+                account_mail::reset_letter(Arc::clone(&accounts), email, client.clone()),
             )?;
         }
         Ok(LinkRequestedResponse::Ok(RawJson::of(&LinkRequested {
@@ -146,7 +146,7 @@ impl RecoveryApi {
             accounts.rate_limiter.mail(&client, "confirm", &email).await?;
             mailer.post(
                 &client,
-                letters::verification_letter(Arc::clone(&accounts), email, client.clone()),
+                account_mail::verification_letter(Arc::clone(&accounts), email, client.clone()),
             )?;
         }
         Ok(DoneResponse::done()?)
@@ -195,7 +195,7 @@ impl RecoveryApi {
                 accounts.rate_limiter.mail(&client, "change", &new_email).await?;
                 mailer.post(
                     &client,
-                    letters::change_letter(Arc::clone(&accounts), user, new_email, client.clone()),
+                    account_mail::change_letter(Arc::clone(&accounts), user, new_email, client.clone()),
                 )?;
             }
             None => match accounts.db.change_email(member.user.clone(), new_email, client).await {

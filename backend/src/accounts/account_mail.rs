@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::accounts::letter::Letter;
 use crate::accounts::link;
-use crate::accounts::mail::Letter;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::audit::Event;
 use crate::accounts::store::one_time_tokens::Purpose;
