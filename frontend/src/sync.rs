@@ -279,7 +279,7 @@ impl TaskSync {
                 }
                 api::change_task(user_id, task_id, &change, Some(known.revision))
             }
-            (Op::Overwrite { change }, _) => api::change_task(user_id, task_id, change, None),
+            (Op::Overwrite(change), _) => api::change_task(user_id, task_id, change, None),
             // There is nothing to merge the edit with.
             (Op::Change(_), None) => return self.fetch(batch, None).await.map(|()| sent),
         };

@@ -367,7 +367,7 @@ fn deleted_elsewhere(title: &str) -> String {
 fn refusal(op: &Op, why: &str) -> String {
     match op {
         Op::Create(new) => format!("“{}” was not added. {why}", new.title),
-        Op::Change(_) | Op::Overwrite { .. } | Op::Complete(_) => format!("Your change was taken back. {why}"),
+        Op::Change(_) | Op::Overwrite(_) | Op::Complete(_) => format!("Your change was taken back. {why}"),
         Op::Delete => format!("The task was not deleted. {why}"),
     }
 }

@@ -1,11 +1,11 @@
 //! An edit of a task, and how it is merged with a change that another device made meanwhile.
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use shared::task::{NewTask, Task, TaskChange};
 
 /// What a person made of a task, and what it was made of. Only members that differ between the two are ever sent.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Edit {
     /// The members as the person saw them.
     pub base: NewTask,

@@ -172,7 +172,7 @@ impl State {
     fn question(&self, task_id: Uuid) -> Option<Question> {
         let edit = self.edit(task_id)?;
         // The edit is compared with the server once the server has what was changed before.
-        let overwrites = |entry: &Entry| entry.task_id == task_id && matches!(entry.op, Op::Overwrite { .. });
+        let overwrites = |entry: &Entry| entry.task_id == task_id && matches!(entry.op, Op::Overwrite(_));
         if self.outbox.iter().any(overwrites) {
             return None;
         }

@@ -597,7 +597,7 @@ fn an_edit_that_was_kept_without_a_base_is_sent_as_it_is() {
         description: Some(None),
         due_date: None,
     };
-    assert_eq!(batch.op, Op::Overwrite { change: sent });
+    assert_eq!(batch.op, Op::Overwrite(sent));
 
     state.reduce(Action::Confirm {
         entries: batch.entries,
