@@ -1,27 +1,23 @@
-//! The Docket web client. `app` says what is shown where; `store` holds the tasks; `sync` carries them to the server
-//! and back; `api` is the only module that talks to it. `account` has the pages that few visits need.
+//! The Docket web client. `app` is the program of a first visit, `account` the one of the account's pages, which are
+//! loaded only when one is opened.
 
 pub mod account;
-mod agent;
-pub mod api;
+mod api;
 pub mod app;
-pub mod components;
-mod dates;
-mod dom;
-mod draft;
-mod flag;
-mod json;
-mod lock;
-mod pages;
-pub mod session;
-mod storage;
-pub mod store;
-mod sync;
+mod browser;
+mod failure;
+mod route;
+mod session;
+mod sign_in;
+mod tasks;
+pub mod ui;
+
+use browser::dom;
 
 /// Puts the client in the place of the static shell of `index.html`.
 pub fn start() {
-    if account::is_page(&dom::path()) {
-        dom::load_script(&account::script());
+    if route::is_account_page(&dom::path()) {
+        dom::load_script(&route::account_script());
     } else {
         show::<app::App>();
     }

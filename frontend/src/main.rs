@@ -1,4 +1,4 @@
-//! What a first visit loads. The client itself is the library beside it.
+//! The program of a first visit. The client itself is the library beside it.
 
 fn main() {
     client::start();

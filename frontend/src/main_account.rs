@@ -1,4 +1,4 @@
-//! The pages of the account, loaded when somebody opens one. They are in the library too.
+//! The program of the account's pages, loaded when one is opened. The client itself is the library beside it.
 
 fn main() {
     client::start_account();

@@ -1,114 +1,89 @@
-//! Who is signed in. The token and the account are kept in the browser's local storage, so that a reload and other tabs
-//! know them; the refresh token is in a cookie that no script can read.
+//! Who is signed in: the state of both programs, synchronised with the other tabs.
 
 use gloo_events::EventListener;
-use serde::{Deserialize, Serialize};
 use shared::account::User;
 use wasm_bindgen::JsCast;
 use web_sys::StorageEvent;
 use yew::prelude::*;
 
-use crate::flag::use_flag;
-use crate::storage::Area;
+use crate::api::stored_session::{self, Session};
+use crate::ui::flag::use_flag;
 
-const KEY: &str = "docket.session";
-
-/// A person and the token that proves it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Session {
-    /// A short-lived bearer token.
-    pub token: String,
-    /// Whose it is.
-    pub user: User,
-}
-
-/// The session that is kept, if there is one.
-pub fn load() -> Option<Session> {
-    Area::Local.get(KEY)
-}
-
-/// Keeps a session for every tab.
-pub fn save(session: &Session) {
-    Area::Local.set(KEY, session);
-}
-
-/// The kept session with what has changed about its person; none if somebody else is signed in.
-pub fn with_user(user: User) -> Option<Session> {
-    load()
-        .filter(|session| session.user.id == user.id)
-        .map(|session| Session { user, ..session })
-}
-
-/// How a session came to its end.
+/// How a session ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum End {
-    /// The person signed out.
+pub enum SessionEnd {
+    /// The user signed out.
     SignedOut,
-    /// It could not be renewed.
+    /// It could not be refreshed.
     Expired,
 }
 
-/// Who is signed in, and how to change it.
+/// The signed-in user, and how to change it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CurrentUser {
-    /// Who is signed in.
+    /// The signed-in user.
     pub user: Option<User>,
-    /// The last session ended against the person's will.
+    /// The last session expired.
     pub expired: bool,
-    /// Signs in.
-    pub begin: Callback<Session>,
-    /// Signs out.
-    pub end: Callback<End>,
+    /// Starts a session, or stores a changed one.
+    pub start_session: Callback<Session>,
+    /// Ends the session.
+    pub end_session: Callback<SessionEnd>,
 }
 
-/// Who is signed in, here and in the other tabs.
+/// The signed-in user, here and in the other tabs.
 #[hook]
 pub fn use_current_user() -> CurrentUser {
-    let user = use_state(|| load().map(|session| session.user));
+    let user = use_state(stored_user);
     let expired = use_flag();
 
-    let begin = {
+    let start_session = {
         let (user, expired) = (user.setter(), expired.setter());
         use_callback((), move |session: Session, ()| {
-            save(&session);
+            stored_session::save(&session);
             expired.set(false);
             user.set(Some(session.user));
         })
     };
-    let end = {
+    let end_session = {
         let (ended, user, expired) = ((*user).clone(), user.setter(), expired.setter());
-        use_callback(ended, move |end: End, ended| {
-            let kept = load().map(|session| session.user);
-            // Another tab may have signed in as somebody else: that session has not expired.
-            let other =
-                kept.filter(|kept| end == End::Expired && ended.as_ref().is_some_and(|user| user.id != kept.id));
+        use_callback(ended, move |end: SessionEnd, ended| {
+            // Another tab may have signed in as another user: that session has not expired.
+            let other = stored_user()
+                .filter(|stored| end == SessionEnd::Expired && ended.as_ref().is_some_and(|user| user.id != stored.id));
             if other.is_none() {
-                Area::Local.remove(KEY);
+                stored_session::remove();
             }
-            expired.set(end == End::Expired && other.is_none());
+            expired.set(end == SessionEnd::Expired && other.is_none());
             user.set(other);
         })
     };
-    {
-        // Another tab signed in or out.
-        let user = user.setter();
-        use_effect_with((), move |()| {
-            let listener = web_sys::window().map(|window| {
-                EventListener::new(&window, "storage", move |event| {
-                    let key = event.dyn_ref::<StorageEvent>().and_then(StorageEvent::key);
-                    // A storage that was cleared altogether names no key.
-                    if key.is_none_or(|key| key == KEY) {
-                        user.set(load().map(|session| session.user));
-                    }
-                })
-            });
-            move || drop(listener)
-        });
-    }
+    use_other_tabs(user.setter());
     CurrentUser {
         user: (*user).clone(),
         expired: *expired,
-        begin,
-        end,
+        start_session,
+        end_session,
     }
+}
+
+fn stored_user() -> Option<User> {
+    stored_session::load().map(|session| session.user)
+}
+
+/// Sets the user when another tab signs in or out.
+#[hook]
+fn use_other_tabs(user: UseStateSetter<Option<User>>) {
+    use_effect_with((), move |()| {
+        let listener = web_sys::window().map(|window| {
+            EventListener::new(&window, "storage", move |event| {
+                let key = event.dyn_ref::<StorageEvent>().and_then(StorageEvent::key);
+                // There is no key when the whole storage was cleared.
+                if key.is_none_or(|key| key == stored_session::KEY) {
+                    user.set(stored_user());
+                }
+            })
+        });
+        move || drop(listener)
+    });
 }

@@ -2,8 +2,8 @@
 #![cfg(target_family = "wasm")]
 #![allow(clippy::expect_used)]
 
-use client::components::field::Field;
-use client::components::toast::{Toast, use_toasts};
+use client::ui::field::Field;
+use client::ui::toast::{Toast, use_toasts};
 use gloo_timers::future::TimeoutFuture;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -87,9 +87,9 @@ fn Deletion() -> Html {
     let onclick = move |_| {
         toasts.show(Toast {
             text: "Deleted".into(),
-            bad: false,
-            undo: Some(undo.clone()),
-            gone: Callback::noop(),
+            is_error: false,
+            onundo: Some(undo.clone()),
+            onclose: Callback::noop(),
         });
     };
     html! {

@@ -1,58 +1,49 @@
-//! The pages of the account. They are a program of their own, so that nobody who comes for the tasks has to load them;
-//! one goes there and back by plain links that load a page.
+//! The program of the account: which page is at which path. It is separate, so that a visit of the tasks does not load it;
+//! links between the two programs load a page.
 
 use shared::pages::{self, FORGOT_PASSWORD, RESET_PASSWORD, VERIFY_EMAIL};
 use yew::prelude::*;
 
-use crate::components::leave::Leave;
-use crate::components::toast::use_toasts;
-use crate::dom;
-use crate::pages::deleted::deleted_page;
-use crate::pages::forgot_password::ForgotPasswordPage;
-use crate::pages::reset_password::ResetPasswordPage;
-use crate::pages::settings::SettingsPage;
-use crate::pages::verify_email::VerifyEmailPage;
-use crate::session::{End, use_current_user};
-
-/// Whether a page of the account is at `path`.
-pub fn is_page(path: &str) -> bool {
-    pages::has(&pages::ACCOUNT, path)
-}
-
-/// The address of the script that starts the program: `index.html` says it, because the server adds a hash to its name.
-pub fn script() -> String {
-    dom::meta("docket-account")
-}
+use super::deleted::deleted_page;
+use super::forgot_password::ForgotPasswordPage;
+use super::reset_password::ResetPasswordPage;
+use super::settings::SettingsPage;
+use super::verify_email::VerifyEmailPage;
+use crate::browser::dom;
+use crate::route::LoadPage;
+use crate::session::{SessionEnd, use_current_user};
+use crate::ui::toast::use_toasts;
 
 /// The program.
 #[component]
 pub fn AccountApp() -> Html {
     let current = use_current_user();
-    let (toasts, toast_place) = use_toasts();
-    let ended = use_state(|| None::<End>);
-    let end = {
-        let (ended, end) = (ended.setter(), current.end.clone());
-        Callback::from(move |how| {
-            ended.set(Some(how));
-            end.emit(how);
+    let (toasts, toast_region) = use_toasts();
+    let ended = use_state(|| None::<SessionEnd>);
+    let end_session = {
+        let (ended, end_session) = (ended.setter(), current.end_session.clone());
+        Callback::from(move |end| {
+            ended.set(Some(end));
+            end_session.emit(end);
         })
     };
+    let start_session = &current.start_session;
     let token = || dom::query("token").unwrap_or_default();
     let page = match (pages::without_slash(&dom::path()), &current.user) {
         (FORGOT_PASSWORD, _) => html! { <ForgotPasswordPage /> },
-        (RESET_PASSWORD, _) => html! { <ResetPasswordPage token={token()} {end} /> },
-        (VERIFY_EMAIL, _) => html! { <VerifyEmailPage token={token()} begin={&current.begin} /> },
+        (RESET_PASSWORD, _) => html! { <ResetPasswordPage token={token()} {end_session} /> },
+        (VERIFY_EMAIL, _) => html! { <VerifyEmailPage token={token()} {start_session} /> },
         (_, Some(user)) => html! {
-            <SettingsPage key={user.id.clone()} user={user.clone()} begin={&current.begin} {end} {toasts} />
+            <SettingsPage key={user.id.clone()} user={user.clone()} {start_session} {end_session} {toasts} />
         },
-        // From here only the deletion of the account signs out.
-        (_, None) if *ended == Some(End::SignedOut) => deleted_page(),
-        (_, None) => html! { <Leave to="/login?next=%2Fsettings" /> },
+        // In this program only the deletion of the account signs out.
+        (_, None) if *ended == Some(SessionEnd::SignedOut) => deleted_page(),
+        (_, None) => html! { <LoadPage to="/login?next=%2Fsettings" /> },
     };
     html! {
         <>
             { page }
-            { toast_place }
+            { toast_region }
         </>
     }
 }

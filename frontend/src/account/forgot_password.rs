@@ -1,67 +1,59 @@
+//! The page that requests a link to reset the password.
+
 use shared::problem::FieldError;
 use shared::recovery::LinkRequest;
 use shared::rules::Check;
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-use crate::api;
-use crate::components::form::{Form, Input, Sending, Typed};
-use crate::components::page::Page;
-use crate::flag::use_flag;
+use crate::api::accounts;
+use crate::ui::flag::use_flag;
+use crate::ui::form::{Form, Submitting};
+use crate::ui::input::{Input, Values};
+use crate::ui::page::Page;
 
-/// Asks for a link to a new password. What is answered is the same for every address.
+/// The page. It says the same for every address, so that it does not tell who has an account.
 #[component]
 pub fn ForgotPasswordPage() -> Html {
-    let asked = use_flag();
-    let mailless = use_flag();
-    {
-        let mailless = mailless.setter();
-        use_effect_with((), move |()| {
-            spawn_local(async move {
-                // A server that does not answer now says so when the form is sent.
-                if let Ok(able) = api::capabilities().await {
-                    mailless.set(!able.mail);
-                }
-            });
-        });
-    }
-    let send = {
-        let asked = asked.setter();
-        move |typed| -> Sending {
-            let asked = asked.clone();
+    let requested = use_flag();
+    let no_mail = use_no_mail();
+    let submit = {
+        let requested = requested.setter();
+        move |values| -> Submitting {
+            let requested = requested.clone();
             Box::pin(async move {
-                api::request_password_reset(&request(&typed)?).await?;
-                asked.set(true);
+                accounts::request_password_reset(&request(&values)?).await?;
+                requested.set(true);
                 Ok(())
             })
         }
     };
-    let body = if *mailless {
+    let body = if no_mail {
         html! {
             <div class="card prose">
-                <p>{ "This server sends no mail. Whoever runs it can make a link to a new password for you with:" }</p>
+                <p>{ "This server does not send e-mail. Its operator can create a link to reset your password with:" }</p>
                 <p><code>{ "docket reset-password <email>" }</code></p>
             </div>
         }
-    } else if *asked {
+    } else if *requested {
         html! {
             <div class="card prose" role="status">
-                <p>{ "If there is an account with this address, a mail with a link is on its way. The link works once, and not for long." }</p>
-                <p>{ "Nothing there? Look in the spam folder, or check the address and try again." }</p>
+                <p>{ "If an account with this address exists, we have sent it an e-mail with a link. The link works once and expires soon." }</p>
+                <p>{ "No e-mail? Check the spam folder, or check the address and try again." }</p>
             </div>
         }
     } else {
         html! {
             <div class="card">
                 <Form id="forgot" inputs={vec![Input::email("email", "E-mail")]}
-                    check={|typed| request(&typed).err().unwrap_or_default()} {send}
-                    button="Send the link" busy="Sending…" look="button button-main button-wide" />
+                    check={|values| request(&values).err().unwrap_or_default()} {submit}
+                    button="Send link" busy="Sending…" button_class="button button-main button-wide" />
             </div>
         }
     };
-    // A new title takes the focus, so that a screen reader goes on from there.
-    let title = if *asked {
-        "Check your mail"
+    // The heading gets the focus when the title changes, so that a screen reader continues there.
+    let title = if *requested {
+        "Check your e-mail"
     } else {
         "Forgot your password?"
     };
@@ -73,9 +65,25 @@ pub fn ForgotPasswordPage() -> Html {
     }
 }
 
-fn request(typed: &Typed) -> Result<LinkRequest, Vec<FieldError>> {
+/// Whether the server sends no mail.
+#[hook]
+fn use_no_mail() -> bool {
+    let no_mail = use_flag();
+    let setter = no_mail.setter();
+    use_effect_with((), move |()| {
+        spawn_local(async move {
+            // If this request fails, the form shows the failure when it is submitted.
+            if let Ok(capabilities) = accounts::capabilities().await {
+                setter.set(!capabilities.mail);
+            }
+        });
+    });
+    *no_mail
+}
+
+fn request(values: &Values) -> Result<LinkRequest, Vec<FieldError>> {
     LinkRequest {
-        email: typed.get("email"),
+        email: values.get("email"),
         ..LinkRequest::default()
     }
     .check()

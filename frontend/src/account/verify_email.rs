@@ -1,34 +1,36 @@
+//! The page that confirms an e-mail address with the token of a link.
+
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-use crate::api;
-use crate::components::page::Page;
-use crate::session::{self, Session};
+use crate::api::accounts;
+use crate::api::stored_session::{self, Session};
+use crate::ui::page::Page;
 
 #[derive(PartialEq, Properties)]
 pub struct VerifyEmailPageProps {
     /// The token of the link.
     pub token: String,
-    /// Keeps what has changed about the person who is signed in.
-    pub begin: Callback<Session>,
+    /// Stores the changed user of the session.
+    pub start_session: Callback<Session>,
 }
 
-/// Confirms an e-mail address, new or changed.
+/// The page.
 #[component]
 pub fn VerifyEmailPage(props: &VerifyEmailPageProps) -> Html {
-    // The title and what is said under it.
+    // The title and the subtitle.
     let outcome = use_state_eq(|| ("Confirming your address", String::new()));
     {
-        let (outcome, begin) = (outcome.setter(), props.begin.clone());
+        let (outcome, start_session) = (outcome.setter(), props.start_session.clone());
         use_effect_with(props.token.clone(), move |token| {
             let token = token.clone();
             spawn_local(async move {
-                match api::verify_email(&token).await {
+                match accounts::verify_email(&token).await {
                     Ok(user) => {
                         let address = user.email.clone().unwrap_or_default();
-                        session::with_user(user)
-                            .into_iter()
-                            .for_each(|session| begin.emit(session));
+                        if let Some(session) = stored_session::with_user(user) {
+                            start_session.emit(session);
+                        }
                         outcome.set(("Your e-mail address is confirmed", address));
                     }
                     Err(failure) => outcome.set(("Your address is not confirmed", failure.message())),

@@ -1,4 +1,4 @@
-//! One tab at a time, through the browser's Web Locks.
+//! Mutual exclusion among tabs by the Web Locks API.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -7,7 +7,8 @@ use js_sys::{Function, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
-/// Does `work` while no other tab does work of the same name. A browser without locks (an insecure origin) just does it.
+/// Runs `work` while this tab holds the lock `name`; waits for the lock first. The browser releases the lock when the tab
+/// is closed. Without the API, as on an insecure origin, runs `work` without a lock.
 pub async fn exclusive<T: 'static>(name: &str, work: impl Future<Output = T> + 'static) -> T {
     let Some((locks, request)) = lock_manager() else {
         return work.await;
@@ -28,16 +29,16 @@ pub async fn exclusive<T: 'static>(name: &str, work: impl Future<Output = T> + '
         })
     };
     if let Ok(promise) = request.call2(&locks, &name.into(), granted.as_ref()) {
-        // What the lock returns is of no interest; it is the work that counts.
+        // The result is passed through `result`; the promise only tells that the lock is released.
         let _ = JsFuture::from(Promise::from(promise)).await;
     }
     let done = result.borrow_mut().take();
     let left = work.borrow_mut().take();
     match (done, left) {
         (Some(value), _) => value,
-        // The browser refused the lock: the work has not begun.
+        // The browser rejected the request before the work started.
         (None, Some(work)) => work.await,
-        // The work began and cannot have ended without a result.
+        // Unreachable: the lock is held until the work has set its result.
         (None, None) => std::future::pending().await,
     }
 }

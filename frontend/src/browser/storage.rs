@@ -1,16 +1,16 @@
-//! The browser's storage, as JSON. It may be full or forbidden; then nothing is kept and `set` says so.
+//! The browser's web storage, with values as JSON. It may be full or disabled: then `set` returns false.
 
 use serde::{Serialize, de::DeserializeOwned};
 use web_sys::Storage;
 
-use crate::json;
+use super::json;
 
-/// Which of the browser's two stores.
+/// One of the two web storage areas.
 #[derive(Clone, Copy)]
 pub enum Area {
-    /// For good, for every tab.
+    /// `localStorage`: permanent, shared by all tabs.
     Local,
-    /// Until this tab is closed.
+    /// `sessionStorage`: of this tab, until it is closed.
     Tab,
 }
 
@@ -24,18 +24,18 @@ impl Area {
         .ok()?
     }
 
-    /// The value of `key`; none if there is none or it makes no sense.
+    /// The value of `key`; none if there is none or it cannot be parsed.
     pub fn get<T: DeserializeOwned>(self, key: &str) -> Option<T> {
         let text = self.open()?.get_item(key).ok()??;
-        json::read(&text)
+        json::parse(&text)
     }
 
-    /// Keeps a value, and says whether it is kept.
+    /// Stores a value. Returns whether that succeeded.
     pub fn set(self, key: &str, value: &impl Serialize) -> bool {
         let Some(storage) = self.open() else {
             return false;
         };
-        json::write(value).is_some_and(|text| storage.set_item(key, &text).is_ok())
+        json::serialize(value).is_some_and(|text| storage.set_item(key, &text).is_ok())
     }
 
     /// Whether `key` has a value.
@@ -44,15 +44,15 @@ impl Area {
             .is_some_and(|storage| matches!(storage.get_item(key), Ok(Some(_))))
     }
 
-    /// Forgets a value.
+    /// Removes a value.
     pub fn remove(self, key: &str) {
         if let Some(storage) = self.open() {
-            // Removing what is not there is fine.
+            // Fails only if the storage is disabled, and then there is no value.
             let _ = storage.remove_item(key);
         }
     }
 
-    /// Every value whose key begins with `prefix`.
+    /// All values whose keys start with `prefix`.
     pub fn all<T: DeserializeOwned>(self, prefix: &str) -> Vec<T> {
         let Some(storage) = self.open() else {
             return Vec::new();

@@ -1,47 +1,50 @@
+//! The page that signs in: with the password, and with a two-factor code if that is turned on.
+
 use shared::account::SignIn;
 use shared::problem::FieldError;
 use shared::rules::Check;
 use shared::two_factor::CodeProof;
 use yew::prelude::*;
 
-use crate::components::form::{Form, Input, Sending, Typed};
-use crate::components::page::Page;
-use crate::flag::use_flag;
-use crate::session::Session;
-use crate::{api, dom};
+use crate::api::accounts;
+use crate::api::stored_session::Session;
+use crate::browser::focus;
+use crate::ui::flag::use_flag;
+use crate::ui::form::{Form, Submitting};
+use crate::ui::input::{Input, Values};
+use crate::ui::page::Page;
 
 #[derive(PartialEq, Properties)]
 pub struct LoginPageProps {
-    /// The last session ended against the person's will.
+    /// The last session expired.
     pub expired: bool,
-    /// Signs in.
-    pub begin: Callback<Session>,
-    /// Where the person wanted to go, as a query.
-    pub next: AttrValue,
+    pub start_session: Callback<Session>,
+    /// The query with the redirect target.
+    pub query: AttrValue,
 }
 
-/// Signs in: with the password, and with a code where two-factor is on.
+/// The page.
 #[component]
 pub fn LoginPage(props: &LoginPageProps) -> Html {
-    let code_wanted = use_flag();
-    if *code_wanted {
-        return code_step(&props.begin, &code_wanted);
+    let needs_code = use_flag();
+    if *needs_code {
+        return code_step(&props.start_session, &needs_code);
     }
     let subtitle = if props.expired {
-        "Your session has ended. Sign in to go on where you were; nothing is lost."
+        "Your session has expired. Sign in to continue where you were; nothing is lost."
     } else {
-        "Good to see you again."
+        "Welcome back."
     };
-    let send = {
-        let (begin, code_wanted) = (props.begin.clone(), code_wanted.setter());
-        move |typed| -> Sending {
-            let (begin, code_wanted) = (begin.clone(), code_wanted.clone());
+    let submit = {
+        let (start_session, needs_code) = (props.start_session.clone(), needs_code.setter());
+        move |values| -> Submitting {
+            let (start_session, needs_code) = (start_session.clone(), needs_code.clone());
             Box::pin(async move {
-                match api::sign_in(&credentials(&typed)?).await? {
-                    Some(session) => begin.emit(session),
+                match accounts::sign_in(&credentials(&values)?).await? {
+                    Some(session) => start_session.emit(session),
                     None => {
-                        code_wanted.set(true);
-                        dom::focus_soon("code-code".to_owned());
+                        needs_code.set(true);
+                        focus::focus_after_render("code-code".to_owned());
                     }
                 }
                 Ok(())
@@ -52,61 +55,61 @@ pub fn LoginPage(props: &LoginPageProps) -> Html {
         <Page key="login" title="Sign in" subtitle={html! { <p>{ subtitle }</p> }} narrow=true>
             <div class="card">
                 <Form id="sign-in" inputs={vec![Input::email("email", "E-mail"), Input::password("password", "Password")]}
-                    check={|typed| credentials(&typed).err().unwrap_or_default()} {send}
-                    button="Sign in" busy="Signing in…" look="button button-main button-wide" />
+                    check={|values| credentials(&values).err().unwrap_or_default()} {submit}
+                    button="Sign in" busy="Signing in…" button_class="button button-main button-wide" />
             </div>
             <p class="aside"><a href="/forgot-password">{ "Forgot your password?" }</a></p>
             <p class="aside">
                 { "New here? " }
-                <a href={format!("/signup?{}", props.next)}>{ "Create an account" }</a>
+                <a href={format!("/signup?{}", props.query)}>{ "Create an account" }</a>
             </p>
         </Page>
     }
 }
 
-/// Asks for the code. The server knows by a cookie whose sign-in it is.
-fn code_step(begin: &Callback<Session>, wanted: &UseStateHandle<bool>) -> Html {
-    let send = {
-        let begin = begin.clone();
-        move |typed| -> Sending {
-            let begin = begin.clone();
+/// Asks for the two-factor code. A cookie tells the server which sign-in it completes.
+fn code_step(start_session: &Callback<Session>, needs_code: &UseStateHandle<bool>) -> Html {
+    let submit = {
+        let start_session = start_session.clone();
+        move |values| -> Submitting {
+            let start_session = start_session.clone();
             Box::pin(async move {
-                if let Some(session) = api::sign_in_with_code(&code(&typed)?).await? {
-                    begin.emit(session);
+                if let Some(session) = accounts::sign_in_with_code(&code(&values)?).await? {
+                    start_session.emit(session);
                 }
                 Ok(())
             })
         }
     };
     let back = {
-        let wanted = wanted.setter();
-        move |_| wanted.set(false)
+        let needs_code = needs_code.setter();
+        move |_| needs_code.set(false)
     };
-    let subtitle = html! { <p>{ "One more step: the code that your authenticator app shows now." }</p> };
+    let subtitle = html! { <p>{ "Enter the current code of your authenticator app." }</p> };
     html! {
         <Page key="code" title="Enter your code" {subtitle} narrow=true>
             <div class="card">
-                <Form id="code" inputs={vec![Input::code("Six digits. Without your device, type one of your recovery codes.")]}
-                    check={|typed| code(&typed).err().unwrap_or_default()} {send}
-                    button="Sign in" busy="Signing in…" look="button button-main button-wide" />
+                <Form id="code" inputs={vec![Input::code("Six digits. Without your device, use a recovery code.")]}
+                    check={|values| code(&values).err().unwrap_or_default()} {submit}
+                    button="Sign in" busy="Signing in…" button_class="button button-main button-wide" />
             </div>
             <p class="aside"><button type="button" onclick={back}>{ "Back to the password" }</button></p>
         </Page>
     }
 }
 
-fn credentials(typed: &Typed) -> Result<SignIn, Vec<FieldError>> {
+fn credentials(values: &Values) -> Result<SignIn, Vec<FieldError>> {
     SignIn {
-        email: typed.get("email"),
-        password: typed.get("password"),
+        email: values.get("email"),
+        password: values.get("password"),
         ..SignIn::default()
     }
     .check()
 }
 
-fn code(typed: &Typed) -> Result<CodeProof, Vec<FieldError>> {
+fn code(values: &Values) -> Result<CodeProof, Vec<FieldError>> {
     CodeProof {
-        code: typed.get("code"),
+        code: values.get("code"),
         ..CodeProof::default()
     }
     .check()

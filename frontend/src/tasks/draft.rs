@@ -1,5 +1,5 @@
-//! What is typed about a task and not saved yet. It is kept in the tab's storage, so that a reload or an ended session
-//! loses nothing.
+//! Drafts: text that was typed and is not saved yet. They are in `sessionStorage`, so that a reload or the end of the
+//! session loses nothing.
 
 use serde::{Deserialize, Serialize};
 use shared::problem::FieldError;
@@ -8,25 +8,23 @@ use shared::task::{NewTask, Task};
 use shared::times::parse_day;
 use uuid::Uuid;
 
-use crate::storage::Area;
-use crate::store::Edit;
+use super::store::Edit;
+use crate::browser::storage::Area;
 
-/// What is wrong with a due date that is no day. A browser's date input takes years of six digits.
-const NO_DAY: &str = "A due date is a day such as 2030-05-01, with a year from 0001 to 9999.";
+/// The error of an invalid due date. The date input of a browser accepts years with six digits.
+const INVALID_DUE_DATE: &str = "The due date must be a date such as 2030-05-01, with a year from 0001 to 9999.";
 
 /// The fields of a task as text.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Draft {
-    /// The title as typed.
     pub title: String,
-    /// The description as typed.
     pub description: String,
     /// `2030-01-31`, or empty.
     pub due_date: String,
 }
 
 impl Draft {
-    /// A draft that says what `task` says.
+    /// A draft with the fields of `task`.
     pub fn of(task: &NewTask) -> Self {
         Self {
             title: task.title.clone(),
@@ -35,7 +33,7 @@ impl Draft {
         }
     }
 
-    /// The task to add, or every rule it breaks.
+    /// The task, or all rules that the draft breaks.
     pub fn check(&self) -> Result<NewTask, Vec<FieldError>> {
         let due_date = parse_day(&self.due_date);
         let checked = NewTask {
@@ -48,19 +46,19 @@ impl Draft {
             return checked;
         }
         let mut errors = checked.err().unwrap_or_default();
-        errors.push(FieldError::of("due_date", NO_DAY));
+        errors.push(FieldError::of("due_date", INVALID_DUE_DATE));
         Err(errors)
     }
 }
 
-/// An edit of a task that is not saved yet. A new task is an edit of nothing.
+/// An edit of a task that is not saved yet, or a new task.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct EditDraft {
-    /// The task; nil for a new one.
+    /// The task; nil if it is new.
     pub task_id: Uuid,
-    /// The task as it was when the editor was opened.
+    /// The fields when the editor was opened.
     pub base: NewTask,
-    /// What stands in the editor.
+    /// The fields in the editor.
     pub typed: Draft,
 }
 
@@ -74,7 +72,7 @@ impl EditDraft {
         }
     }
 
-    /// A draft of a task to add.
+    /// A draft of a new task.
     pub fn new(typed: Draft) -> Self {
         Self {
             typed,
@@ -82,7 +80,7 @@ impl EditDraft {
         }
     }
 
-    /// A draft of an edit of `task` as it is now, in which something is typed already.
+    /// A draft of an edit that is based on the current `task`.
     pub fn typed(task: &Task, typed: Draft) -> Self {
         Self {
             typed,
@@ -90,7 +88,7 @@ impl EditDraft {
         }
     }
 
-    /// The edit to save, or every rule it breaks.
+    /// The edit, or all rules that the draft breaks.
     pub fn check(&self) -> Result<Edit, Vec<FieldError>> {
         Ok(Edit {
             mine: self.typed.check()?,
@@ -99,28 +97,28 @@ impl EditDraft {
     }
 }
 
-/// Where the draft of a new task is kept.
+/// The key of the draft of a new task.
 pub fn new_task_key(user_id: &str) -> String {
     format!("docket.new.{user_id}")
 }
 
-/// Where the draft of an edit is kept.
+/// The key of the draft of an edit.
 pub fn edit_key(user_id: &str, task: Uuid) -> String {
     format!("{}{task}", prefix(user_id))
 }
 
-/// Where the draft is kept of what becomes of a saved edit whose task was deleted.
+/// The key of the draft that offers a saved edit of a deleted task as a new task.
 pub fn deleted_key(user_id: &str, task: Uuid) -> String {
     format!("docket.deleted.{}/{task}", js_sys::encode_uri_component(user_id))
 }
 
-/// Every edit of `user_id` that is not saved yet.
+/// The drafts of all edits of a user.
 pub fn edits(user_id: &str) -> Vec<EditDraft> {
     Area::Tab.all(&prefix(user_id))
 }
 
 fn prefix(user_id: &str) -> String {
-    // Encoded, no id can hold the slash that ends it.
+    // An encoded id contains no slash, so no prefix is the prefix of another.
     format!("docket.draft.{}/", js_sys::encode_uri_component(user_id))
 }
 
@@ -129,25 +127,25 @@ pub fn load(key: &str) -> Option<EditDraft> {
     Area::Tab.get(key)
 }
 
-/// Keeps a draft at `key`; `None` forgets it.
+/// Stores a draft at `key`; `None` removes it.
 pub fn save(key: &str, draft: Option<&EditDraft>) {
     match draft {
         Some(draft) => {
             Area::Tab.set(key, draft);
         }
-        None => forget(key),
+        None => remove(key),
     }
 }
 
-/// Moves the drafts that an earlier version of the client kept, as text without a base, to where they are kept now.
-pub fn adopt(user_id: &str, tasks: &[Task]) {
+/// Migrates the drafts that an earlier version of the client stored, which have no base, to their current keys.
+pub fn migrate(user_id: &str, tasks: &[Task]) {
     let move_from = |name: &str, key: String, draft: &dyn Fn(Draft) -> EditDraft| {
         let old = format!("docket.draft.{user_id}.{name}");
         if let Some(typed) = Area::Tab.get(&old) {
             if !Area::Tab.has(&key) {
                 save(&key, Some(&draft(typed)));
             }
-            forget(&old);
+            remove(&old);
         }
     };
     move_from("new", new_task_key(user_id), &EditDraft::new);
@@ -158,8 +156,8 @@ pub fn adopt(user_id: &str, tasks: &[Task]) {
     }
 }
 
-/// Forgets the draft at `key`.
-pub fn forget(key: &str) {
+/// Removes the draft at `key`.
+pub fn remove(key: &str) {
     Area::Tab.remove(key);
 }
 
@@ -172,7 +170,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::{Draft, EditDraft};
-    use crate::store::Edit;
+    use crate::tasks::store::Edit;
 
     fn tea() -> NewTask {
         NewTask {
@@ -193,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_is_made_of_the_task_that_the_editor_was_opened_on() {
+    fn an_edit_is_based_on_the_task_when_the_editor_was_opened() {
         let typed = Draft {
             title: " Green tea ".to_owned(),
             description: String::new(),
@@ -207,14 +205,14 @@ mod tests {
             ..NewTask::default()
         };
         assert_eq!(edit.mine, mine);
-        // As it comes back from the tab's storage.
-        let kept: EditDraft = serde_json::from_str(&serde_json::to_string(&draft).unwrap()).unwrap();
-        assert_eq!(kept, draft);
+        // A draft survives storage.
+        let stored: EditDraft = serde_json::from_str(&serde_json::to_string(&draft).unwrap()).unwrap();
+        assert_eq!(stored, draft);
     }
 
     #[test]
-    fn a_draft_that_was_kept_without_a_base_edits_the_task_as_it_is_now() {
-        let kept = r#"{"title":"Green tea","description":"","due_date":"2030-01-31"}"#;
+    fn a_stored_draft_without_a_base_is_based_on_the_current_task() {
+        let stored = r#"{"title":"Green tea","description":"","due_date":"2030-01-31"}"#;
         let task = Task {
             id: Uuid::from_u128(1),
             user_id: "owner".to_owned(),
@@ -226,7 +224,7 @@ mod tests {
             updated_at: DateTime::UNIX_EPOCH,
             revision: 1,
         };
-        let draft = EditDraft::typed(&task, serde_json::from_str(kept).unwrap());
+        let draft = EditDraft::typed(&task, serde_json::from_str(stored).unwrap());
         assert_eq!(draft.task_id, task.id);
         let edit = draft.check().unwrap();
         assert_eq!(edit.base, tea());
@@ -248,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_due_date_that_is_no_day_is_refused_with_everything_else() {
+    fn an_invalid_due_date_is_refused_with_all_other_errors() {
         for due_date in ["123456-01-31", "2030-02-30", "tomorrow"] {
             let draft = Draft {
                 due_date: due_date.to_owned(),

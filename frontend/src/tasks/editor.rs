@@ -1,129 +1,172 @@
+//! The editor of a task, in place of its row or in the card of a deleted task.
+
 use shared::problem::FieldError;
 use shared::task::DESCRIPTION_MAX;
 use uuid::Uuid;
 use yew::prelude::*;
 
-use super::conflict::question_heading;
-use super::field::Field;
-use crate::dom;
-use crate::draft::{self, Draft, EditDraft};
-use crate::flag::use_flag;
-use crate::store::Edit;
+use super::conflict::card_heading;
+use super::draft::{self, Draft, EditDraft};
+use super::store::Edit;
+use crate::browser::focus;
+use crate::ui::field::Field;
+use crate::ui::flag::use_flag;
+use crate::ui::form::error_of;
 
-/// From how many characters on a description is told how many are left.
-const NEARLY_FULL: usize = DESCRIPTION_MAX - 100;
+/// A longer description shows how many characters are left.
+const SHOW_CHARACTERS_LEFT: usize = DESCRIPTION_MAX - 100;
 
 #[derive(PartialEq, Properties)]
 pub struct TaskEditorProps {
-    /// What is edited, unless something is kept at `draft_key`.
+    /// The edit, unless there is a draft at `draft_key`.
     pub start: EditDraft,
-    /// Where what is typed is kept.
+    /// The key of the draft.
     pub draft_key: AttrValue,
-    /// The task does not exist any more: what is typed can become a new one.
+    /// The task was deleted on another device: the text can be added as a new task.
     #[prop_or_default]
     pub deleted: bool,
-    /// The edit to make, which may change nothing.
+    /// Called with the edit, which may change nothing.
     pub onsave: Callback<Edit>,
     pub oncancel: Callback<()>,
 }
 
-/// Edits a task in its place: Enter saves, Escape leaves it as it was.
+/// The editor. Ctrl-Enter and Enter in an input save; Escape cancels.
 #[component]
 pub fn TaskEditor(props: &TaskEditorProps) -> Html {
-    let draft = use_state(|| draft::load(&props.draft_key).unwrap_or_else(|| props.start.clone()));
-    let insist = use_flag();
-    let task_id = draft.task_id;
-    let deleted = props.deleted;
-
-    let change = {
-        let (draft, key) = (draft.clone(), props.draft_key.clone());
-        Callback::from(move |typed: Draft| {
-            let new = EditDraft {
-                typed,
-                ..(*draft).clone()
-            };
-            draft::save(&key, Some(&new));
-            draft.set(new);
-        })
+    let editor = Editor {
+        key: props.draft_key.clone(),
+        deleted: props.deleted,
+        onsave: props.onsave.clone(),
+        oncancel: props.oncancel.clone(),
+        draft: use_state(|| draft::load(&props.draft_key).unwrap_or_else(|| props.start.clone())),
+        show_errors: use_flag(),
     };
-    let save = {
-        let (draft, insist) = (draft.clone(), insist.clone());
-        let (key, onsave) = (props.draft_key.clone(), props.onsave.clone());
-        Callback::from(move |()| match draft.check() {
+    let onsubmit = {
+        let editor = editor.clone();
+        move |event: SubmitEvent| {
+            event.prevent_default();
+            editor.save();
+        }
+    };
+    let onkeydown = {
+        let editor = editor.clone();
+        move |event: KeyboardEvent| editor.keydown(&event)
+    };
+    let onchange = {
+        let editor = editor.clone();
+        Callback::from(move |typed| editor.change(typed))
+    };
+    let texts = editor.texts();
+    let task_id = editor.draft.task_id;
+    let typed = &editor.draft.typed;
+    let errors = typed.check().err().unwrap_or_default();
+    let oninput = {
+        let (typed, onchange) = (typed.clone(), onchange.clone());
+        move |title| onchange.emit(Draft { title, ..typed.clone() })
+    };
+    let oncancel = {
+        let editor = editor.clone();
+        move |_| editor.cancel()
+    };
+    html! {
+        <form class="editor" novalidate=true aria-label={texts.name} {onsubmit} {onkeydown}>
+            { texts.heading }
+            <Field id={title_id(task_id)} label="Title" value={typed.title.clone()} {oninput}
+                error={error_of(&errors, "title")} show_error={*editor.show_errors} autocomplete="off" />
+            { detail_fields(&task_id.to_string(), typed, &errors, &onchange) }
+            <div class="editor-actions">
+                <button type="submit" class="button button-main">{ texts.save }</button>
+                <button type="button" class="button button-quiet" onclick={oncancel}>{ texts.cancel }</button>
+            </div>
+        </form>
+    }
+}
+
+#[derive(Clone)]
+struct Editor {
+    key: AttrValue,
+    deleted: bool,
+    onsave: Callback<Edit>,
+    oncancel: Callback<()>,
+    draft: UseStateHandle<EditDraft>,
+    /// Shows errors of inputs that the user has not left yet: there was an attempt to save.
+    show_errors: UseStateHandle<bool>,
+}
+
+struct Texts {
+    /// The accessible name.
+    name: String,
+    heading: Html,
+    save: &'static str,
+    cancel: &'static str,
+}
+
+impl Editor {
+    fn texts(&self) -> Texts {
+        let title = &self.draft.base.title;
+        if !self.deleted {
+            return Texts {
+                name: format!("Edit {title}"),
+                heading: Html::default(),
+                save: "Save",
+                cancel: "Cancel",
+            };
+        }
+        let name = format!("“{title}” was deleted on another device");
+        let text = "What you typed is kept here. You can add it as a new task.";
+        Texts {
+            heading: card_heading(self.draft.task_id, &name, text),
+            name,
+            save: "Add as a new task",
+            cancel: "Discard",
+        }
+    }
+
+    fn change(&self, typed: Draft) {
+        let draft = EditDraft {
+            typed,
+            ..(*self.draft).clone()
+        };
+        draft::save(&self.key, Some(&draft));
+        self.draft.set(draft);
+    }
+
+    fn save(&self) {
+        match self.draft.check() {
             Ok(edit) => {
-                draft::forget(&key);
-                onsave.emit(edit);
+                draft::remove(&self.key);
+                self.onsave.emit(edit);
             }
             Err(errors) => {
-                insist.set(true);
-                dom::focus(&if error_of(&errors, "/title").is_some() {
+                self.show_errors.set(true);
+                let task_id = self.draft.task_id;
+                focus::focus(&if error_of(&errors, "title").is_some() {
                     title_id(task_id)
                 } else {
                     detail_id(&task_id.to_string(), &errors)
                 });
             }
-        })
-    };
-    let cancel = {
-        let (key, oncancel) = (props.draft_key.clone(), props.oncancel.clone());
-        Callback::from(move |()| {
-            draft::forget(&key);
-            oncancel.emit(());
-        })
-    };
-    let onsubmit = {
-        let save = save.clone();
-        move |event: SubmitEvent| {
-            event.prevent_default();
-            save.emit(());
         }
-    };
-    let onkeydown = {
-        let cancel = cancel.clone();
-        move |event: KeyboardEvent| {
-            // The keys of the editor are not the keys of the row around it.
-            event.stop_propagation();
-            // While an input method is composing, its keys are its own.
-            if event.is_composing() {
-                return;
-            }
-            match event.key().as_str() {
-                // Of a deleted task this text is all that is left: only the button throws it away.
-                "Escape" if !deleted => cancel.emit(()),
-                "Enter" if event.ctrl_key() || event.meta_key() => save.emit(()),
-                _ => {}
-            }
-        }
-    };
-    let oninput = {
-        let (typed, change) = (draft.typed.clone(), change.clone());
-        move |title| change.emit(Draft { title, ..typed.clone() })
-    };
-    let errors = draft.typed.check().err().unwrap_or_default();
-    let title = &draft.base.title;
-    let (name, heading, save, leave) = if deleted {
-        let name = format!("“{title}” was deleted on another device");
-        let heading = question_heading(
-            task_id,
-            &name,
-            "What you typed is kept here. You can add it as a new task.",
-        );
-        (name, heading, "Add as a new task", "Discard")
-    } else {
-        (format!("Edit {title}"), Html::default(), "Save", "Cancel")
-    };
+    }
 
-    html! {
-        <form class="editor" novalidate=true aria-label={name} {onsubmit} {onkeydown}>
-            { heading }
-            <Field id={title_id(task_id)} label="Title" value={draft.typed.title.clone()} {oninput}
-                error={error_of(&errors, "/title")} insist={*insist} autocomplete="off" />
-            { detail_fields(&task_id.to_string(), &draft.typed, &errors, &change) }
-            <div class="editor-actions">
-                <button type="submit" class="button button-main">{ save }</button>
-                <button type="button" class="button button-quiet" onclick={move |_| cancel.emit(())}>{ leave }</button>
-            </div>
-        </form>
+    fn cancel(&self) {
+        draft::remove(&self.key);
+        self.oncancel.emit(());
+    }
+
+    fn keydown(&self, event: &KeyboardEvent) {
+        // The row around the editor has keys of its own.
+        event.stop_propagation();
+        // Keys during the composition of an input method are not commands.
+        if event.is_composing() {
+            return;
+        }
+        match event.key().as_str() {
+            // The text of a deleted task is nowhere else, so only the button discards it.
+            "Escape" if !self.deleted => self.cancel(),
+            "Enter" if event.ctrl_key() || event.meta_key() => self.save(),
+            _ => {}
+        }
     }
 }
 
@@ -132,56 +175,45 @@ pub fn title_id(task: Uuid) -> String {
     format!("{task}-title")
 }
 
-/// What a task may have besides its title. The ids begin with `prefix`.
+/// The inputs for the fields besides the title. Their ids start with `prefix`.
 pub fn detail_fields(prefix: &str, draft: &Draft, errors: &[FieldError], onchange: &Callback<Draft>) -> Html {
-    let describe = {
-        let (draft, onchange) = (draft.clone(), onchange.clone());
-        move |description| {
-            onchange.emit(Draft {
-                description,
-                ..draft.clone()
-            })
-        }
+    let set_description = {
+        let draft = draft.clone();
+        onchange.reform(move |description| Draft {
+            description,
+            ..draft.clone()
+        })
     };
-    let schedule = {
-        let (draft, onchange) = (draft.clone(), onchange.clone());
-        move |due_date| {
-            onchange.emit(Draft {
-                due_date,
-                ..draft.clone()
-            })
-        }
+    let set_due_date = {
+        let draft = draft.clone();
+        onchange.reform(move |due_date| Draft {
+            due_date,
+            ..draft.clone()
+        })
     };
     let description = &draft.description;
     let length = description.trim_end().chars().count();
-    let hint = (length > NEARLY_FULL)
+    let hint = (length > SHOW_CHARACTERS_LEFT)
         .then(|| DESCRIPTION_MAX.checked_sub(length))
         .flatten()
         .map(|left| AttrValue::from(format!("{left} characters left")));
     html! {
         <div class="details">
             <Field id={format!("{prefix}-description")} label="Description" multiline=true
-                value={description.clone()} oninput={describe}
-                error={error_of(errors, "/description")} insist=true {hint} />
-            <Field id={format!("{prefix}-due")} label="Due date" kind="date"
-                value={draft.due_date.clone()} oninput={schedule} error={error_of(errors, "/due_date")} insist=true />
+                value={description.clone()} oninput={set_description}
+                error={error_of(errors, "description")} show_error=true {hint} />
+            <Field id={format!("{prefix}-due")} label="Due date" input_type="date"
+                value={draft.due_date.clone()} oninput={set_due_date} error={error_of(errors, "due_date")}
+                show_error=true />
         </div>
     }
 }
 
 /// The id of the first of the [`detail_fields`] with an error.
 pub fn detail_id(prefix: &str, errors: &[FieldError]) -> String {
-    let field = match error_of(errors, "/description") {
+    let field = match error_of(errors, "description") {
         Some(_) => "description",
         None => "due",
     };
     format!("{prefix}-{field}")
-}
-
-/// What is wrong with the member at `pointer`.
-pub fn error_of(errors: &[FieldError], pointer: &str) -> Option<AttrValue> {
-    errors
-        .iter()
-        .find(|error| error.pointer == pointer)
-        .map(|error| error.detail.clone().into())
 }

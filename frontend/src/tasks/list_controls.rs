@@ -1,11 +1,13 @@
+//! The controls that filter and sort the list.
+
 use shared::task::{Sort, Status};
 use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
-use super::icon::Icon;
-use crate::store::{Counts, View};
+use super::store::{Counts, View};
+use crate::ui::icon::Icon;
 
-/// Chooses which tasks are shown, and in which order.
+/// The controls. `show` is called with the chosen view.
 pub fn list_controls(view: View, counts: Counts, show: &Callback<View>) -> Html {
     let filters = Status::ALL.iter().map(|&status| {
         let onclick = show.reform(move |_| View { status, ..view });
@@ -38,7 +40,7 @@ pub fn list_controls(view: View, counts: Counts, show: &Callback<View>) -> Html 
                 <label for="sort">{ "Sort by" }</label>
                 <div class="select">
                     <select id="sort" {onchange}>{ for sorts }</select>
-                    { Icon::Chevron.draw() }
+                    { Icon::Chevron.view() }
                 </div>
             </div>
         </div>

@@ -1,60 +1,22 @@
-//! Days as people say them.
+//! Dates as text.
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
-use wasm_bindgen::JsValue;
+use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
-/// The day it is where the person is.
-pub fn today() -> NaiveDate {
-    day_of(&js_sys::Date::new_0())
-}
+use crate::browser::clock;
 
-fn day_of(moment: &js_sys::Date) -> NaiveDate {
-    let year = i32::try_from(moment.get_full_year()).unwrap_or_default();
-    NaiveDate::from_ymd_opt(year, moment.get_month() + 1, moment.get_date()).unwrap_or_default()
-}
-
-/// A moment in words, where the person is.
-pub fn moment(at: DateTime<Utc>) -> String {
-    let at = js_sys::Date::new(&JsValue::from(at.timestamp_millis() as f64));
-    let day = due(day_of(&at), today());
-    format!("{day}, {:02}:{:02}", at.get_hours(), at.get_minutes())
-}
-
-/// How near a due date is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Nearness {
-    /// It has passed.
-    Overdue,
-    /// It is today.
-    Today,
-    /// There is time.
-    Later,
-}
-
-impl Nearness {
-    /// How near `day` is on the day `today`.
-    pub fn of(day: NaiveDate, today: NaiveDate) -> Self {
-        match day.cmp(&today) {
-            std::cmp::Ordering::Less => Self::Overdue,
-            std::cmp::Ordering::Equal => Self::Today,
-            std::cmp::Ordering::Greater => Self::Later,
-        }
-    }
-}
-
-/// A due date in words.
-pub fn due(day: NaiveDate, today: NaiveDate) -> String {
+/// A date relative to today: "Today", "Tomorrow", "Sat 1 Dec".
+pub fn relative(day: NaiveDate, today: NaiveDate) -> String {
     if day == today {
         "Today".to_owned()
     } else if Some(day) == today.succ_opt() {
         "Tomorrow".to_owned()
     } else {
-        plain(day, today)
+        absolute(day, today)
     }
 }
 
-/// A day with its weekday, and with its year if that is not this one.
-pub fn plain(day: NaiveDate, today: NaiveDate) -> String {
+/// A date with its weekday, and with its year unless that is the current one: "Sat 1 Dec", "Tue 1 Jan 2030".
+pub fn absolute(day: NaiveDate, today: NaiveDate) -> String {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
@@ -67,24 +29,28 @@ pub fn plain(day: NaiveDate, today: NaiveDate) -> String {
     }
 }
 
+/// A time in the local time zone: "Today, 09:30".
+pub fn timestamp(at: DateTime<Utc>) -> String {
+    let at = clock::local_time(at);
+    let day = relative(at.date(), clock::today());
+    format!("{day}, {:02}:{:02}", at.hour(), at.minute())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
     use chrono::NaiveDate;
 
-    use super::{Nearness, due};
+    use super::relative;
 
     #[test]
-    fn days_are_told_as_people_say_them() {
+    fn dates_are_relative_to_today() {
         let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap();
         let today = day(2029, 12, 30);
-        assert_eq!(due(day(2029, 12, 30), today), "Today");
-        assert_eq!(due(day(2029, 12, 31), today), "Tomorrow");
-        assert_eq!(due(day(2030, 1, 1), today), "Tue 1 Jan 2030");
-        assert_eq!(due(day(2029, 12, 1), today), "Sat 1 Dec");
-        assert_eq!(Nearness::of(day(2029, 12, 29), today), Nearness::Overdue);
-        assert_eq!(Nearness::of(today, today), Nearness::Today);
-        assert_eq!(Nearness::of(day(2030, 1, 1), today), Nearness::Later);
+        assert_eq!(relative(day(2029, 12, 30), today), "Today");
+        assert_eq!(relative(day(2029, 12, 31), today), "Tomorrow");
+        assert_eq!(relative(day(2030, 1, 1), today), "Tue 1 Jan 2030");
+        assert_eq!(relative(day(2029, 12, 1), today), "Sat 1 Dec");
     }
 }

@@ -1,15 +1,17 @@
+//! A modal dialog.
+
 use web_sys::HtmlDialogElement;
 use yew::prelude::*;
 
 #[derive(PartialEq, Properties)]
 pub struct DialogProps {
     pub title: AttrValue,
-    /// Called when the person leaves it with Escape.
+    /// Called when the user presses Escape.
     pub onclose: Callback<()>,
     pub children: Html,
 }
 
-/// Asks for something before anything else can be done. The browser keeps the focus inside and gives it back at the end.
+/// A modal dialog. The browser traps the focus in it, and restores the focus when it is closed.
 #[component]
 pub fn Dialog(props: &DialogProps) -> Html {
     let node = use_node_ref();
@@ -18,7 +20,7 @@ pub fn Dialog(props: &DialogProps) -> Html {
         use_effect_with((), move |()| {
             let dialog = node.cast::<HtmlDialogElement>();
             if let Some(dialog) = &dialog {
-                // It is on the page and not open yet.
+                // Fails only if it is open already or not in the document.
                 let _ = dialog.show_modal();
             }
             move || {

@@ -1,8 +1,10 @@
+//! A labelled input with its error and its hint.
+
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlInputElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
-use crate::flag::use_flag;
+use super::flag::use_flag;
 
 #[derive(PartialEq, Properties)]
 pub struct FieldProps {
@@ -11,35 +13,35 @@ pub struct FieldProps {
     pub label: AttrValue,
     pub value: AttrValue,
     pub oninput: Callback<String>,
-    /// What is wrong with the value, if anything is.
+    /// The error of the value.
     #[prop_or_default]
     pub error: Option<AttrValue>,
-    /// Shows what is wrong even before the person has left the field: they have tried to send the form.
+    /// Shows the error before the user has left the input, as after an attempt to submit.
     #[prop_or_default]
-    pub insist: bool,
+    pub show_error: bool,
     #[prop_or_default]
     pub hint: Option<AttrValue>,
     /// The `type` of the input.
     #[prop_or(AttrValue::Static("text"))]
-    pub kind: AttrValue,
+    pub input_type: AttrValue,
     #[prop_or_default]
     pub autocomplete: Option<AttrValue>,
-    /// Several lines instead of one.
+    /// Renders a `textarea`.
     #[prop_or_default]
     pub multiline: bool,
-    /// Stands inside the box, behind the text.
+    /// Shown in the box of the input, after the text.
     #[prop_or_default]
     pub children: Html,
 }
 
-/// A labelled input. What is wrong with the value is said once the person has typed something and left the field, and
-/// from then on as they type.
+/// A labelled input. Shows the error once the user has typed something and left the input, and from then on while they
+/// type.
 #[component]
 pub fn Field(props: &FieldProps) -> Html {
     let typed = use_flag();
     let left = use_flag();
 
-    let error = props.error.as_ref().filter(|_| props.insist || *left);
+    let error = props.error.as_ref().filter(|_| props.show_error || *left);
     let error_id = format!("{}-error", props.id);
     let hint_id = format!("{}-hint", props.id);
     let described_by = if error.is_some() {
@@ -58,13 +60,13 @@ pub fn Field(props: &FieldProps) -> Html {
     };
     let onblur = move |event: FocusEvent| {
         let next = event.related_target().and_then(|next| next.dyn_into::<Element>().ok());
-        // An error that appears now would move a button away from under the pointer that is pressing it.
+        // If the user presses a button, an error that appears now would move the button away from the pointer.
         if *typed && next.is_none_or(|next| next.tag_name() != "BUTTON") {
             left.set(true);
         }
     };
 
-    let plain = matches!(props.kind.as_str(), "email" | "password");
+    let plain = matches!(props.input_type.as_str(), "email" | "password");
     let input = if props.multiline {
         html! {
             <textarea id={&props.id} class="input" rows="3" value={&props.value}
@@ -72,9 +74,9 @@ pub fn Field(props: &FieldProps) -> Html {
         }
     } else {
         html! {
-            <input id={&props.id} class="input" type={&props.kind} value={&props.value}
+            <input id={&props.id} class="input" type={&props.input_type} value={&props.value}
                 aria-invalid={invalid} aria-describedby={described_by} {oninput} {onblur}
-                autocomplete={&props.autocomplete} inputmode={(props.kind == "email").then_some("email")}
+                autocomplete={&props.autocomplete} inputmode={(props.input_type == "email").then_some("email")}
                 autocapitalize={plain.then_some("none")} spellcheck={plain.then_some("false")} />
         }
     };

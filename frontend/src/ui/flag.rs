@@ -1,8 +1,8 @@
-//! A yes or no that a component remembers, unset at first.
+//! A boolean state of a component, initially false.
 
 use yew::prelude::*;
 
-/// Every use shares this one instance of Yew's generic hook: the client has a size budget.
+/// The one instance of Yew's generic hook for booleans: each further instance adds to the size of the client.
 #[hook]
 pub fn use_flag() -> UseStateHandle<bool> {
     use_state_eq(bool::default)

@@ -1,3 +1,5 @@
+//! A form: checks the values while the user types, submits them, and shows errors at their inputs.
+
 use std::pin::Pin;
 
 use shared::problem::FieldError;
@@ -5,256 +7,91 @@ use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use super::field::Field;
-use crate::api::Failure;
-use crate::dom;
-use crate::flag::use_flag;
+use super::flag::use_flag;
+use super::input::{Input, Values};
+use crate::browser::focus;
+use crate::failure::Failure;
 
-/// Something to type.
+/// The submission of a form.
+pub type Submitting = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
+
+/// Why a form was not submitted, where another part of the page has to act first.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Input {
-    /// The member of the body that it fills: what the server says of the member is shown here.
-    pub name: &'static str,
-    pub label: &'static str,
-    /// The `type` of the input.
-    pub kind: &'static str,
-    pub autocomplete: &'static str,
-    /// What stands there at first.
-    pub value: AttrValue,
-    pub hint: Option<AttrValue>,
-}
-
-impl Input {
-    fn new(name: &'static str, label: &'static str, kind: &'static str, autocomplete: &'static str) -> Self {
-        Self {
-            name,
-            label,
-            kind,
-            autocomplete,
-            value: AttrValue::default(),
-            hint: None,
-        }
-    }
-
-    /// What to call the person.
-    pub fn person(value: &str) -> Self {
-        Self {
-            value: value.to_owned().into(),
-            ..Self::new("name", "Name", "text", "name")
-        }
-    }
-
-    /// An e-mail address.
-    pub fn email(name: &'static str, label: &'static str) -> Self {
-        Self::new(name, label, "email", "email")
-    }
-
-    /// The password of the account.
-    pub fn password(name: &'static str, label: &'static str) -> Self {
-        Self::new(name, label, "password", "current-password")
-    }
-
-    /// A password to be.
-    pub fn new_password(name: &'static str, label: &'static str, min_length: usize) -> Self {
-        let hint = format!(
-            "At least {min_length} characters; 15 or more are better. A few words that do not belong together work well."
-        );
-        Self {
-            hint: Some(hint.into()),
-            ..Self::new(name, label, "password", "new-password")
-        }
-    }
-
-    /// A code of an authenticator app, or a recovery code.
-    pub fn code(hint: &'static str) -> Self {
-        Self {
-            hint: Some(hint.into()),
-            ..Self::new("code", "Code", "text", "one-time-code")
-        }
-    }
-}
-
-/// What stands in the inputs of a form.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Typed(Vec<(&'static str, String)>);
-
-impl Typed {
-    /// What stands in an input; empty if there is no such input.
-    pub fn get(&self, name: &str) -> String {
-        let found = self.0.iter().find(|(known, _)| *known == name);
-        found.map(|(_, value)| value.clone()).unwrap_or_default()
-    }
-
-    fn set(&mut self, name: &'static str, value: String) {
-        self.0.retain(|(known, _)| *known != name);
-        self.0.push((name, value));
-    }
-}
-
-/// The work of sending a form.
-pub type Sending = Pin<Box<dyn Future<Output = Result<(), Failure>>>>;
-
-/// Why a form could not be sent, where it is not for the form to say so.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Stopped {
-    /// Nobody is signed in any more.
+pub enum Interruption {
     SessionEnded,
-    /// The password is asked for again first. The callback sends the form once more.
-    NotFresh(Callback<()>),
+    /// The user has to enter the password again. The callback submits the form once more.
+    PasswordRequired(Callback<()>),
 }
 
 #[derive(PartialEq, Properties)]
 pub struct FormProps {
     /// Unique on the page.
     pub id: AttrValue,
-    /// Without any, the form is a single button.
+    /// Without inputs the form is a single button.
     #[prop_or_default]
     pub inputs: Vec<Input>,
-    /// Every rule that what is typed breaks.
+    /// All rules that the values break.
     #[prop_or_else(|| Callback::from(|_| Vec::new()))]
-    pub check: Callback<Typed, Vec<FieldError>>,
-    /// Sends what is typed, which breaks no rule.
-    pub send: Callback<Typed, Sending>,
-    /// What the button says.
+    pub check: Callback<Values, Vec<FieldError>>,
+    /// Submits values that break no rule.
+    pub submit: Callback<Values, Submitting>,
+    /// The text of the button.
     pub button: AttrValue,
-    /// What the button says while the form is sent.
+    /// The text of the button during the submission.
     pub busy: AttrValue,
-    /// What the button is called, where what it says is not enough.
+    /// The accessible name of the button, if its text is not unique.
     #[prop_or_default]
     pub label: Option<AttrValue>,
-    /// How the button looks.
     #[prop_or(AttrValue::Static("button button-main"))]
-    pub look: AttrValue,
+    pub button_class: AttrValue,
     #[prop_or_default]
-    pub stopped: Callback<Stopped>,
-    /// Stands beside the button.
+    pub oninterrupt: Callback<Interruption>,
+    /// Shown beside the button.
     #[prop_or_default]
     pub children: Html,
 }
 
-/// Sends what is typed, once at a time. It is kept until that has worked; what is wrong is said at its field.
+/// A form. The values are kept until a submission succeeds; there is at most one submission at a time.
 #[component]
 pub fn Form(props: &FormProps) -> Html {
-    let typed = use_state(Typed::default);
-    let insist = use_flag();
-    let sending = use_flag();
-    let shown = use_flag();
-    // What the server said: of the form as a whole, and of single fields until they are changed.
-    let alert = use_state_eq(|| None::<String>);
-    let refused = use_state_eq(Vec::<FieldError>::new);
+    let state = use_form_state();
+    let values = Values::of(&props.inputs, &state.typed);
+    let broken_rules = props.check.emit(values.clone());
+    let mut errors = (*state.refused).clone();
+    errors.extend(broken_rules.iter().cloned());
 
-    let mut current = Typed::default();
-    for input in &props.inputs {
-        current.set(input.name, input.value.to_string());
-    }
-    for (name, value) in &typed.0 {
-        current.set(name, value.clone());
-    }
-    let mut errors = (*refused).clone();
-    errors.extend(props.check.emit(current.clone()));
-
-    let alert_id = format!("{}-alert", props.id);
-    let names: Vec<&str> = props.inputs.iter().map(|input| input.name).collect();
-    let focus = {
-        let (id, names, alert_id) = (props.id.clone(), names.clone(), alert_id.clone());
-        move |errors: &[FieldError]| {
-            let wrong = names.iter().find(|name| error_at(errors, name).is_some());
-            dom::focus_soon(wrong.map_or(alert_id.clone(), |name| format!("{id}-{name}")));
-            wrong.is_some()
+    let field = |input: &Input| state.field(&props.id, input, values.get(input.name), &errors);
+    let fields: Html = props.inputs.iter().map(field).collect();
+    let sending = *state.sending;
+    let form = FormHandle {
+        id: props.id.clone(),
+        names: props.inputs.iter().map(|input| input.name).collect(),
+        values,
+        submit: props.submit.clone(),
+        oninterrupt: props.oninterrupt.clone(),
+        state: state.clone(),
+    };
+    let alert_id = form.alert_id();
+    let onsubmit = move |event: SubmitEvent| {
+        event.prevent_default();
+        form.state.show_errors.set(true);
+        if !broken_rules.is_empty() {
+            form.focus_error(&broken_rules);
+        } else if !sending {
+            form.submit();
         }
     };
-    let submit = {
-        let (send, stopped) = (props.send.clone(), props.stopped.clone());
-        let (typed, sending, insist) = (typed.clone(), sending.clone(), insist.setter());
-        let (alert, refused) = (alert.setter(), refused.setter());
-        let focus = focus.clone();
-        let current = current.clone();
-        Callback::from(move |again: Callback<()>| {
-            sending.set(true);
-            alert.set(None);
-            let work = send.emit(current.clone());
-            let (stopped, focus) = (stopped.clone(), focus.clone());
-            let (typed, sending, insist) = (typed.clone(), sending.clone(), insist.clone());
-            let (alert, refused) = (alert.clone(), refused.clone());
-            spawn_local(async move {
-                let result = work.await;
-                sending.set(false);
-                match result {
-                    Ok(()) => {
-                        insist.set(false);
-                        typed.set(Typed::default());
-                    }
-                    Err(Failure::SessionEnded) => stopped.emit(Stopped::SessionEnded),
-                    Err(failure) if failure.is_not_fresh() => stopped.emit(Stopped::NotFresh(again)),
-                    Err(failure) => {
-                        let errors = failure.field_errors().to_vec();
-                        if !focus(&errors) {
-                            alert.set(Some(failure.message()));
-                        }
-                        refused.set(errors);
-                    }
-                }
-            });
-        })
-    };
-    let again = {
-        let submit = submit.clone();
-        Callback::from(move |()| submit.emit(Callback::noop()))
-    };
-    let onsubmit = {
-        let (sending, insist, wrong) = (sending.clone(), insist.setter(), props.check.emit(current.clone()));
-        move |event: SubmitEvent| {
-            event.prevent_default();
-            insist.set(true);
-            if !wrong.is_empty() {
-                focus(&wrong);
-            } else if !*sending {
-                submit.emit(again.clone());
-            }
-        }
-    };
-    let fields = props.inputs.iter().map(|input| {
-        let Input { name, label, .. } = *input;
-        let oninput = {
-            let (typed, refused) = (typed.clone(), refused.clone());
-            move |text| {
-                let mut new = (*typed).clone();
-                new.set(name, text);
-                typed.set(new);
-                let mut left = (*refused).clone();
-                left.retain(|error| error.pointer.strip_prefix('/') != Some(name));
-                refused.set(left);
-            }
-        };
-        let secret = input.kind == "password";
-        let kind = if secret && *shown { "text" } else { input.kind };
-        let reveal = secret.then(|| {
-            let word = if *shown { "Hide" } else { "Show" };
-            let shown = shown.clone();
-            html! {
-                <button type="button" class="input-button" onclick={move |_| shown.set(!*shown)}
-                    aria-label={format!("{word} {}", label.to_ascii_lowercase())}>
-                    { word }
-                </button>
-            }
-        });
-        html! {
-            <Field id={format!("{}-{name}", props.id)} {label} {kind} autocomplete={input.autocomplete}
-                value={current.get(name)} {oninput} error={error_at(&errors, name).map(AttrValue::from)}
-                insist={*insist} hint={input.hint.clone()}>
-                { reveal }
-            </Field>
-        }
-    });
     html! {
         <form class="form" novalidate=true {onsubmit}>
-            if let Some(text) = &*alert {
+            if let Some(text) = &*state.alert {
                 <p id={alert_id} class="alert" role="alert" tabindex="-1">{ text }</p>
             }
-            { for fields }
+            { fields }
             <div class="form-actions">
-                // A button that is disabled would lose the focus.
-                <button type="submit" class={&props.look} aria-disabled={sending.then_some("true")} aria-label={&props.label}>
-                    { if *sending { &props.busy } else { &props.button } }
+                // A disabled button would lose the focus.
+                <button type="submit" class={&props.button_class} aria-disabled={sending.then_some("true")}
+                    aria-label={&props.label}>
+                    { if sending { &props.busy } else { &props.button } }
                 </button>
                 { props.children.clone() }
             </div>
@@ -262,10 +99,142 @@ pub fn Form(props: &FormProps) -> Html {
     }
 }
 
-/// What is wrong with the input `name`.
-fn error_at(errors: &[FieldError], name: &str) -> Option<String> {
-    let error = errors
-        .iter()
-        .find(|error| error.pointer.strip_prefix('/') == Some(name));
-    error.map(|error| error.detail.clone())
+#[derive(Clone)]
+struct FormState {
+    typed: UseStateHandle<Values>,
+    /// Shows errors of inputs that the user has not left yet: there was an attempt to submit.
+    show_errors: UseStateHandle<bool>,
+    show_passwords: UseStateHandle<bool>,
+    sending: UseStateHandle<bool>,
+    /// The server's error message for the form as a whole.
+    alert: UseStateHandle<Option<String>>,
+    /// The server's errors for single inputs, each until the value changes.
+    refused: UseStateHandle<Vec<FieldError>>,
+}
+
+#[hook]
+fn use_form_state() -> FormState {
+    FormState {
+        typed: use_state(Values::default),
+        show_errors: use_flag(),
+        show_passwords: use_flag(),
+        sending: use_flag(),
+        alert: use_state_eq(|| None::<String>),
+        refused: use_state_eq(Vec::<FieldError>::new),
+    }
+}
+
+impl FormState {
+    fn field(&self, form_id: &str, input: &Input, value: String, errors: &[FieldError]) -> Html {
+        let Input { name, label, .. } = *input;
+        let is_password = input.input_type == "password";
+        let input_type = if is_password && *self.show_passwords {
+            "text"
+        } else {
+            input.input_type
+        };
+        let state = self.clone();
+        let oninput = move |value| state.set(name, value);
+        html! {
+            <Field id={field_id(form_id, name)} {label} {input_type} autocomplete={input.autocomplete}
+                {value} {oninput} error={error_of(errors, name)} show_error={*self.show_errors}
+                hint={input.hint.clone()}>
+                if is_password { { self.password_toggle(label) } }
+            </Field>
+        }
+    }
+
+    fn set(&self, name: &'static str, value: String) {
+        let mut typed = (*self.typed).clone();
+        typed.set(name, value);
+        self.typed.set(typed);
+        let mut refused = (*self.refused).clone();
+        refused.retain(|error| !is_of(error, name));
+        self.refused.set(refused);
+    }
+
+    fn password_toggle(&self, label: &str) -> Html {
+        let text = if *self.show_passwords { "Hide" } else { "Show" };
+        let show_passwords = self.show_passwords.clone();
+        html! {
+            <button type="button" class="input-button" onclick={move |_| show_passwords.set(!*show_passwords)}
+                aria-label={format!("{text} {}", label.to_ascii_lowercase())}>
+                { text }
+            </button>
+        }
+    }
+}
+
+/// A form as it was last rendered.
+#[derive(Clone)]
+struct FormHandle {
+    id: AttrValue,
+    names: Vec<&'static str>,
+    values: Values,
+    submit: Callback<Values, Submitting>,
+    oninterrupt: Callback<Interruption>,
+    state: FormState,
+}
+
+impl FormHandle {
+    fn alert_id(&self) -> String {
+        format!("{}-alert", self.id)
+    }
+
+    fn submit(&self) {
+        let form = self.clone();
+        // A second request for the password has no further attempt.
+        self.send(Callback::from(move |()| form.send(Callback::noop())));
+    }
+
+    fn send(&self, retry: Callback<()>) {
+        self.state.sending.set(true);
+        self.state.alert.set(None);
+        let submitting = self.submit.emit(self.values.clone());
+        let form = self.clone();
+        spawn_local(async move { form.finish(submitting.await, retry) });
+    }
+
+    fn finish(&self, result: Result<(), Failure>, retry: Callback<()>) {
+        let state = &self.state;
+        state.sending.set(false);
+        match result {
+            Ok(()) => {
+                state.show_errors.set(false);
+                state.typed.set(Values::default());
+            }
+            Err(Failure::SessionEnded) => self.oninterrupt.emit(Interruption::SessionEnded),
+            Err(failure) if failure.needs_password() => {
+                self.oninterrupt.emit(Interruption::PasswordRequired(retry));
+            }
+            Err(failure) => {
+                let errors = failure.field_errors().to_vec();
+                if !self.focus_error(&errors) {
+                    state.alert.set(Some(failure.message()));
+                }
+                state.refused.set(errors);
+            }
+        }
+    }
+
+    /// Focuses the first input with an error, otherwise the alert. Returns whether there is such an input.
+    fn focus_error(&self, errors: &[FieldError]) -> bool {
+        let name = self.names.iter().find(|name| error_of(errors, name).is_some());
+        focus::focus_after_render(name.map_or_else(|| self.alert_id(), |name| field_id(&self.id, name)));
+        name.is_some()
+    }
+}
+
+fn field_id(form_id: &str, name: &str) -> String {
+    format!("{form_id}-{name}")
+}
+
+fn is_of(error: &FieldError, name: &str) -> bool {
+    error.pointer.strip_prefix('/') == Some(name)
+}
+
+/// The message of the first error of the input `name`.
+pub fn error_of(errors: &[FieldError], name: &str) -> Option<AttrValue> {
+    let error = errors.iter().find(|error| is_of(error, name));
+    error.map(|error| error.detail.clone().into())
 }

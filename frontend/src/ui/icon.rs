@@ -1,6 +1,8 @@
+//! The icons, as inline SVG.
+
 use yew::prelude::*;
 
-/// A drawing that decorates a text; a screen reader does not see it.
+/// An icon beside a text or in a labelled button. Screen readers ignore it.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Icon {
     Calendar,
@@ -35,8 +37,7 @@ impl Icon {
         }
     }
 
-    /// The drawing.
-    pub fn draw(self) -> Html {
+    pub fn view(self) -> Html {
         html! {
             <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
                 <path d={self.path()} />

@@ -1,32 +1,33 @@
+//! The frame of a page: the bar, the heading, the document's title.
+
 use std::cell::Cell;
 
 use yew::prelude::*;
 
-use crate::dom;
+use crate::browser::{dom, focus};
 
 thread_local! {
-    /// Whether this is the page that the browser has just loaded.
-    static FIRST: Cell<bool> = const { Cell::new(true) };
+    /// Whether no page has been rendered since the document was loaded.
+    static FIRST_PAGE: Cell<bool> = const { Cell::new(true) };
 }
 
 #[derive(PartialEq, Properties)]
 pub struct PageProps {
-    /// The heading, and the title of the browser's tab.
+    /// The heading, and the title of the document.
     pub title: AttrValue,
-    /// Stands under the heading.
+    /// Shown below the heading.
     #[prop_or_default]
     pub subtitle: Html,
-    /// Stands at the end of the bar at the top.
+    /// Shown at the end of the bar.
     #[prop_or_default]
     pub actions: Html,
-    /// For a page that is a single form.
+    /// For pages with a single form.
     #[prop_or_default]
     pub narrow: bool,
     pub children: Html,
 }
 
-/// What every page has: the bar at the top, the heading, the title. A new page takes the focus to its heading, so that a
-/// screen reader says where the person is.
+/// The frame of a page. When the page changes the heading gets the focus, so that a screen reader announces the page.
 #[component]
 pub fn Page(props: &PageProps) -> Html {
     let heading = use_node_ref();
@@ -36,15 +37,15 @@ pub fn Page(props: &PageProps) -> Html {
             if let Some(document) = dom::document() {
                 document.set_title(&format!("{title} · Docket"));
             }
-            // The browser begins a page that it loaded at its top by itself.
-            if !FIRST.replace(false) {
-                dom::focus_node(&heading);
+            // After it has loaded a document, the browser starts at its top by itself.
+            if !FIRST_PAGE.replace(false) {
+                focus::focus_node(&heading);
             }
         });
     }
     let skip = |event: MouseEvent| {
         event.prevent_default();
-        dom::focus("main");
+        focus::focus("main");
     };
     html! {
         <>

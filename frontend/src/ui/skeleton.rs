@@ -1,6 +1,8 @@
+//! The placeholder of a list that is being loaded.
+
 use yew::prelude::*;
 
-/// Holds the place of a list while it is fetched.
+/// The placeholder; `text` is for screen readers.
 pub fn skeleton(text: &'static str) -> Html {
     html! {
         <div class="list" aria-busy="true">

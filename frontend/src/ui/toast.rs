@@ -1,66 +1,68 @@
+//! Toasts: short messages that disappear by themselves, and announcements to screen readers.
+
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
 use yew::prelude::*;
 
+use super::flag::use_flag;
 use super::icon::Icon;
-use crate::flag::use_flag;
 
-/// How long a toast stays while nobody points at it, in milliseconds.
-const STAY: u32 = 6_000;
+/// How long a toast is shown, in milliseconds. The time restarts when the user leaves it.
+const DURATION: u32 = 6_000;
 
-/// A message that goes by itself.
+/// A short message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Toast {
     pub text: AttrValue,
-    /// It tells of something that went wrong.
-    pub bad: bool,
-    /// What "Undo" does. Without it there is no such button.
-    pub undo: Option<Callback<()>>,
-    /// What to do when it goes without "Undo".
-    pub gone: Callback<()>,
+    /// Reports an error.
+    pub is_error: bool,
+    /// Called by the button "Undo", which exists only with it.
+    pub onundo: Option<Callback<()>>,
+    /// Called when the toast disappears without "Undo".
+    pub onclose: Callback<()>,
 }
 
 impl Toast {
-    /// Tells of something that worked.
-    pub fn good(text: impl Into<AttrValue>) -> Self {
+    /// Reports a success.
+    pub fn success(text: impl Into<AttrValue>) -> Self {
         Self {
-            bad: false,
-            ..Self::bad(text)
+            is_error: false,
+            ..Self::error(text)
         }
     }
 
-    /// Tells of something that went wrong.
-    pub fn bad(text: impl Into<AttrValue>) -> Self {
+    /// Reports an error.
+    pub fn error(text: impl Into<AttrValue>) -> Self {
         Self {
             text: text.into(),
-            bad: true,
-            undo: None,
-            gone: Callback::noop(),
+            is_error: true,
+            onundo: None,
+            onclose: Callback::noop(),
         }
     }
 }
 
-/// Shows messages, and says things to a screen reader alone.
+/// Shows toasts, and announces texts to screen readers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Toasts {
-    act: Callback<ToastAction>,
+    dispatch: Callback<ToastAction>,
 }
 
 impl Toasts {
-    /// Shows a message.
+    /// Shows a toast.
     pub fn show(&self, toast: Toast) {
-        self.act.emit(ToastAction::Show(toast));
+        self.dispatch.emit(ToastAction::Show(toast));
     }
 
-    /// Takes every message away.
+    /// Removes all toasts.
     pub fn clear(&self) {
-        self.act.emit(ToastAction::Clear);
+        self.dispatch.emit(ToastAction::Clear);
     }
 
-    /// Says something to a screen reader.
+    /// Announces a text to screen readers.
     pub fn announce(&self, text: impl Into<AttrValue>) {
-        self.act.emit(ToastAction::Announce(text.into()));
+        self.dispatch.emit(ToastAction::Announce(text.into()));
     }
 }
 
@@ -86,9 +88,9 @@ impl Reducible for ToastList {
         let mut list = Rc::unwrap_or_clone(self);
         match action {
             ToastAction::Show(toast) => {
-                if toast.undo.is_some() {
+                if toast.onundo.is_some() {
                     // Only the latest deletion can be undone.
-                    list.shown.retain(|(_, earlier)| earlier.undo.is_none());
+                    list.shown.retain(|(_, earlier)| earlier.onundo.is_none());
                 }
                 list.shown.push((list.next, toast));
                 list.next += 1;
@@ -101,78 +103,75 @@ impl Reducible for ToastList {
     }
 }
 
-/// How to show messages, and the place where they are shown.
+/// Shows toasts in the returned region.
 #[hook]
 pub fn use_toasts() -> (Toasts, Html) {
     let list = use_reducer_eq(ToastList::default);
-    let act = {
+    let dispatch = {
         let dispatcher = list.dispatcher();
         use_callback((), move |action, ()| dispatcher.dispatch(action))
     };
     let cards = list.shown.iter().map(|(id, toast)| {
         let id = *id;
-        let close = act.reform(move |()| ToastAction::Close(id));
-        html! { <Card key={id} toast={toast.clone()} {close} /> }
+        let onclose = dispatch.reform(move |()| ToastAction::Close(id));
+        html! { <Card key={id} toast={toast.clone()} {onclose} /> }
     });
-    let place = html! {
+    let region = html! {
         <div class="toasts" role="status" aria-live="polite">
             <p class="sr-only">{ &list.announcement }</p>
             { for cards }
         </div>
     };
-    (Toasts { act }, place)
+    (Toasts { dispatch }, region)
 }
 
 #[derive(PartialEq, Properties)]
 struct CardProps {
     toast: Toast,
-    close: Callback<()>,
+    /// Removes the toast from the region.
+    onclose: Callback<()>,
 }
 
 #[component]
 fn Card(props: &CardProps) -> Html {
-    let watched = use_flag();
+    // The pointer or the focus is on it.
+    let paused = use_flag();
 
-    let leave = {
-        let (gone, close) = (props.toast.gone.clone(), props.close.clone());
-        Callback::from(move |()| {
-            gone.emit(());
-            close.emit(());
-        })
-    };
-    let undo = props.toast.undo.clone().map(|undo| {
-        let close = props.close.clone();
-        Callback::from(move |()| {
-            undo.emit(());
-            close.emit(());
-        })
-    });
+    let close = sequence(&props.toast.onclose, &props.onclose);
     {
-        // A message that somebody looks at does not go.
-        let leave = leave.clone();
-        use_effect_with(*watched, move |stays| {
-            let timer = (!stays).then(|| Timeout::new(STAY, move || leave.emit(())));
+        let close = close.clone();
+        use_effect_with(*paused, move |paused| {
+            let timer = (!paused).then(|| Timeout::new(DURATION, move || close.emit(())));
             move || drop(timer)
         });
     }
-    let watch = |value: bool| {
-        let watched = watched.setter();
-        Callback::from(move |()| watched.set(value))
+    let set_paused = |value: bool| {
+        let paused = paused.setter();
+        Callback::from(move |()| paused.set(value))
     };
-    let (come, go) = (watch(true), watch(false));
+    let (pause, resume) = (set_paused(true), set_paused(false));
     html! {
-        <div class={if props.toast.bad { "toast toast-bad" } else { "toast" }}
-            onmouseenter={come.reform(|_| ())} onmouseleave={go.reform(|_| ())}
-            onfocusin={come.reform(|_| ())} onfocusout={go.reform(|_| ())}>
+        <div class={if props.toast.is_error { "toast toast-bad" } else { "toast" }}
+            onmouseenter={pause.reform(|_| ())} onmouseleave={resume.reform(|_| ())}
+            onfocusin={pause.reform(|_| ())} onfocusout={resume.reform(|_| ())}>
             <p>{ &props.toast.text }</p>
-            if let Some(undo) = undo {
-                <button type="button" class="toast-action" onclick={move |_| undo.emit(())}>
+            if let Some(onundo) = &props.toast.onundo {
+                <button type="button" class="toast-action" onclick={sequence(onundo, &props.onclose).reform(|_| ())}>
                     { "Undo" }
                 </button>
             }
-            <button type="button" class="toast-close" aria-label="Dismiss" onclick={move |_| leave.emit(())}>
-                { Icon::Cross.draw() }
+            <button type="button" class="toast-close" aria-label="Dismiss" onclick={close.reform(|_| ())}>
+                { Icon::Cross.view() }
             </button>
         </div>
     }
+}
+
+/// Calls `first`, then `then`.
+fn sequence(first: &Callback<()>, then: &Callback<()>) -> Callback<()> {
+    let (first, then) = (first.clone(), then.clone());
+    Callback::from(move |()| {
+        first.emit(());
+        then.emit(());
+    })
 }

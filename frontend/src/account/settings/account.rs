@@ -1,49 +1,52 @@
+//! The sections for the name, the e-mail address and the password.
+
 use shared::account;
 use shared::problem::FieldError;
 use shared::profile::{EmailChange, PasswordChange, ProfileChange};
 use shared::rules::Check;
 use yew::prelude::*;
 
-use super::{Settings, section};
-use crate::api;
-use crate::components::form::{Form, Input, Sending, Typed};
+use super::sections::{Settings, section};
+use crate::api::accounts;
+use crate::ui::form::{Form, Submitting};
+use crate::ui::input::{Input, Values};
 
-/// What to call the person.
+/// The name.
 pub fn profile(settings: &Settings) -> Html {
-    let send = {
+    let submit = {
         let settings = settings.clone();
-        move |typed| -> Sending {
+        move |values| -> Submitting {
             let settings = settings.clone();
             Box::pin(async move {
-                api::change(&settings.user.id, "/api/auth/update-user", &new_name(&typed)?).await?;
-                settings.done("Your name is saved");
+                accounts::post(&settings.user.id, "/api/auth/update-user", &new_name(&values)?).await?;
+                settings.succeed("Your name is saved");
                 Ok(())
             })
         }
     };
     let form = html! {
-        <Form id="profile" inputs={vec![Input::person(&settings.user.name)]}
-            check={|typed| new_name(&typed).err().unwrap_or_default()} {send} stopped={&settings.stopped}
+        <Form id="profile" inputs={vec![Input::user_name(&settings.user.name)]}
+            check={|values| new_name(&values).err().unwrap_or_default()} {submit} oninterrupt={&settings.oninterrupt}
             button="Save name" busy="Saving…" />
     };
     section(
         "profile-heading",
         "Profile",
-        html! { <p>{ "What Docket calls you." }</p> },
+        html! { <p>{ "The name that Docket shows." }</p> },
         form,
     )
 }
 
-/// The address: `mail` says whether the server sends mail.
+/// The e-mail address. `mail` tells whether the server sends mail.
 pub fn email(settings: &Settings, mail: bool) -> Html {
-    let send = {
+    let submit = {
         let settings = settings.clone();
-        move |typed| -> Sending {
+        move |values| -> Submitting {
             let settings = settings.clone();
             Box::pin(async move {
-                api::change(&settings.user.id, "/api/auth/change-email", &new_email(&typed)?).await?;
-                settings.done(if mail {
-                    "Check your mail: the new address counts once you open the link that we have sent there"
+                accounts::post(&settings.user.id, "/api/auth/change-email", &new_email(&values)?).await?;
+                settings.succeed(if mail {
+                    "Check your e-mail: open the link that we have sent to the new address to confirm the change"
                 } else {
                     "Your e-mail address is changed"
                 });
@@ -54,12 +57,12 @@ pub fn email(settings: &Settings, mail: bool) -> Html {
     let user = &settings.user;
     let text = html! {
         <>
-            <p>{ "You sign in with " }<strong>{ user.email.as_deref().unwrap_or("an outside account") }</strong>{ "." }</p>
+            <p>{ "You sign in with " }<strong>{ user.email.as_deref().unwrap_or("an external account") }</strong>{ "." }</p>
             <p class="chip">{ if user.email_verified { "Confirmed" } else { "Not confirmed" } }</p>
         </>
     };
     let hint = if mail {
-        "We send a link there. Until you open it, the old address counts."
+        "We send a link to it. The old address stays in use until you open the link."
     } else {
         ""
     };
@@ -68,32 +71,32 @@ pub fn email(settings: &Settings, mail: bool) -> Html {
         ..Input::email("newEmail", "New e-mail")
     };
     let form = html! {
-        <Form id="email" inputs={vec![input]} check={|typed| new_email(&typed).err().unwrap_or_default()} {send}
-            stopped={&settings.stopped} button="Change e-mail" busy="Changing…" />
+        <Form id="email" inputs={vec![input]} check={|values| new_email(&values).err().unwrap_or_default()} {submit}
+            oninterrupt={&settings.oninterrupt} button="Change e-mail" busy="Changing…" />
     };
     section("email-heading", "E-mail", text, form)
 }
 
 /// The password, of at least `min_length` characters.
 pub fn password(settings: &Settings, min_length: usize) -> Html {
-    let send = {
+    let submit = {
         let settings = settings.clone();
-        move |typed| -> Sending {
+        move |values| -> Submitting {
             let settings = settings.clone();
             Box::pin(async move {
-                let session = api::change_password(&settings.user.id, &new_password(&typed)?).await?;
-                settings.begin.emit(session);
-                settings.done("Your password is changed, and every other device is signed out");
+                let session = accounts::change_password(&settings.user.id, &new_password(&values)?).await?;
+                settings.start_session.emit(session);
+                settings.succeed("Your password is changed, and all other devices are signed out");
                 Ok(())
             })
         }
     };
     let check = {
         let user = settings.user.clone();
-        move |typed: Typed| {
-            let mut errors = new_password(&typed).err().unwrap_or_default();
+        move |values: Values| {
+            let mut errors = new_password(&values).err().unwrap_or_default();
             let own = account::new_password(
-                &typed.get("newPassword"),
+                &values.get("newPassword"),
                 &user.name,
                 user.email.as_deref().unwrap_or_default(),
             );
@@ -106,36 +109,36 @@ pub fn password(settings: &Settings, min_length: usize) -> Html {
         Input::new_password("newPassword", "New password", min_length),
     ];
     let form = html! {
-        <Form id="password" {inputs} {check} {send} stopped={&settings.stopped}
+        <Form id="password" {inputs} {check} {submit} oninterrupt={&settings.oninterrupt}
             button="Change password" busy="Changing…" />
     };
     section(
         "password-heading",
         "Password",
-        html! { <p>{ "A change signs out every other device." }</p> },
+        html! { <p>{ "Changing it signs out all other devices." }</p> },
         form,
     )
 }
 
-fn new_name(typed: &Typed) -> Result<ProfileChange, Vec<FieldError>> {
+fn new_name(values: &Values) -> Result<ProfileChange, Vec<FieldError>> {
     ProfileChange {
-        name: Some(typed.get("name")),
+        name: Some(values.get("name")),
     }
     .check()
 }
 
-fn new_email(typed: &Typed) -> Result<EmailChange, Vec<FieldError>> {
+fn new_email(values: &Values) -> Result<EmailChange, Vec<FieldError>> {
     EmailChange {
-        new_email: typed.get("newEmail"),
+        new_email: values.get("newEmail"),
         ..EmailChange::default()
     }
     .check()
 }
 
-fn new_password(typed: &Typed) -> Result<PasswordChange, Vec<FieldError>> {
+fn new_password(values: &Values) -> Result<PasswordChange, Vec<FieldError>> {
     PasswordChange {
-        current_password: typed.get("currentPassword"),
-        new_password: typed.get("newPassword"),
+        current_password: values.get("currentPassword"),
+        new_password: values.get("newPassword"),
         ..PasswordChange::default()
     }
     .check()

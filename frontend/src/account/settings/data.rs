@@ -1,36 +1,38 @@
+//! The sections that download all data and delete the account.
+
 use yew::prelude::*;
 
-use super::proof::Proof;
-use super::{Settings, section};
-use crate::components::form::{Form, Sending};
-use crate::{api, dom};
+use super::sections::{PasswordPrompt, Settings, section};
+use crate::api::accounts;
+use crate::browser::dom;
+use crate::ui::form::{Form, Submitting};
 
-/// Everything that is kept of the person, as a file.
+/// The download of all data.
 pub fn download(settings: &Settings) -> Html {
-    let send = {
+    let submit = {
         let settings = settings.clone();
-        move |_| -> Sending {
+        move |_| -> Submitting {
             let settings = settings.clone();
             Box::pin(async move {
-                let text = api::export(&settings.user.id).await?;
+                let text = accounts::export(&settings.user.id).await?;
                 dom::download("docket-export.json", "application/json", &text);
-                settings.done("Your data is downloaded");
+                settings.succeed("Your data is downloaded");
                 Ok(())
             })
         }
     };
     let form = html! {
-        <Form id="export" {send} stopped={&settings.stopped} look="button button-quiet"
+        <Form id="export" {submit} oninterrupt={&settings.oninterrupt} button_class="button button-quiet"
             button="Download your data" busy="Downloading…" />
     };
-    let text = html! { <p>{ "Everything that Docket keeps of you, as one JSON file." }</p> };
+    let text = html! { <p>{ "Everything that Docket stores about you, as one JSON file." }</p> };
     section("data-heading", "Your data", text, form)
 }
 
-/// The end of the account.
+/// The deletion of the account.
 pub fn delete(settings: &Settings) -> Html {
-    let onclick = settings.ask.reform(|_| Some(Proof::Delete));
+    let onclick = settings.prompt.reform(|_| Some(PasswordPrompt::DeleteAccount));
     let button = html! { <button type="button" class="button button-bad" {onclick}>{ "Delete account" }</button> };
-    let text = html! { <p>{ "Removes you and everything that is yours." }</p> };
+    let text = html! { <p>{ "Deletes your account and all its data." }</p> };
     section("delete-heading", "Delete account", text, button)
 }

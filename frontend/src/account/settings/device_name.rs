@@ -1,6 +1,6 @@
-//! What a browser says of itself, in plain words.
+//! The name of a device, from the `User-Agent` header of its browser.
 
-/// Marks of browsers, the more particular ones first: most browsers also call themselves by the names of others.
+/// Product tokens of browsers. The order matters: most browsers also send the tokens of others.
 const BROWSERS: [(&str, &str); 9] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -13,7 +13,7 @@ const BROWSERS: [(&str, &str); 9] = [
     ("curl/", "curl"),
 ];
 
-/// Marks of systems, the more particular ones first.
+/// Tokens of operating systems. The order matters, as above.
 const SYSTEMS: [(&str, &str); 7] = [
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
@@ -24,13 +24,13 @@ const SYSTEMS: [(&str, &str); 7] = [
     ("Linux", "Linux"),
 ];
 
-/// The browser and the system that a `User-Agent` names.
-pub fn device(user_agent: Option<&str>) -> String {
+/// The browser and the operating system in a `User-Agent`.
+pub fn device_name(user_agent: Option<&str>) -> String {
     let agent = user_agent.unwrap_or_default();
-    let find = |marks: &[(&str, &'static str)]| {
-        marks
+    let find = |tokens: &[(&str, &'static str)]| {
+        tokens
             .iter()
-            .find(|(mark, _)| agent.contains(mark))
+            .find(|(token, _)| agent.contains(token))
             .map(|(_, name)| *name)
     };
     match (find(&BROWSERS), find(&SYSTEMS)) {
@@ -42,11 +42,11 @@ pub fn device(user_agent: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::device;
+    use super::device_name;
 
     #[test]
-    fn a_user_agent_is_told_in_plain_words() {
-        for (agent, words) in [
+    fn a_device_is_named_by_its_browser_and_system() {
+        for (agent, name) in [
             (
                 "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
                 "Chrome on Linux",
@@ -70,8 +70,8 @@ mod tests {
             ("curl/8.5.0", "curl"),
             ("something else", "Unknown device"),
         ] {
-            assert_eq!(device(Some(agent)), words);
+            assert_eq!(device_name(Some(agent)), name);
         }
-        assert_eq!(device(None), "Unknown device");
+        assert_eq!(device_name(None), "Unknown device");
     }
 }

@@ -1,28 +1,32 @@
+//! The section with the devices that are signed in.
+
 use shared::account::Session as Device;
 use shared::profile::SessionChoice;
 use yew::prelude::*;
 
-use super::{Account, Settings};
-use crate::api::{self, NoMembers};
-use crate::components::form::{Form, Sending};
-use crate::{agent, dates, dom};
+use super::device_name::device_name;
+use super::sections::{self, Account, Settings};
+use crate::api::accounts::{self, Empty};
+use crate::browser::focus;
+use crate::ui::date;
+use crate::ui::form::{Form, Submitting};
 
 const HEADING: &str = "devices-heading";
 
-/// The devices that are signed in.
+/// The section.
 pub fn section(settings: &Settings, account: &Account) -> Html {
     let rows = account
         .devices
         .iter()
-        .map(|device| row(settings, device, device.id == account.this_device));
-    let send = {
+        .map(|device| row(settings, device, device.id == account.current_session));
+    let submit = {
         let settings = settings.clone();
-        move |_| -> Sending {
+        move |_| -> Submitting {
             let settings = settings.clone();
             Box::pin(async move {
-                api::change(&settings.user.id, "/api/auth/revoke-other-sessions", &NoMembers {}).await?;
-                leave();
-                settings.done("Every other device is signed out");
+                accounts::post(&settings.user.id, "/api/auth/revoke-other-sessions", &Empty {}).await?;
+                focus_heading();
+                settings.succeed("All other devices are signed out");
                 Ok(())
             })
         }
@@ -31,49 +35,49 @@ pub fn section(settings: &Settings, account: &Account) -> Html {
         <>
             <ul class="lines" role="list" aria-label="Devices">{ for rows }</ul>
             if account.devices.len() > 1 {
-                <Form id="other-devices" {send} stopped={&settings.stopped} look="button button-quiet"
+                <Form id="other-devices" {submit} oninterrupt={&settings.oninterrupt} button_class="button button-quiet"
                     button="Sign out all other devices" busy="Signing out…" />
             }
         </>
     };
-    let text = html! { <p>{ "Where you are signed in. Sign out what you do not know, and change your password." }</p> };
-    super::section(HEADING, "Devices", text, body)
+    let text = html! { <p>{ "The devices where you are signed in. If you do not recognise one, sign it out and change your password." }</p> };
+    sections::section(HEADING, "Devices", text, body)
 }
 
-/// Moves the focus from a button that is about to go.
-fn leave() {
-    dom::focus_soon(HEADING.to_owned());
+/// Moves the focus away from a button that is about to be removed.
+fn focus_heading() {
+    focus::focus_after_render(HEADING.to_owned());
 }
 
-fn row(settings: &Settings, device: &Device, this: bool) -> Html {
-    let send = {
+fn row(settings: &Settings, device: &Device, is_current: bool) -> Html {
+    let submit = {
         let (settings, token) = (settings.clone(), device.token.clone());
-        move |_| -> Sending {
+        move |_| -> Submitting {
             let (settings, token) = (settings.clone(), token.clone());
             Box::pin(async move {
                 let choice = SessionChoice { token };
-                api::change(&settings.user.id, "/api/auth/revoke-session", &choice).await?;
-                leave();
-                settings.done("The device is signed out");
+                accounts::post(&settings.user.id, "/api/auth/revoke-session", &choice).await?;
+                focus_heading();
+                settings.succeed("The device is signed out");
                 Ok(())
             })
         }
     };
-    let name = agent::device(device.user_agent.as_deref());
+    let name = device_name(device.user_agent.as_deref());
     let address = device.ip_address.as_deref().unwrap_or("Unknown address");
     html! {
         <li key={device.id.clone()} class="line">
             <div>
                 <p class="line-title">
                     { &name }
-                    if this {
+                    if is_current {
                         { " " }<span class="chip">{ "This device" }</span>
                     }
                 </p>
-                <p class="line-text">{ format!("{address} · Last seen: {}", dates::moment(device.updated_at)) }</p>
+                <p class="line-text">{ format!("{address} · Last seen: {}", date::timestamp(device.updated_at)) }</p>
             </div>
-            if !this {
-                <Form id={format!("device-{}", device.id)} {send} stopped={&settings.stopped} look="button button-quiet"
+            if !is_current {
+                <Form id={format!("device-{}", device.id)} {submit} oninterrupt={&settings.oninterrupt} button_class="button button-quiet"
                     label={format!("Sign out {name}")} button="Sign out" busy="Signing out…" />
             }
         </li>

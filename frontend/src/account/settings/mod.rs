@@ -1,113 +1,105 @@
-//! What people can see and change of their account. Each section is a file of its own.
+//! The settings page. Each section is a file.
 
 mod account;
 mod activity;
 mod data;
+mod device_name;
 mod devices;
-mod proof;
+mod password_prompt;
+mod sections;
 mod two_factor;
 
-use shared::account::{PASSWORD_MIN, Session as Device, User};
-use shared::profile::{Activity, Capabilities};
+use shared::account::{PASSWORD_MIN, User};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-use self::proof::Proof;
-use self::two_factor::NewCodes;
-use crate::api::{self, Failure};
-use crate::components::form::Stopped;
-use crate::components::page::Page;
-use crate::components::skeleton::skeleton;
-use crate::components::toast::{Toast, Toasts};
-use crate::dom;
-use crate::session::{self, End, Session};
+use self::sections::{Account, PasswordPrompt, Secrets, Settings};
+use crate::api::stored_session::{self, Session};
+use crate::browser::focus;
+use crate::failure::Failure;
+use crate::session::SessionEnd;
+use crate::ui::form::Interruption;
+use crate::ui::page::Page;
+use crate::ui::skeleton::skeleton;
+use crate::ui::toast::Toasts;
 
 #[derive(PartialEq, Properties)]
 pub struct SettingsPageProps {
     pub user: User,
-    /// Keeps what has changed about the person.
-    pub begin: Callback<Session>,
-    /// Ends the session.
-    pub end: Callback<End>,
+    /// Stores the changed user of the session, or a new session.
+    pub start_session: Callback<Session>,
+    pub end_session: Callback<SessionEnd>,
     pub toasts: Toasts,
 }
 
-/// What the server tells of an account.
-#[derive(Clone, PartialEq)]
-struct Account {
-    capabilities: Capabilities,
-    /// The id of the session of this browser.
-    this_device: String,
-    devices: Vec<Device>,
-    activity: Vec<Activity>,
-}
-
-impl Account {
-    /// Fetches it, with what is new about its person.
-    async fn of(user_id: &str) -> Result<(Self, User), Failure> {
-        // First, because it renews a token that has run out; with such a token nobody is the current person.
-        let devices = api::sessions(user_id).await?;
-        let current = api::current_session(user_id).await?;
-        let account = Self {
-            capabilities: api::capabilities().await?,
-            this_device: current.session.id,
-            devices,
-            activity: api::activity(user_id).await?,
-        };
-        Ok((account, current.user))
-    }
-}
-
-/// What every section needs.
-#[derive(Clone, PartialEq)]
-struct Settings {
-    user: User,
-    begin: Callback<Session>,
-    end: Callback<End>,
-    toasts: Toasts,
-    /// Fetches the account again.
-    reload: Callback<()>,
-    /// Asks for the password.
-    ask: Callback<Option<Proof>>,
-    /// Shows codes that can be seen once.
-    show: Callback<Option<NewCodes>>,
-    /// What to do when a form could not be sent.
-    stopped: Callback<Stopped>,
-}
-
-impl Settings {
-    /// Says that something worked, and shows what it changed.
-    fn done(&self, text: &'static str) {
-        self.toasts.show(Toast::good(text));
-        self.reload.emit(());
-    }
-}
-
-/// The settings of a person.
+/// The page.
 #[component]
 pub fn SettingsPage(props: &SettingsPageProps) -> Html {
-    let account = use_state_eq(|| None::<Account>);
-    let trouble = use_state_eq(|| None::<String>);
-    let asked = use_state_eq(|| None::<Proof>);
-    let codes = use_state_eq(|| None::<NewCodes>);
+    let (account, error, reload) = use_account(props);
+    let prompted = use_state_eq(|| None::<PasswordPrompt>);
+    let secrets = use_state_eq(|| None::<Secrets>);
+    let settings = Settings {
+        user: props.user.clone(),
+        start_session: props.start_session.clone(),
+        end_session: props.end_session.clone(),
+        toasts: props.toasts.clone(),
+        oninterrupt: oninterrupt(prompted.setter(), &props.end_session),
+        show_secrets: show_secrets(secrets.setter()),
+        prompt: show_prompt(prompted.setter()),
+        reload,
+    };
+    let account = account.as_ref();
+    let mail = account.is_some_and(|account| account.capabilities.mail);
+    let min_length = account.map_or(PASSWORD_MIN, |account| {
+        usize::try_from(account.capabilities.password_min_length).unwrap_or(PASSWORD_MIN)
+    });
+    let actions = html! { <a href="/tasks" class="button button-quiet">{ "Your tasks" }</a> };
+    html! {
+        <Page title="Settings" {actions}>
+            if let Some(error) = &error {
+                { load_error(error, &settings.reload) }
+            }
+            { account::profile(&settings) }
+            { account::email(&settings, mail) }
+            { account::password(&settings, min_length) }
+            { two_factor::section(&settings, secrets.as_ref()) }
+            if let Some(account) = account {
+                { devices::section(&settings, account) }
+                { activity::section(&account.activity) }
+            } else if error.is_none() {
+                { skeleton("Loading your devices") }
+            }
+            { data::download(&settings) }
+            { data::delete(&settings) }
+            if let Some(prompt) = &*prompted {
+                { password_prompt::dialog(&settings, prompt) }
+            }
+        </Page>
+    }
+}
 
+/// The account, the error of the last attempt to fetch it, and a callback that fetches it again.
+#[hook]
+fn use_account(props: &SettingsPageProps) -> (Option<Account>, Option<String>, Callback<()>) {
+    let account = use_state_eq(|| None::<Account>);
+    let error = use_state_eq(|| None::<String>);
     let reload = {
-        let (account, trouble) = (account.setter(), trouble.setter());
-        let (begin, end) = (props.begin.clone(), props.end.clone());
+        let (account, error) = (account.setter(), error.setter());
+        let (start_session, end_session) = (props.start_session.clone(), props.end_session.clone());
         use_callback(props.user.id.clone(), move |(), user_id| {
-            let (user_id, account, trouble) = (user_id.clone(), account.clone(), trouble.clone());
-            let (begin, end) = (begin.clone(), end.clone());
+            let (user_id, account, error) = (user_id.clone(), account.clone(), error.clone());
+            let (start_session, end_session) = (start_session.clone(), end_session.clone());
             spawn_local(async move {
-                match Account::of(&user_id).await {
-                    Ok((known, user)) => {
-                        session::with_user(user)
-                            .into_iter()
-                            .for_each(|session| begin.emit(session));
-                        account.set(Some(known));
-                        trouble.set(None);
+                match Account::fetch(&user_id).await {
+                    Ok((fetched, user)) => {
+                        if let Some(session) = stored_session::with_user(user) {
+                            start_session.emit(session);
+                        }
+                        account.set(Some(fetched));
+                        error.set(None);
                     }
-                    Err(Failure::SessionEnded) => end.emit(End::Expired),
-                    Err(failure) => trouble.set(Some(failure.message())),
+                    Err(Failure::SessionEnded) => end_session.emit(SessionEnd::Expired),
+                    Err(failure) => error.set(Some(failure.message())),
                 }
             });
         })
@@ -116,76 +108,37 @@ pub fn SettingsPage(props: &SettingsPageProps) -> Html {
         let reload = reload.clone();
         use_effect_with((), move |()| reload.emit(()));
     }
-    let ask = {
-        let asked = asked.setter();
-        Callback::from(move |proof| asked.set(proof))
-    };
-    let show = {
-        let codes = codes.setter();
-        Callback::from(move |new| {
-            codes.set(new);
-            // What had the focus is about to go.
-            dom::focus_soon(two_factor::HEADING.to_owned());
-        })
-    };
-    let stopped = {
-        let (ask, end) = (ask.clone(), props.end.clone());
-        Callback::from(move |stopped| match stopped {
-            Stopped::SessionEnded => end.emit(End::Expired),
-            Stopped::NotFresh(again) => ask.emit(Some(Proof::Again(again))),
-        })
-    };
-    let settings = Settings {
-        user: props.user.clone(),
-        begin: props.begin.clone(),
-        end: props.end.clone(),
-        toasts: props.toasts.clone(),
-        reload: reload.clone(),
-        ask,
-        show,
-        stopped,
-    };
-    let mail = account.as_ref().is_some_and(|account| account.capabilities.mail);
-    let min_length = account.as_ref().map_or(PASSWORD_MIN, |account| {
-        usize::try_from(account.capabilities.password_min_length).unwrap_or(PASSWORD_MIN)
-    });
-    let actions = html! { <a href="/tasks" class="button button-quiet">{ "Your tasks" }</a> };
-    html! {
-        <Page title="Settings" {actions}>
-            if let Some(why) = &*trouble {
-                <div class="banner" role="alert">
-                    <p>{ why }</p>
-                    <button type="button" class="button button-quiet" onclick={reload.reform(|_| ())}>{ "Try again" }</button>
-                </div>
-            }
-            { account::profile(&settings) }
-            { account::email(&settings, mail) }
-            { account::password(&settings, min_length) }
-            { two_factor::section(&settings, codes.as_ref()) }
-            if let Some(account) = &*account {
-                { devices::section(&settings, account) }
-                { activity::section(&account.activity) }
-            } else if trouble.is_none() {
-                { skeleton("Loading your devices") }
-            }
-            { data::download(&settings) }
-            { data::delete(&settings) }
-            if let Some(proof) = &*asked {
-                { proof::dialog(&settings, proof) }
-            }
-        </Page>
-    }
+    ((*account).clone(), (*error).clone(), reload)
 }
 
-/// A part of the page. `id` is that of its heading.
-fn section(id: &'static str, title: &'static str, text: Html, body: Html) -> Html {
+fn show_prompt(prompted: UseStateSetter<Option<PasswordPrompt>>) -> Callback<Option<PasswordPrompt>> {
+    Callback::from(move |prompt| prompted.set(prompt))
+}
+
+fn show_secrets(secrets: UseStateSetter<Option<Secrets>>) -> Callback<Option<Secrets>> {
+    Callback::from(move |new| {
+        secrets.set(new);
+        // The element that has the focus is about to be removed.
+        focus::focus_after_render(two_factor::HEADING.to_owned());
+    })
+}
+
+fn oninterrupt(
+    prompted: UseStateSetter<Option<PasswordPrompt>>,
+    end_session: &Callback<SessionEnd>,
+) -> Callback<Interruption> {
+    let end_session = end_session.clone();
+    Callback::from(move |interruption| match interruption {
+        Interruption::SessionEnded => end_session.emit(SessionEnd::Expired),
+        Interruption::PasswordRequired(retry) => prompted.set(Some(PasswordPrompt::Reauthenticate(retry))),
+    })
+}
+
+fn load_error(error: &str, reload: &Callback<()>) -> Html {
     html! {
-        <section class="card section" aria-labelledby={id}>
-            <div class="section-head">
-                <h2 {id} tabindex="-1">{ title }</h2>
-                { text }
-            </div>
-            <div>{ body }</div>
-        </section>
+        <div class="banner" role="alert">
+            <p>{ error }</p>
+            <button type="button" class="button button-quiet" onclick={reload.reform(|_| ())}>{ "Try again" }</button>
+        </div>
     }
 }

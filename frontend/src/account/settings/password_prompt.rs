@@ -1,103 +1,95 @@
+//! The dialog that asks for the password before a sensitive operation.
+
 use shared::problem::FieldError;
 use shared::profile::PasswordProof;
 use shared::rules::Check;
 use yew::prelude::*;
 
-use super::Settings;
-use super::two_factor::NewCodes;
-use crate::api::{self, Failure};
-use crate::components::dialog::Dialog;
-use crate::components::form::{Form, Input, Sending, Typed};
-use crate::session::End;
-use crate::sync;
+use super::sections::{PasswordPrompt, Secrets, Settings};
+use crate::api::accounts;
+use crate::failure::Failure;
+use crate::session::SessionEnd;
+use crate::tasks::sync;
+use crate::ui::dialog::Dialog;
+use crate::ui::form::{Form, Submitting};
+use crate::ui::input::{Input, Values};
 
-/// What the password is asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Proof {
-    /// The session is old. The callback repeats what was wanted.
-    Again(Callback<()>),
-    SetUp,
-    NewCodes,
-    TurnOff,
-    Delete,
-}
-
-impl Proof {
-    /// The title, what will happen, and the button.
-    fn words(&self) -> (&'static str, &'static str, &'static str) {
+impl PasswordPrompt {
+    /// The title, the explanation, and the text of the button.
+    fn texts(&self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Again(_) => (
+            Self::Reauthenticate(_) => (
                 "Enter your password again",
-                "You signed in a while ago, and this step is a big one.",
+                "You signed in some time ago. This change needs your password again.",
                 "Continue",
             ),
-            Self::SetUp => ("Set up two-factor", "First, your password.", "Continue"),
-            Self::NewCodes => (
+            Self::SetUpTwoFactor => ("Set up two-factor", "Enter your password first.", "Continue"),
+            Self::ReplaceRecoveryCodes => (
                 "New recovery codes",
-                "Those that you have now will no longer work.",
-                "Make new codes",
+                "Your current codes will no longer work.",
+                "Create new codes",
             ),
-            Self::TurnOff => (
+            Self::TurnOffTwoFactor => (
                 "Turn off two-factor",
-                "Your password alone will open your account again.",
+                "You will sign in with your password alone again.",
                 "Turn off",
             ),
-            Self::Delete => (
+            Self::DeleteAccount => (
                 "Delete your account",
-                "All your tasks, your devices and your history go with it, at once and for good. Nobody can bring them back.",
+                "This deletes all your tasks, sessions and activity at once. It cannot be undone.",
                 "Delete everything",
             ),
         }
     }
 
-    /// Does it.
-    async fn prove(&self, settings: &Settings, proof: &PasswordProof) -> Result<(), Failure> {
+    /// Runs the operation.
+    async fn run(&self, settings: &Settings, password: &PasswordProof) -> Result<(), Failure> {
         let id = &settings.user.id;
         match self {
-            Self::Again(again) => {
-                api::change(id, "/api/auth/verify-password", proof).await?;
-                again.emit(());
+            Self::Reauthenticate(retry) => {
+                accounts::post(id, "/api/auth/verify-password", password).await?;
+                retry.emit(());
             }
-            Self::SetUp => {
-                let setup = api::set_up_two_factor(id, proof).await?;
-                settings.show.emit(Some(NewCodes::Setup(setup)));
+            Self::SetUpTwoFactor => {
+                let setup = accounts::set_up_two_factor(id, password).await?;
+                settings.show_secrets.emit(Some(Secrets::Setup(setup)));
             }
-            Self::NewCodes => {
-                let codes = api::new_recovery_codes(id, proof).await?;
-                settings.show.emit(Some(NewCodes::Recovery(codes)));
-                settings.done("You have new recovery codes");
+            Self::ReplaceRecoveryCodes => {
+                let codes = accounts::replace_recovery_codes(id, password).await?;
+                settings.show_secrets.emit(Some(Secrets::RecoveryCodes(codes)));
+                settings.succeed("Your recovery codes are replaced");
             }
-            Self::TurnOff => {
-                api::change(id, "/api/auth/two-factor/disable", proof).await?;
-                settings.show.emit(None);
-                settings.done("Two-factor is off");
+            Self::TurnOffTwoFactor => {
+                accounts::post(id, "/api/auth/two-factor/disable", password).await?;
+                settings.show_secrets.emit(None);
+                settings.succeed("Two-factor is off");
             }
-            Self::Delete => {
-                api::change(id, "/api/auth/delete-user", proof).await?;
-                sync::forget(id);
-                settings.end.emit(End::SignedOut);
+            Self::DeleteAccount => {
+                accounts::post(id, "/api/auth/delete-user", password).await?;
+                sync::clear_outbox(id);
+                settings.end_session.emit(SessionEnd::SignedOut);
             }
         }
         Ok(())
     }
 }
 
-/// Asks for the password, and says what for.
-pub fn dialog(settings: &Settings, proof: &Proof) -> Html {
-    let (title, text, button) = proof.words();
-    let close = settings.ask.reform(|()| None);
-    let send = {
-        let (settings, proof, close) = (settings.clone(), proof.clone(), close.clone());
-        move |typed| -> Sending {
-            let (settings, proof, close) = (settings.clone(), proof.clone(), close.clone());
+/// The dialog.
+pub fn dialog(settings: &Settings, prompt: &PasswordPrompt) -> Html {
+    let (title, text, button) = prompt.texts();
+    let close = settings.prompt.reform(|()| None);
+    let submit = {
+        let (settings, prompt, close) = (settings.clone(), prompt.clone(), close.clone());
+        move |values| -> Submitting {
+            let (settings, prompt, close) = (settings.clone(), prompt.clone(), close.clone());
             Box::pin(async move {
-                proof.prove(&settings, &body(&typed)?).await?;
+                prompt.run(&settings, &body(&values)?).await?;
                 close.emit(());
                 Ok(())
             })
         }
     };
-    let look = if matches!(proof, Proof::Delete) {
+    let button_class = if matches!(prompt, PasswordPrompt::DeleteAccount) {
         "button button-bad"
     } else {
         "button button-main"
@@ -106,17 +98,17 @@ pub fn dialog(settings: &Settings, proof: &Proof) -> Html {
         <Dialog {title} onclose={&close}>
             <p>{ text }</p>
             <Form id="proof" inputs={vec![Input::password("password", "Password")]}
-                check={|typed| body(&typed).err().unwrap_or_default()} {send} stopped={&settings.stopped}
-                {button} busy="One moment…" {look}>
+                check={|values| body(&values).err().unwrap_or_default()} {submit} oninterrupt={&settings.oninterrupt}
+                {button} busy="Please wait…" {button_class}>
                 <button type="button" class="button button-quiet" onclick={close.reform(|_| ())}>{ "Cancel" }</button>
             </Form>
         </Dialog>
     }
 }
 
-fn body(typed: &Typed) -> Result<PasswordProof, Vec<FieldError>> {
+fn body(values: &Values) -> Result<PasswordProof, Vec<FieldError>> {
     PasswordProof {
-        password: typed.get("password"),
+        password: values.get("password"),
     }
     .check()
 }

@@ -1,73 +1,67 @@
+//! The section for two-factor authentication.
+
 use shared::problem::FieldError;
 use shared::rules::Check;
 use shared::two_factor::{CodeProof, TwoFactorSetup};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-use super::Settings;
-use super::proof::Proof;
-use crate::components::form::{Form, Input, Sending, Typed};
-use crate::components::toast::{Toast, Toasts};
-use crate::{api, dom};
+use super::sections::{self, PasswordPrompt, Secrets, Settings};
+use crate::api::accounts;
+use crate::browser::dom;
+use crate::ui::form::{Form, Submitting};
+use crate::ui::input::{Input, Values};
+use crate::ui::toast::{Toast, Toasts};
 
 /// The id of the heading.
 pub const HEADING: &str = "two-factor-heading";
 
-/// What can be seen once.
-#[derive(Clone, Debug, PartialEq)]
-pub enum NewCodes {
-    /// What the authenticator app needs.
-    Setup(TwoFactorSetup),
-    /// The recovery codes.
-    Recovery(Vec<String>),
-}
-
-/// Two-factor by an authenticator app.
-pub fn section(settings: &Settings, new: Option<&NewCodes>) -> Html {
+/// The section, with the secrets that were just created.
+pub fn section(settings: &Settings, secrets: Option<&Secrets>) -> Html {
     let state = if settings.user.two_factor_enabled { "On" } else { "Off" };
     let text = html! {
         <>
-            <p>{ "A code of an app on your phone, besides the password: who learns your password alone stays out. \
-                   Turning it on signs out every other device." }</p>
+            <p>{ "Signing in needs a code of an app on your phone as well as the password, so that a stolen password is not enough. \
+                   Turning it on signs out all other devices." }</p>
             <p class="chip">{ state }</p>
         </>
     };
-    super::section(HEADING, "Two-factor", text, body(settings, new))
+    sections::section(HEADING, "Two-factor", text, body(settings, secrets))
 }
 
-fn body(settings: &Settings, new: Option<&NewCodes>) -> Html {
-    let ask = |proof: Proof| settings.ask.reform(move |_: MouseEvent| Some(proof.clone()));
-    match new {
-        Some(NewCodes::Setup(setup)) => set_up(settings, setup),
-        Some(NewCodes::Recovery(codes)) => recovery(settings, codes),
+fn body(settings: &Settings, secrets: Option<&Secrets>) -> Html {
+    let prompt = |prompt: PasswordPrompt| settings.prompt.reform(move |_: MouseEvent| Some(prompt.clone()));
+    match secrets {
+        Some(Secrets::Setup(setup)) => set_up(settings, setup),
+        Some(Secrets::RecoveryCodes(codes)) => recovery_codes(settings, codes),
         None if settings.user.two_factor_enabled => html! {
             <div class="form-actions">
-                <button type="button" class="button button-quiet" onclick={ask(Proof::NewCodes)}>
+                <button type="button" class="button button-quiet" onclick={prompt(PasswordPrompt::ReplaceRecoveryCodes)}>
                     { "New recovery codes" }
                 </button>
-                <button type="button" class="button button-quiet" onclick={ask(Proof::TurnOff)}>
+                <button type="button" class="button button-quiet" onclick={prompt(PasswordPrompt::TurnOffTwoFactor)}>
                     { "Turn off two-factor" }
                 </button>
             </div>
         },
         None => html! {
-            <button type="button" class="button button-main" onclick={ask(Proof::SetUp)}>{ "Set up two-factor" }</button>
+            <button type="button" class="button button-main" onclick={prompt(PasswordPrompt::SetUpTwoFactor)}>{ "Set up two-factor" }</button>
         },
     }
 }
 
-/// Shows what the app needs, and asks for its first code.
+/// Shows the secret for the app, and asks for the app's first code.
 fn set_up(settings: &Settings, setup: &TwoFactorSetup) -> Html {
     let secret = secret(&setup.totp_uri);
-    let send = {
+    let submit = {
         let (settings, codes) = (settings.clone(), setup.backup_codes.clone());
-        move |typed| -> Sending {
+        move |values| -> Submitting {
             let (settings, codes) = (settings.clone(), codes.clone());
             Box::pin(async move {
-                let session = api::turn_on_two_factor(&settings.user.id, &code(&typed)?).await?;
-                settings.begin.emit(session);
-                settings.show.emit(Some(NewCodes::Recovery(codes)));
-                settings.done("Two-factor is on, and every other device is signed out");
+                let session = accounts::turn_on_two_factor(&settings.user.id, &code(&values)?).await?;
+                settings.start_session.emit(session);
+                settings.show_secrets.emit(Some(Secrets::RecoveryCodes(codes)));
+                settings.succeed("Two-factor is on, and all other devices are signed out");
                 Ok(())
             })
         }
@@ -76,15 +70,15 @@ fn set_up(settings: &Settings, setup: &TwoFactorSetup) -> Html {
         <div class="form">
             <p>{ "Scan this with your authenticator app:" }</p>
             <img class="qr" src={setup.qr_code.clone()} alt="QR code for your authenticator app" width="200" height="200" />
-            <p>{ "Or type this secret into the app:" }</p>
+            <p>{ "Or enter this secret in the app:" }</p>
             <p class="copy-line">
                 <code>{ &secret }</code>
                 { copy_button("Copy secret", secret.clone(), &settings.toasts) }
             </p>
-            <Form id="two-factor" inputs={vec![Input::code("The six digits that the app shows now.")]}
-                check={|typed| code(&typed).err().unwrap_or_default()} {send} stopped={&settings.stopped}
+            <Form id="two-factor" inputs={vec![Input::code("The six digits that the app shows.")]}
+                check={|values| code(&values).err().unwrap_or_default()} {submit} oninterrupt={&settings.oninterrupt}
                 button="Turn on two-factor" busy="Checking…">
-                <button type="button" class="button button-quiet" onclick={settings.show.reform(|_| None)}>
+                <button type="button" class="button button-quiet" onclick={settings.show_secrets.reform(|_| None)}>
                     { "Cancel" }
                 </button>
             </Form>
@@ -92,8 +86,8 @@ fn set_up(settings: &Settings, setup: &TwoFactorSetup) -> Html {
     }
 }
 
-/// Shows the recovery codes, this once.
-fn recovery(settings: &Settings, codes: &[String]) -> Html {
+/// Shows the recovery codes.
+fn recovery_codes(settings: &Settings, codes: &[String]) -> Html {
     let text = codes.join("\n");
     let download = {
         let text = text.clone();
@@ -103,16 +97,16 @@ fn recovery(settings: &Settings, codes: &[String]) -> Html {
     };
     html! {
         <div class="form">
-            <p>{ "Without your phone, each of these recovery codes signs you in once. Keep them where you keep what matters: \
-                they are shown only now." }</p>
+            <p>{ "Each of these recovery codes signs you in once without your phone. Save them in a safe place: \
+                they are not shown again." }</p>
             <ul class="codes" role="list" aria-label="Recovery codes">
                 { for codes.iter().map(|code| html! { <li><code>{ code }</code></li> }) }
             </ul>
             <div class="form-actions">
                 { copy_button("Copy codes", text, &settings.toasts) }
                 <button type="button" class="button button-quiet" onclick={download}>{ "Download codes" }</button>
-                <button type="button" class="button button-main" onclick={settings.show.reform(|_| None)}>
-                    { "I have kept them" }
+                <button type="button" class="button button-main" onclick={settings.show_secrets.reform(|_| None)}>
+                    { "I have saved them" }
                 </button>
             </div>
         </div>
@@ -124,26 +118,26 @@ fn copy_button(label: &'static str, text: String, toasts: &Toasts) -> Html {
     let onclick = move |_| {
         let (text, toasts) = (text.clone(), toasts.clone());
         spawn_local(async move {
-            toasts.show(if dom::copy(&text).await {
-                Toast::good("Copied")
+            toasts.show(if dom::copy_to_clipboard(&text).await {
+                Toast::success("Copied")
             } else {
-                Toast::bad("This browser does not let Docket copy. Select the text and copy it yourself.")
+                Toast::error("This browser does not allow Docket to copy. Select the text and copy it.")
             });
         });
     };
     html! { <button type="button" class="button button-quiet" {onclick}>{ label }</button> }
 }
 
-/// The secret in an `otpauth://` address.
-fn secret(address: &str) -> String {
-    let query = address.split_once('?').map(|(_, query)| query).unwrap_or_default();
+/// The secret in an `otpauth://` URL.
+fn secret(url: &str) -> String {
+    let query = url.split_once('?').map(|(_, query)| query).unwrap_or_default();
     let secret = query.split('&').find_map(|pair| pair.strip_prefix("secret="));
     secret.unwrap_or_default().to_owned()
 }
 
-fn code(typed: &Typed) -> Result<CodeProof, Vec<FieldError>> {
+fn code(values: &Values) -> Result<CodeProof, Vec<FieldError>> {
     CodeProof {
-        code: typed.get("code"),
+        code: values.get("code"),
         ..CodeProof::default()
     }
     .check()
@@ -154,7 +148,7 @@ mod tests {
     use super::secret;
 
     #[test]
-    fn the_secret_is_read_from_the_address() {
+    fn the_secret_is_read_from_the_url() {
         assert_eq!(
             secret("otpauth://totp/Docket:owner%40example.com?secret=ABC234&issuer=Docket"),
             "ABC234"

@@ -1,42 +1,39 @@
-//! An edit of a task, and how it is merged with a change that another device made meanwhile.
+//! An edit of a task, and its three-way merge with a change by another device.
 
 use chrono::NaiveDate;
 use serde::Serialize;
 use shared::task::{NewTask, Task, TaskChange};
 
-/// What a person made of a task, and what it was made of. Only members that differ between the two are ever sent.
+/// An edit of a task. Only the fields that differ between `base` and `mine` are sent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Edit {
-    /// The members as the person saw them.
+    /// The fields before the edit.
     pub base: NewTask,
-    /// The members as the person wants them.
+    /// The fields after the edit.
     pub mine: NewTask,
 }
 
-/// Which value of a member holds.
+/// The value of a field that the merge takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Side {
-    /// The edit's: nobody else changed the member.
+    /// The edit's: no other device changed the field.
     Mine,
-    /// The task's: the edit does not change the member, or changes it to the same value.
+    /// The task's: the edit does not change the field, or changes it to the same value.
     Theirs,
-    /// Both changed the member, to different values. Until somebody decides, the task's value holds.
+    /// Both changed the field, to different values. Until the user decides, the task's value is shown.
     Conflict,
 }
 
-/// The side of each member.
+/// The merge of each field.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Sides {
-    /// The side of the title.
     pub title: Side,
-    /// The side of the description.
     pub description: Side,
-    /// The side of the due date.
     pub due_date: Side,
 }
 
-/// The members of a task that an edit can change.
-pub fn members(task: &Task) -> NewTask {
+/// The fields of a task that an edit can change.
+pub fn fields(task: &Task) -> NewTask {
     NewTask {
         title: task.title.clone(),
         description: task.description.clone(),
@@ -61,22 +58,22 @@ impl Side {
 }
 
 impl Sides {
-    /// Whether a member has two values to choose from.
-    pub fn conflict(self) -> bool {
+    /// Whether a field is in conflict.
+    pub fn has_conflict(self) -> bool {
         [self.title, self.description, self.due_date].contains(&Side::Conflict)
     }
 }
 
 impl Edit {
-    /// An edit that changes nothing yet.
+    /// An edit that changes nothing.
     pub fn of(task: &Task) -> Self {
         Self {
-            base: members(task),
-            mine: members(task),
+            base: fields(task),
+            mine: fields(task),
         }
     }
 
-    /// Compares the edit with the task as it is now: a merge of three ways.
+    /// Merges the edit with the current task.
     pub fn sides(&self, theirs: &NewTask) -> Sides {
         let Self { base, mine } = self;
         Sides {
@@ -86,7 +83,7 @@ impl Edit {
         }
     }
 
-    /// What to change of the task as it is now. A conflict changes nothing.
+    /// The change to send for the current task. Fields in conflict are left out.
     pub fn changes(&self, theirs: &NewTask) -> TaskChange {
         let sides = self.sides(theirs);
         let mine = &self.mine;
@@ -97,9 +94,9 @@ impl Edit {
         }
     }
 
-    /// The edit after a person decided between it and the task as it is now: members that are [`Side::Mine`] in `chosen`
-    /// are kept.
-    pub fn decided(&self, theirs: &NewTask, chosen: Sides) -> Self {
+    /// The edit after the user resolved its conflict with the current task: the fields that are [`Side::Mine`] in `chosen`
+    /// keep the edit's value.
+    pub fn resolved(&self, theirs: &NewTask, chosen: Sides) -> Self {
         let mine = &self.mine;
         Self {
             base: theirs.clone(),
@@ -111,7 +108,7 @@ impl Edit {
         }
     }
 
-    /// This edit and a later one of the same task as one edit.
+    /// Combines this edit and a later one of the same task.
     pub fn then(&self, later: &Self) -> Self {
         let ((from, to), (seen, wanted)) = ((&self.base, &self.mine), (&later.base, &later.mine));
         let title = chain((&from.title, &to.title), (&seen.title, &wanted.title));
@@ -132,14 +129,14 @@ impl Edit {
     }
 }
 
-/// What one member was and became in two edits, one after the other.
+/// Combines the values of one field before and after each of two edits.
 fn chain<'a, T: PartialEq>(first: (&'a T, &'a T), later: (&'a T, &'a T)) -> (&'a T, &'a T) {
     if later.0 == later.1 {
         first
     } else if later.0 == first.1 {
         (first.0, later.1)
     } else {
-        // The later edit was made of a newer value than the first one's.
+        // The later edit is based on a newer value than the first one wrote.
         later
     }
 }
@@ -151,12 +148,12 @@ mod tests {
 
     use super::{Edit, Side, Sides};
 
-    /// The values that a member takes in these tests, by number.
-    fn members(values: [usize; 3]) -> NewTask {
+    /// Fields with the values of these numbers.
+    fn fields(values: [usize; 3]) -> NewTask {
         let [title, description, due_date] = values;
         NewTask {
             title: format!("Title {title}"),
-            // Number 0 is none: to clear a member is a change like any other.
+            // Number 0 is none: clearing a field is a change too.
             description: (description > 0).then(|| format!("Description {description}")),
             due_date: (due_date > 0)
                 .then(|| NaiveDate::from_ymd_opt(2030, 1, u32::try_from(due_date).unwrap_or(1)))
@@ -164,23 +161,23 @@ mod tests {
         }
     }
 
-    /// What base, mine and theirs of one member can be, and which side holds.
+    /// The numbers of base, mine and theirs, and the side that the merge takes.
     const CASES: [([usize; 3], Side); 6] = [
         ([0, 0, 0], Side::Theirs),
         ([0, 1, 0], Side::Mine),
         ([0, 0, 1], Side::Theirs),
         ([0, 1, 1], Side::Theirs),
         ([0, 1, 2], Side::Conflict),
-        // Cleared by one, changed by the other.
+        // Cleared on one device, changed on the other.
         ([1, 0, 2], Side::Conflict),
     ];
 
-    /// Calls `check` with every combination of the cases for the three members.
+    /// Calls `check` with each combination of the cases for the three fields.
     fn each(check: impl Fn(&Edit, &NewTask, Sides)) {
         for (title, title_side) in CASES {
             for (description, description_side) in CASES {
                 for (due_date, due_date_side) in CASES {
-                    let at = |version: usize| members([title[version], description[version], due_date[version]]);
+                    let at = |version: usize| fields([title[version], description[version], due_date[version]]);
                     let edit = Edit {
                         base: at(0),
                         mine: at(1),
@@ -197,16 +194,16 @@ mod tests {
     }
 
     #[test]
-    fn every_member_is_merged_by_itself() {
+    fn each_field_is_merged_separately() {
         each(|edit, theirs, sides| {
             assert_eq!(edit.sides(theirs), sides, "{edit:?} and {theirs:?}");
             let conflicts = [sides.title, sides.description, sides.due_date].contains(&Side::Conflict);
-            assert_eq!(sides.conflict(), conflicts);
+            assert_eq!(sides.has_conflict(), conflicts);
         });
     }
 
     #[test]
-    fn only_members_that_nobody_else_changed_are_sent() {
+    fn only_fields_that_no_other_device_changed_are_sent() {
         each(|edit, theirs, sides| {
             let mine = edit.mine.clone();
             let expected = TaskChange {
@@ -219,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_leaves_no_conflict_and_keeps_what_was_chosen() {
+    fn a_resolved_conflict_keeps_the_chosen_values() {
         each(|edit, theirs, sides| {
             for kept in [Side::Mine, Side::Theirs] {
                 let choose = |side| if side == Side::Conflict { kept } else { side };
@@ -228,29 +225,29 @@ mod tests {
                     description: choose(sides.description),
                     due_date: choose(sides.due_date),
                 };
-                let decided = edit.decided(theirs, chosen);
-                assert!(!decided.sides(theirs).conflict());
+                let resolved = edit.resolved(theirs, chosen);
+                assert!(!resolved.sides(theirs).has_conflict());
                 let value = |side| if side == Side::Mine { &edit.mine } else { theirs };
-                assert_eq!(decided.mine.title, value(chosen.title).title);
-                assert_eq!(decided.mine.description, value(chosen.description).description);
-                assert_eq!(decided.mine.due_date, value(chosen.due_date).due_date);
+                assert_eq!(resolved.mine.title, value(chosen.title).title);
+                assert_eq!(resolved.mine.description, value(chosen.description).description);
+                assert_eq!(resolved.mine.due_date, value(chosen.due_date).due_date);
             }
         });
     }
 
     #[test]
-    fn two_edits_of_a_task_are_one() {
+    fn two_edits_of_a_task_are_combined() {
         let edit = |base, mine| Edit {
-            base: members(base),
-            mine: members(mine),
+            base: fields(base),
+            mine: fields(mine),
         };
-        // The second goes on from what the first one wrote.
+        // The second edit is based on the result of the first.
         let first = edit([0, 0, 0], [1, 0, 0]);
         assert_eq!(first.then(&edit([1, 0, 0], [2, 0, 0])), edit([0, 0, 0], [2, 0, 0]));
         assert_eq!(first.then(&edit([1, 0, 0], [1, 3, 0])), edit([0, 0, 0], [1, 3, 0]));
-        // The second saw a newer title than the first one wrote, so that title is what it changes.
+        // The second edit is based on a newer title than the first one wrote.
         assert_eq!(first.then(&edit([4, 0, 0], [2, 0, 0])), edit([4, 0, 0], [2, 0, 0]));
-        // The second does not touch the title, whatever it was.
+        // The second edit does not change the title.
         assert_eq!(first.then(&edit([4, 0, 0], [4, 0, 5])), edit([0, 0, 0], [1, 0, 5]));
     }
 }

@@ -1,8 +1,8 @@
-//! The tasks of one person as this browser knows them: what the server last said, with everything that it has not
-//! confirmed yet applied on top. Taking back a refused change is therefore nothing but forgetting it. An edit that cannot
-//! be merged with what the server has is a [`Question`] for the person, and waits in the outbox for the answer.
+//! The tasks of a user as this browser knows them: the server's tasks with the unconfirmed changes of the outbox applied.
+//! Undoing a refused change is therefore just removing its entry. An edit that cannot be merged with the server's task is
+//! a [`Conflict`], which stays in the outbox until the user resolves it.
 //!
-//! Pure: no browser and no network, so the tests beside this run natively.
+//! Pure: no browser and no network, so that it is tested natively.
 
 mod edit;
 mod outbox;
@@ -14,117 +14,114 @@ mod tests;
 use shared::task::Task;
 use uuid::Uuid;
 
-pub use edit::{Edit, Side, Sides, members};
+pub use edit::{Edit, Side, Sides, fields};
 pub use outbox::{Entry, Op};
 pub use view::{Counts, View};
 
-/// The tasks, the outbox, and how the connection is.
+/// The tasks, the outbox, and the state of the connection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
     user_id: String,
+    /// The tasks as the server last sent them.
     server: Vec<Task>,
-    /// Tasks that the server does not have, although an edit of them waits. A deleted task never comes back.
-    missing: Vec<Uuid>,
-    /// In the order they were made: their ids are UUIDv7.
+    /// Tasks that the server has deleted although the outbox has edits of them. A deleted task never comes back.
+    deleted: Vec<Uuid>,
+    /// Sorted by id, which is the order of the changes: the ids are UUIDv7.
     outbox: Vec<Entry>,
     loaded: bool,
-    trouble: Option<String>,
+    connection_error: Option<String>,
 }
 
-/// Something that a person has to decide before an edit is sent.
+/// An edit that the user has to decide about before it is sent.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Question {
-    /// The task that was edited.
+pub struct Conflict {
+    /// The edited task.
     pub task_id: Uuid,
-    /// Everything about it that waits, as one edit.
+    /// All edits of the task in the outbox, combined.
     pub edit: Edit,
-    /// The task as the server has it; none if it was deleted.
+    /// The server's task; none if it was deleted.
     pub theirs: Option<Task>,
 }
 
-/// What one request tells the server.
+/// What one request sends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// The ids of the entries in it, oldest first.
+    /// The ids of its entries, oldest first.
     pub entries: Vec<Uuid>,
-    /// The task they are about.
     pub task_id: Uuid,
-    /// All of them as one.
+    /// All entries combined.
     pub op: Op,
 }
 
-/// Something that happened.
+/// A change of the state.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// The server answered with the whole list.
-    Load(Vec<Task>),
-    /// A person did something, here or in another tab.
+    /// The server sent the list.
+    ListLoaded(Vec<Task>),
+    /// The server sent a task.
+    TaskLoaded(Task),
+    /// The user changed a task, in this tab or in another one.
     Queue(Entry),
-    /// A held entry can no longer be undone.
-    Release(Uuid),
-    /// Entries were undone, or another tab has sent them.
-    Withdraw(Vec<Uuid>),
-    /// The server has this task now.
-    Learn(Task),
-    /// A person decided what becomes of the edits of a task. Without an edit they are dropped.
-    Answer {
-        /// Which task.
+    /// The user can no longer undo an entry.
+    UndoExpired(Uuid),
+    /// Entries were undone, or sent by another tab.
+    Remove(Vec<Uuid>),
+    /// The user resolved the conflict of a task.
+    Resolve {
         task_id: Uuid,
-        /// What to send instead of them.
+        /// What to send instead of the edits in the outbox, if anything.
         edit: Option<Edit>,
     },
-    /// The server did as told; a deletion leaves no task.
+    /// The server confirmed a [`Batch`].
     Confirm {
-        /// Which entries: those of one [`Batch`].
         entries: Vec<Uuid>,
-        /// The task as it is now.
+        /// The task after the change; none after a deletion.
         task: Option<Task>,
     },
-    /// The server refused.
+    /// The server refused a [`Batch`].
     Refuse {
-        /// Which entries: those of one [`Batch`].
         entries: Vec<Uuid>,
-        /// The task does not exist (any more).
-        gone: bool,
+        /// The task does not exist.
+        deleted: bool,
     },
-    /// The server cannot be reached; the text says so to a person.
-    Lose(String),
+    /// The server cannot be reached, with the message for the user.
+    ConnectionFailed(String),
 }
 
 impl State {
-    /// Nothing is known yet.
+    /// The state before the list is loaded.
     pub fn new(user_id: &str) -> Self {
         Self {
             user_id: user_id.to_owned(),
             server: Vec::new(),
-            missing: Vec::new(),
+            deleted: Vec::new(),
             outbox: Vec::new(),
             loaded: false,
-            trouble: None,
+            connection_error: None,
         }
     }
 
-    /// Whose tasks these are.
+    /// The owner of the tasks.
     pub fn user_id(&self) -> &str {
         &self.user_id
     }
 
-    /// What the server has not confirmed yet.
+    /// The unconfirmed changes.
     pub fn outbox(&self) -> &[Entry] {
         &self.outbox
     }
 
-    /// Whether the server's list is known.
+    /// Whether the server has sent the list.
     pub fn is_loaded(&self) -> bool {
         self.loaded
     }
 
-    /// Why the server cannot be reached, if it cannot.
-    pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+    /// Why the server cannot be reached.
+    pub fn connection_error(&self) -> Option<&str> {
+        self.connection_error.as_deref()
     }
 
-    /// What to send next. All edits of a task are sent as one, as they are compared with what the server has.
+    /// What to send next. All edits of a task are sent as one, because they are merged with the server's task as one.
     pub fn next_batch(&self) -> Option<Batch> {
         let Entry {
             id, task_id, ref op, ..
@@ -140,51 +137,49 @@ impl State {
         Some(Batch { entries, task_id, op })
     }
 
-    /// The entry to send next. Edits of a task with a question wait for the answer.
     fn next_entry(&self) -> Option<&Entry> {
-        self.outbox.iter().find(|entry| !self.waits(entry))
+        self.outbox.iter().find(|entry| !self.is_waiting(entry))
     }
 
-    /// Whether an entry waits for the person: to be released, or for the answer to a question.
-    pub fn waits(&self, entry: &Entry) -> bool {
-        entry.held || (entry.is_edit() && self.question(entry.task_id).is_some())
+    /// Whether an entry waits for the user: it can be undone, or is part of a conflict.
+    pub fn is_waiting(&self, entry: &Entry) -> bool {
+        entry.undoable || (entry.is_edit() && self.conflict(entry.task_id).is_some())
     }
 
-    /// The task as the server last told it.
-    pub fn known(&self, task_id: Uuid) -> Option<&Task> {
+    /// The task as the server last sent it.
+    pub fn server_task(&self, task_id: Uuid) -> Option<&Task> {
         self.server.iter().find(|task| task.id == task_id)
     }
 
-    /// What a person has to decide, in the order of the edits. There is nothing to decide about a task that the person
-    /// has deleted since.
-    pub fn questions(&self) -> Vec<Question> {
-        let mut questions: Vec<Question> = Vec::new();
+    /// The conflicts, in the order of the edits. A task that the user has deleted has none.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let mut conflicts: Vec<Conflict> = Vec::new();
         for entry in self.outbox.iter().filter(|entry| entry.is_edit()) {
             let id = entry.task_id;
-            let deleted = |entry: &Entry| entry.task_id == id && entry.op == Op::Delete;
-            if questions.iter().all(|known| known.task_id != id) && !self.outbox.iter().any(deleted) {
-                questions.extend(self.question(id));
+            let deletes = |entry: &Entry| entry.task_id == id && entry.op == Op::Delete;
+            if conflicts.iter().all(|known| known.task_id != id) && !self.outbox.iter().any(deletes) {
+                conflicts.extend(self.conflict(id));
             }
         }
-        questions
+        conflicts
     }
 
-    fn question(&self, task_id: Uuid) -> Option<Question> {
+    fn conflict(&self, task_id: Uuid) -> Option<Conflict> {
         let edit = self.edit(task_id)?;
-        // The edit is compared with the server once the server has what was changed before.
+        // The edit is merged once the server has confirmed the earlier changes.
         let overwrites = |entry: &Entry| entry.task_id == task_id && matches!(entry.op, Op::Overwrite(_));
         if self.outbox.iter().any(overwrites) {
             return None;
         }
-        let theirs = self.known(task_id).cloned();
-        let open = match &theirs {
-            Some(task) => edit.sides(&members(task)).conflict(),
-            None => self.missing.contains(&task_id),
+        let theirs = self.server_task(task_id).cloned();
+        let is_conflict = match &theirs {
+            Some(task) => edit.sides(&fields(task)).has_conflict(),
+            None => self.deleted.contains(&task_id),
         };
-        open.then_some(Question { task_id, edit, theirs })
+        is_conflict.then_some(Conflict { task_id, edit, theirs })
     }
 
-    /// All edits of a task as one.
+    /// All edits of a task, combined.
     fn edit(&self, task_id: Uuid) -> Option<Edit> {
         self.edits(task_id)
             .cloned()
@@ -203,104 +198,106 @@ impl State {
         self.outbox.iter().find(|entry| entry.id == id)
     }
 
-    /// What to report when the server refuses a batch: a create with the edits that wait. None if the task is `gone` and
-    /// the batch deletes it, or a [`Question`] offers what was typed.
-    pub fn refused(&self, batch: &Batch, gone: bool) -> Option<Op> {
+    /// What to report when the server refuses a batch: of a create the task with all its later edits. None if the task is
+    /// `deleted` and the batch deletes it, or a [`Conflict`] offers the text.
+    pub fn refusal_to_report(&self, batch: &Batch, deleted: bool) -> Option<Op> {
         match &batch.op {
-            Op::Delete | Op::Change(_) if gone => None,
-            Op::Create(_) if gone && self.edits(batch.task_id).next().is_some() => None,
+            Op::Delete | Op::Change(_) if deleted => None,
+            Op::Create(_) if deleted && self.edits(batch.task_id).next().is_some() => None,
             Op::Create(_) => {
                 let mut tasks = Vec::new();
                 let same_task = self.outbox.iter().filter(|entry| entry.task_id == batch.task_id);
                 for entry in same_task.filter(|entry| entry.op != Op::Delete) {
                     entry.apply(&mut tasks, &self.user_id, 0);
                 }
-                tasks.first().map(|task| Op::Create(members(task)))
+                tasks.first().map(|task| Op::Create(fields(task)))
             }
             op => Some(op.clone()),
         }
     }
 
-    fn take(&mut self, id: Uuid) -> Option<Entry> {
-        let place = self.outbox.iter().position(|entry| entry.id == id)?;
-        Some(self.outbox.remove(place))
+    /// Applies an action.
+    pub fn reduce(&mut self, action: Action) {
+        match action {
+            Action::ListLoaded(tasks) => {
+                self.server = tasks;
+                self.loaded = true;
+                self.connection_error = None;
+            }
+            Action::TaskLoaded(task) => {
+                self.connection_error = None;
+                self.set_server_task(task.id, Some(task));
+            }
+            Action::Queue(entry) => self.queue(entry),
+            Action::UndoExpired(id) => {
+                if let Some(entry) = self.outbox.iter_mut().find(|entry| entry.id == id) {
+                    entry.undoable = false;
+                }
+            }
+            Action::Remove(entries) => self.outbox.retain(|entry| !entries.contains(&entry.id)),
+            Action::Resolve { task_id, edit } => self.resolve(task_id, edit),
+            Action::Confirm { entries, task } => self.confirm(&entries, task),
+            Action::Refuse { entries, deleted } => self.refuse(&entries, deleted),
+            Action::ConnectionFailed(why) => self.connection_error = Some(why),
+        }
     }
 
-    fn learn(&mut self, id: Uuid, task: Option<Task>) {
+    fn set_server_task(&mut self, id: Uuid, task: Option<Task>) {
         self.server.retain(|known| known.id != id);
         self.server.extend(task);
     }
 
-    /// The state after `action`.
-    pub fn reduce(&mut self, action: Action) {
-        match action {
-            Action::Load(tasks) => {
-                self.server = tasks;
-                self.loaded = true;
-                self.trouble = None;
+    fn queue(&mut self, entry: Entry) {
+        if entry.undoable {
+            // Only the latest deletion can be undone.
+            for earlier in &mut self.outbox {
+                earlier.undoable = false;
             }
-            Action::Queue(entry) => {
-                if entry.held {
-                    // Only the latest deletion can be undone.
-                    for earlier in &mut self.outbox {
-                        earlier.held = false;
-                    }
-                }
-                self.take(entry.id);
-                let place = self.outbox.partition_point(|earlier| earlier.id < entry.id);
-                self.outbox.insert(place, entry);
-            }
-            Action::Release(id) => {
-                if let Some(entry) = self.outbox.iter_mut().find(|entry| entry.id == id) {
-                    entry.held = false;
-                }
-            }
-            Action::Withdraw(entries) => self.outbox.retain(|entry| !entries.contains(&entry.id)),
-            Action::Learn(task) => {
-                self.trouble = None;
-                self.learn(task.id, Some(task));
-            }
-            Action::Answer { task_id, mut edit } => {
-                // The first entry keeps its place in the order.
-                self.outbox.retain_mut(|entry| match &mut entry.op {
-                    Op::Change(old) if entry.task_id == task_id => edit.take().map(|new| *old = new).is_some(),
-                    _ => true,
-                });
-            }
-            Action::Confirm { entries, task } => {
-                self.trouble = None;
-                let confirmed: Vec<Entry> = entries.into_iter().filter_map(|id| self.take(id)).collect();
-                let Some(entry) = confirmed.first() else {
-                    return;
-                };
-                if entry.op == Op::Delete {
-                    // Earlier edits of a deleted task are dropped.
-                    self.outbox.retain(|other| other.task_id != entry.task_id);
-                }
-                self.learn(entry.task_id, task);
-            }
-            Action::Refuse { entries, gone } => {
-                self.trouble = None;
-                let Some(entry) = entries.iter().find_map(|id| self.entry(*id)) else {
-                    return;
-                };
-                let id = entry.task_id;
-                if !gone && !matches!(entry.op, Op::Create(_)) {
-                    self.outbox.retain(|entry| !entries.contains(&entry.id));
-                    return;
-                }
-                self.learn(id, None);
-                // Other pending changes of a task that does not exist are dropped. What was typed for a task that was
-                // deleted elsewhere is kept for the person to decide, unless the person has deleted it, too.
-                let deletes = |entry: &Entry| entry.task_id == id && entry.op == Op::Delete && !entry.held;
-                let deleted = self.outbox.iter().any(deletes);
-                self.outbox
-                    .retain(|other| other.task_id != id || (other.is_edit() && gone && !deleted));
-                if self.edits(id).next().is_some() {
-                    self.missing.push(id);
-                }
-            }
-            Action::Lose(why) => self.trouble = Some(why),
+        }
+        self.outbox.retain(|known| known.id != entry.id);
+        let index = self.outbox.partition_point(|earlier| earlier.id < entry.id);
+        self.outbox.insert(index, entry);
+    }
+
+    fn resolve(&mut self, task_id: Uuid, mut edit: Option<Edit>) {
+        // The first edit keeps its place in the order.
+        self.outbox.retain_mut(|entry| match &mut entry.op {
+            Op::Change(old) if entry.task_id == task_id => edit.take().map(|new| *old = new).is_some(),
+            _ => true,
+        });
+    }
+
+    fn confirm(&mut self, entries: &[Uuid], task: Option<Task>) {
+        self.connection_error = None;
+        let Some(entry) = entries.iter().find_map(|id| self.entry(*id)) else {
+            return;
+        };
+        // Confirming a deletion confirms the earlier changes of the task too.
+        let (id, deletes) = (entry.task_id, entry.op == Op::Delete);
+        let is_confirmed = |other: &Entry| entries.contains(&other.id) || (deletes && other.task_id == id);
+        self.outbox.retain(|other| !is_confirmed(other));
+        self.set_server_task(id, task);
+    }
+
+    fn refuse(&mut self, entries: &[Uuid], deleted: bool) {
+        self.connection_error = None;
+        let Some(entry) = entries.iter().find_map(|id| self.entry(*id)) else {
+            return;
+        };
+        let id = entry.task_id;
+        if !deleted && !matches!(entry.op, Op::Create(_)) {
+            self.outbox.retain(|entry| !entries.contains(&entry.id));
+            return;
+        }
+        self.set_server_task(id, None);
+        // The other changes of a task that does not exist are removed. Edits of a task that another device deleted are
+        // kept for the user to decide about, unless the user has deleted the task too.
+        let deletes = |entry: &Entry| entry.task_id == id && entry.op == Op::Delete && !entry.undoable;
+        let deleted_here = self.outbox.iter().any(deletes);
+        self.outbox
+            .retain(|other| other.task_id != id || (other.is_edit() && deleted && !deleted_here));
+        if self.edits(id).next().is_some() {
+            self.deleted.push(id);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a person did and the server has not confirmed yet.
+//! The entries of the outbox: changes that the server has not confirmed yet.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -8,33 +8,31 @@ use uuid::Uuid;
 
 use super::edit::{self, Edit};
 
-/// One thing to tell the server.
+/// A change to send.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Entry {
-    /// Its place in the outbox: a UUIDv7, so it also tells when it was made.
+    /// The order in the outbox: a UUIDv7, which also tells the time of the change.
     pub id: Uuid,
-    /// The task it is about. The id of a new one is made here and sent as `Idempotency-Key`, so that it never changes.
+    /// The task. The client generates the id of a new task and sends it as `Idempotency-Key`, so that it never changes.
     pub task_id: Uuid,
-    /// What to tell.
     pub op: Op,
-    /// Waits, because it can still be undone.
-    pub held: bool,
+    /// The user can still undo it, so it is not sent yet.
+    #[serde(rename = "held")]
+    pub undoable: bool,
 }
 
-/// What a person did to a task. Sending it twice does no harm.
+/// A change of a task. All are idempotent.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(from = "StoredOp")]
 pub enum Op {
-    /// Add it.
     Create(NewTask),
-    /// Change what it says.
+    /// Changes the fields that no other device changed.
     Change(Edit),
-    /// Mark it as done or as still to do.
+    /// Marks it as completed or as pending.
     Complete(Completion),
-    /// Remove it.
     Delete,
-    /// Change what it says without a comparison: a `Change` that an earlier version of the client stored, which has no
-    /// base.
+    /// Changes fields without a comparison with the current task: a `Change` that an earlier version of the client
+    /// stored, which has no base.
     #[serde(rename = "Change")]
     Overwrite(TaskChange),
 }
@@ -85,7 +83,7 @@ impl From<StoredChange> for Op {
     }
 }
 
-/// Tells null, which clears the field, from a field that is absent.
+/// Distinguishes null, which clears the field, from an absent field.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
@@ -95,30 +93,30 @@ fn present_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Opti
 }
 
 impl Entry {
-    /// An entry to send as soon as its turn comes.
+    /// An entry that is ready to be sent.
     pub fn new(task_id: Uuid, op: Op) -> Self {
         Self {
             id: Uuid::now_v7(),
             task_id,
             op,
-            held: false,
+            undoable: false,
         }
     }
 
-    /// An entry that waits until it is released.
-    pub fn held(task_id: Uuid, op: Op) -> Self {
+    /// An entry that the user can still undo.
+    pub fn undoable(task_id: Uuid, op: Op) -> Self {
         Self {
-            held: true,
+            undoable: true,
             ..Self::new(task_id, op)
         }
     }
 
-    /// Whether it changes what the task says.
+    /// Whether it is an edit that is merged with the current task.
     pub fn is_edit(&self) -> bool {
         matches!(self.op, Op::Change(_))
     }
 
-    /// Does to `tasks` what the server will do. `revision` stands in for the one the server will give.
+    /// Applies the change to `tasks` as the server will. `revision` stands in for the one that the server will assign.
     pub fn apply(&self, tasks: &mut Vec<Task>, user_id: &str, revision: i64) {
         let known = tasks.iter().position(|task| task.id == self.task_id);
         match (&self.op, known.and_then(|place| tasks.get_mut(place))) {
@@ -129,23 +127,23 @@ impl Entry {
                 description: new.description.clone(),
                 completed: false,
                 due_date: new.due_date,
-                created_at: self.made_at(),
-                updated_at: self.made_at(),
+                created_at: self.created_at(),
+                updated_at: self.created_at(),
                 revision,
             }),
-            (Op::Change(edit), Some(task)) => change(task, edit.changes(&edit::members(task)), revision),
+            (Op::Change(edit), Some(task)) => change(task, edit.changes(&edit::fields(task)), revision),
             (Op::Overwrite(new), Some(task)) => change(task, new.clone(), revision),
             (Op::Complete(completion), Some(task)) => {
                 task.revision = revision;
                 task.completed = completion.completed;
             }
             (Op::Delete, Some(_)) => tasks.retain(|task| task.id != self.task_id),
-            // The answer to a create came before its confirmation, or another device deleted the task.
+            // The list with the new task came before its confirmation, or another device deleted the task.
             (Op::Create(_), Some(_)) | (_, None) => {}
         }
     }
 
-    fn made_at(&self) -> DateTime<Utc> {
+    fn created_at(&self) -> DateTime<Utc> {
         let (seconds, nanoseconds) = self.id.get_timestamp().map_or((0, 0), |time| time.to_unix());
         i64::try_from(seconds)
             .ok()

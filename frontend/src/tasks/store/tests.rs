@@ -1,10 +1,12 @@
+//! Tests of the store.
+
 #![allow(clippy::unwrap_used)]
 
 use chrono::{DateTime, NaiveDate, Utc};
 use shared::task::{Completion, NewTask, Sort, Status, Task, TaskChange};
 use uuid::Uuid;
 
-use super::{Action, Batch, Counts, Edit, Entry, Op, Question, State, View, members};
+use super::{Action, Batch, Conflict, Counts, Edit, Entry, Op, State, View, fields};
 
 const USER: &str = "owner";
 
@@ -27,10 +29,10 @@ fn task(number: u128, title: &str) -> Task {
     }
 }
 
-/// Something to do to the task with this number.
-type Deed = (u128, Op);
+/// A change of the task with this number.
+type NumberedOp = (u128, Op);
 
-fn create(number: u128, title: &str) -> Deed {
+fn create(number: u128, title: &str) -> NumberedOp {
     (number, Op::Create(titled(title)))
 }
 
@@ -41,7 +43,7 @@ fn titled(title: &str) -> NewTask {
     }
 }
 
-fn rename(number: u128, from: &str, to: &str) -> Deed {
+fn rename(number: u128, from: &str, to: &str) -> NumberedOp {
     let (base, mine) = (titled(from), titled(to));
     (number, Op::Change(Edit { base, mine }))
 }
@@ -55,27 +57,27 @@ fn described(text: &str) -> Edit {
     Edit { base, mine }
 }
 
-fn complete(number: u128) -> Deed {
+fn complete(number: u128) -> NumberedOp {
     (number, Op::Complete(Completion { completed: true }))
 }
 
-fn delete(number: u128) -> Deed {
+fn delete(number: u128) -> NumberedOp {
     (number, Op::Delete)
 }
 
 fn loaded(tasks: &[Task]) -> State {
     let mut state = State::new(USER);
-    state.reduce(Action::Load(tasks.to_vec()));
+    state.reduce(Action::ListLoaded(tasks.to_vec()));
     state
 }
 
-/// Queues something to do and tells the id of its entry.
-fn queue(state: &mut State, (number, op): Deed) -> Uuid {
+/// Queues a change. Returns the id of its entry.
+fn queue(state: &mut State, (number, op): NumberedOp) -> Uuid {
     put(state, Entry::new(Uuid::from_u128(number), op))
 }
 
-fn hold(state: &mut State, (number, op): Deed) -> Uuid {
-    put(state, Entry::held(Uuid::from_u128(number), op))
+fn queue_undoable(state: &mut State, (number, op): NumberedOp) -> Uuid {
+    put(state, Entry::undoable(Uuid::from_u128(number), op))
 }
 
 fn put(state: &mut State, entry: Entry) -> Uuid {
@@ -86,14 +88,14 @@ fn put(state: &mut State, entry: Entry) -> Uuid {
 
 fn titles(state: &State) -> Vec<String> {
     state
-        .show(View::default(), |_| false)
+        .visible_tasks(View::default(), |_| false)
         .into_iter()
         .map(|task| task.title)
         .collect()
 }
 
 #[test]
-fn a_change_shows_at_once() {
+fn a_change_is_visible_at_once() {
     let mut state = loaded(&[task(1, "Buy milk"), task(2, "Call home")]);
     queue(&mut state, create(3, "Water the plants"));
     queue(&mut state, rename(1, "Buy milk", "Buy oat milk"));
@@ -111,7 +113,7 @@ fn a_change_shows_at_once() {
 }
 
 #[test]
-fn a_refused_change_is_taken_back() {
+fn a_refused_change_is_undone() {
     let before = loaded(&[task(1, "Buy milk")]);
     for op in [
         rename(1, "Buy milk", "Buy oat milk"),
@@ -124,36 +126,36 @@ fn a_refused_change_is_taken_back() {
         assert_ne!(state.tasks(), before.tasks());
         state.reduce(Action::Refuse {
             entries: vec![entry],
-            gone: false,
+            deleted: false,
         });
         assert_eq!(state, before);
     }
 }
 
 #[test]
-fn a_refusal_takes_back_only_its_own_change() {
+fn a_refusal_undoes_only_its_own_change() {
     let mut state = loaded(&[task(1, "Buy milk")]);
     let refused = queue(&mut state, rename(1, "Buy milk", "Buy oat milk"));
     queue(&mut state, complete(1));
     state.reduce(Action::Refuse {
         entries: vec![refused],
-        gone: false,
+        deleted: false,
     });
 
-    let shown = state.show(View::default(), |_| false);
+    let shown = state.visible_tasks(View::default(), |_| false);
     assert_eq!(shown[0].title, "Buy milk");
     assert!(shown[0].completed);
 }
 
 #[test]
-fn what_follows_a_refused_create_goes_with_it() {
+fn a_refused_create_removes_the_later_changes_of_its_task() {
     let mut state = loaded(&[task(1, "Buy milk")]);
     let refused = queue(&mut state, create(2, "New"));
     queue(&mut state, complete(2));
     queue(&mut state, complete(1));
     state.reduce(Action::Refuse {
         entries: vec![refused],
-        gone: false,
+        deleted: false,
     });
 
     assert_eq!(titles(&state), ["Buy milk"]);
@@ -167,27 +169,33 @@ fn a_refused_create_is_reported_once_with_the_edits_that_waited() {
     queue(&mut state, rename(2, "New", "Newer"));
     queue(&mut state, rename(2, "Newer", "Newest"));
     let batch = state.next_batch().unwrap();
-    assert_eq!(state.refused(&batch, false), Some(Op::Create(titled("Newest"))));
+    assert_eq!(
+        state.refusal_to_report(&batch, false),
+        Some(Op::Create(titled("Newest")))
+    );
 
     let entries = batch.entries;
-    state.reduce(Action::Refuse { entries, gone: false });
+    state.reduce(Action::Refuse {
+        entries,
+        deleted: false,
+    });
     assert_eq!(state, loaded(&[task(1, "Buy milk")]));
-    assert_eq!(state.questions(), []);
+    assert_eq!(state.conflicts(), []);
 }
 
 #[test]
-fn what_a_question_offers_is_not_reported_as_refused() {
+fn text_that_a_conflict_offers_is_not_reported_as_refused() {
     let mut state = loaded(&[]);
-    let refused = |state: &State| state.refused(&state.next_batch().unwrap(), true);
+    let refused = |state: &State| state.refusal_to_report(&state.next_batch().unwrap(), true);
     let creation = queue(&mut state, create(2, "New"));
-    // The server added the task before, and another device has deleted it since.
+    // The server created the task at an earlier attempt, and another device has deleted it since.
     assert_eq!(refused(&state), Some(Op::Create(titled("New"))));
     let edit = queue(&mut state, rename(2, "New", "Newer"));
     let deletion = queue(&mut state, delete(2));
     for entry in [creation, edit, deletion] {
         assert_eq!(state.next_entry().unwrap().id, entry);
         assert_eq!(refused(&state), None);
-        state.reduce(Action::Withdraw(vec![entry]));
+        state.reduce(Action::Remove(vec![entry]));
     }
 }
 
@@ -198,7 +206,7 @@ fn a_task_deleted_elsewhere_disappears() {
     queue(&mut state, complete(1));
     state.reduce(Action::Refuse {
         entries: vec![entry],
-        gone: true,
+        deleted: true,
     });
 
     assert_eq!(titles(&state), ["Call home"]);
@@ -214,14 +222,14 @@ fn changed(number: u128, title: &str) -> Task {
 }
 
 #[test]
-fn an_edit_leaves_members_alone_that_another_device_changed() {
+fn an_edit_does_not_overwrite_fields_that_another_device_changed() {
     let mut state = loaded(&[task(1, "Tea")]);
     let entry = queue(&mut state, rename(1, "Tea", "Green tea"));
     let mut theirs = changed(1, "Tea");
     theirs.description = Some("Two bags".to_owned());
-    state.reduce(Action::Learn(theirs));
+    state.reduce(Action::TaskLoaded(theirs));
 
-    assert_eq!(state.questions(), []);
+    assert_eq!(state.conflicts(), []);
     assert_eq!(state.next_entry().unwrap().id, entry);
     let shown = state.tasks();
     assert_eq!(shown[0].title, "Green tea");
@@ -229,20 +237,20 @@ fn an_edit_leaves_members_alone_that_another_device_changed() {
 }
 
 #[test]
-fn the_same_change_on_both_sides_is_no_question() {
+fn the_same_change_on_both_devices_is_no_conflict() {
     let mut state = loaded(&[task(1, "Tea")]);
     queue(&mut state, rename(1, "Tea", "Green tea"));
-    state.reduce(Action::Load(vec![changed(1, "Green tea")]));
-    assert_eq!(state.questions(), []);
+    state.reduce(Action::ListLoaded(vec![changed(1, "Green tea")]));
+    assert_eq!(state.conflicts(), []);
     assert_eq!(titles(&state), ["Green tea"]);
 }
 
 #[test]
-fn a_member_changed_on_both_sides_is_asked_about_and_nothing_is_sent_meanwhile() {
-    // However the other change becomes known.
+fn a_field_changed_on_both_devices_is_a_conflict_and_is_not_sent() {
+    // The other change is known from the task or from the list.
     for action in [
-        Action::Learn(changed(1, "Coffee")),
-        Action::Load(vec![changed(1, "Coffee"), task(2, "Call home")]),
+        Action::TaskLoaded(changed(1, "Coffee")),
+        Action::ListLoaded(vec![changed(1, "Coffee"), task(2, "Call home")]),
     ] {
         let mut state = loaded(&[task(1, "Tea"), task(2, "Call home")]);
         queue(&mut state, rename(1, "Tea", "Green tea"));
@@ -254,13 +262,13 @@ fn a_member_changed_on_both_sides_is_asked_about_and_nothing_is_sent_meanwhile()
             base: titled("Tea"),
             mine: titled("Mint tea"),
         };
-        let question = Question {
+        let conflict = Conflict {
             task_id: Uuid::from_u128(1),
             edit: edit.clone(),
             theirs: Some(changed(1, "Coffee")),
         };
-        assert_eq!(state.questions(), [question]);
-        // The list shows what is true, and other tasks are not held up.
+        assert_eq!(state.conflicts(), [conflict]);
+        // The list shows the server's value, and other tasks are sent.
         assert_eq!(titles(&state), ["Call home", "Coffee"]);
         assert_eq!(state.next_entry().unwrap().id, other);
         assert_eq!(state.outbox().len(), 3);
@@ -268,10 +276,10 @@ fn a_member_changed_on_both_sides_is_asked_about_and_nothing_is_sent_meanwhile()
 }
 
 #[test]
-fn an_edit_made_on_an_old_list_is_asked_about_at_once() {
+fn an_edit_based_on_an_old_list_is_a_conflict_at_once() {
     let mut state = loaded(&[changed(1, "Coffee")]);
     queue(&mut state, rename(1, "Tea", "Green tea"));
-    assert_eq!(state.questions().len(), 1);
+    assert_eq!(state.conflicts().len(), 1);
     assert_eq!(state.next_entry(), None);
 }
 
@@ -282,7 +290,7 @@ fn edits_of_a_task_are_sent_and_confirmed_as_one() {
     let tick = queue(&mut state, complete(1));
     let second = queue(&mut state, rename(1, "Green tea", "Tea"));
     // Together they change nothing, so there is no conflict with another device.
-    state.reduce(Action::Learn(changed(1, "Coffee")));
+    state.reduce(Action::TaskLoaded(changed(1, "Coffee")));
     let batch = Batch {
         entries: vec![first, second],
         task_id: Uuid::from_u128(1),
@@ -299,7 +307,7 @@ fn edits_of_a_task_are_sent_and_confirmed_as_one() {
         entries: batch.entries,
         task: Some(changed(1, "Coffee")),
     });
-    assert_eq!(state.questions(), []);
+    assert_eq!(state.conflicts(), []);
     let waiting: Vec<Uuid> = state.outbox().iter().map(|entry| entry.id).collect();
     assert_eq!(waiting, [tick, third]);
 }
@@ -311,27 +319,30 @@ fn edits_that_were_sent_as_one_are_refused_as_one() {
     queue(&mut state, rename(1, "Tea", "Green tea"));
     queue(&mut state, rename(1, "Green tea", "Mint tea"));
     let entries = state.next_batch().unwrap().entries;
-    state.reduce(Action::Refuse { entries, gone: false });
+    state.reduce(Action::Refuse {
+        entries,
+        deleted: false,
+    });
     assert_eq!(state, before);
 }
 
 #[test]
-fn an_answer_is_sent_instead_of_every_edit_that_waited() {
+fn the_resolution_of_a_conflict_replaces_all_edits_of_the_task() {
     let theirs = changed(1, "Coffee");
     let mut state = loaded(std::slice::from_ref(&theirs));
     let first = queue(&mut state, rename(1, "Tea", "Green tea"));
     let tick = queue(&mut state, complete(1));
     queue(&mut state, rename(1, "Green tea", "Mint tea"));
     let edit = Edit {
-        base: members(&theirs),
+        base: fields(&theirs),
         mine: titled("Mint tea"),
     };
-    state.reduce(Action::Answer {
+    state.reduce(Action::Resolve {
         task_id: theirs.id,
         edit: Some(edit.clone()),
     });
 
-    assert_eq!(state.questions(), []);
+    assert_eq!(state.conflicts(), []);
     let waiting: Vec<(Uuid, Op)> = state
         .outbox()
         .iter()
@@ -341,26 +352,26 @@ fn an_answer_is_sent_instead_of_every_edit_that_waited() {
     assert_eq!(waiting, [(first, Op::Change(edit)), (tick, Op::Complete(completion))]);
     assert_eq!(titles(&state), ["Mint tea"]);
 
-    // Once more changed before it was sent: once more a question.
-    state.reduce(Action::Learn(changed(1, "Cocoa")));
-    assert_eq!(state.questions().len(), 1);
+    // Another change before the edit is sent is another conflict.
+    state.reduce(Action::TaskLoaded(changed(1, "Cocoa")));
+    assert_eq!(state.conflicts().len(), 1);
 }
 
 #[test]
-fn an_edit_of_a_task_that_was_deleted_is_kept_until_somebody_decides() {
+fn an_edit_of_a_deleted_task_is_kept_until_the_user_decides() {
     let mut state = loaded(&[task(1, "Tea"), task(2, "Call home")]);
     let entry = queue(&mut state, rename(1, "Tea", "Green tea"));
     queue(&mut state, complete(1));
-    // That the list lacks the task is no proof yet: another tab may just have added it.
-    state.reduce(Action::Load(vec![task(2, "Call home")]));
-    assert_eq!(state.questions(), []);
+    // A list without the task does not mean that it is deleted: another tab may have just created it.
+    state.reduce(Action::ListLoaded(vec![task(2, "Call home")]));
+    assert_eq!(state.conflicts(), []);
     assert_eq!(state.next_entry().unwrap().id, entry);
 
     state.reduce(Action::Refuse {
         entries: vec![entry],
-        gone: true,
+        deleted: true,
     });
-    let question = Question {
+    let conflict = Conflict {
         task_id: Uuid::from_u128(1),
         edit: Edit {
             base: titled("Tea"),
@@ -368,49 +379,49 @@ fn an_edit_of_a_task_that_was_deleted_is_kept_until_somebody_decides() {
         },
         theirs: None,
     };
-    assert_eq!(state.questions(), [question]);
+    assert_eq!(state.conflicts(), [conflict]);
     assert_eq!(titles(&state), ["Call home"]);
     assert_eq!(state.next_entry(), None);
 
-    state.reduce(Action::Answer {
+    state.reduce(Action::Resolve {
         task_id: Uuid::from_u128(1),
         edit: None,
     });
-    assert_eq!(state.questions(), []);
+    assert_eq!(state.conflicts(), []);
     assert!(state.outbox().is_empty());
 }
 
 #[test]
-fn a_refused_deletion_or_tick_of_a_task_that_is_gone_keeps_what_was_typed() {
+fn a_refused_deletion_or_completion_of_a_deleted_task_keeps_the_edits() {
     let mut state = loaded(&[task(1, "Tea")]);
     let entry = queue(&mut state, complete(1));
     queue(&mut state, rename(1, "Tea", "Green tea"));
     state.reduce(Action::Refuse {
         entries: vec![entry],
-        gone: true,
+        deleted: true,
     });
-    assert_eq!(state.questions().len(), 1);
+    assert_eq!(state.conflicts().len(), 1);
 }
 
 #[test]
-fn deleting_a_task_drops_its_conflicts() {
+fn deleting_a_task_removes_its_conflict() {
     let mut state = loaded(&[changed(1, "Coffee")]);
     queue(&mut state, rename(1, "Tea", "Green tea"));
-    let deletion = hold(&mut state, delete(1));
-    assert_eq!(state.questions(), []);
+    let deletion = queue_undoable(&mut state, delete(1));
+    assert_eq!(state.conflicts(), []);
     // Unless the deletion is undone.
     let mut undone = state.clone();
-    undone.reduce(Action::Withdraw(vec![deletion]));
-    assert_eq!(undone.questions().len(), 1);
+    undone.reduce(Action::Remove(vec![deletion]));
+    assert_eq!(undone.conflicts().len(), 1);
 
-    state.reduce(Action::Release(deletion));
+    state.reduce(Action::UndoExpired(deletion));
     assert_eq!(state.next_entry().unwrap().id, deletion);
-    for gone in [false, true] {
+    for deleted in [false, true] {
         let mut state = state.clone();
-        state.reduce(if gone {
+        state.reduce(if deleted {
             Action::Refuse {
                 entries: vec![deletion],
-                gone,
+                deleted,
             }
         } else {
             Action::Confirm {
@@ -419,16 +430,16 @@ fn deleting_a_task_drops_its_conflicts() {
             }
         });
         assert!(state.outbox().is_empty());
-        assert_eq!(state.questions(), []);
+        assert_eq!(state.conflicts(), []);
     }
 }
 
 #[test]
-fn what_is_learned_from_the_server_ends_the_trouble() {
+fn a_response_ends_the_connection_error() {
     let mut state = loaded(&[task(1, "Tea")]);
-    state.reduce(Action::Lose("Offline.".to_owned()));
-    state.reduce(Action::Learn(changed(1, "Coffee")));
-    assert_eq!(state.trouble(), None);
+    state.reduce(Action::ConnectionFailed("Offline.".to_owned()));
+    state.reduce(Action::TaskLoaded(changed(1, "Coffee")));
+    assert_eq!(state.connection_error(), None);
 }
 
 #[test]
@@ -439,12 +450,12 @@ fn a_task_that_is_open_in_an_editor_stays_in_the_list() {
         status: Status::Pending,
         ..View::default()
     };
-    assert_eq!(state.show(pending, |_| false), []);
-    assert_eq!(state.show(pending, |task| task.title == "Tea").len(), 1);
+    assert_eq!(state.visible_tasks(pending, |_| false), []);
+    assert_eq!(state.visible_tasks(pending, |task| task.title == "Tea").len(), 1);
 }
 
 #[test]
-fn a_confirmed_change_becomes_the_servers() {
+fn a_confirmed_change_is_the_servers_task() {
     let mut state = loaded(&[]);
     let entry = queue(&mut state, create(1, "Buy milk"));
     state.reduce(Action::Confirm {
@@ -479,43 +490,43 @@ fn entries_are_sent_in_the_order_they_were_made() {
 }
 
 #[test]
-fn a_held_deletion_waits_and_can_be_undone() {
+fn an_undoable_deletion_is_not_sent_and_can_be_undone() {
     let before = loaded(&[task(1, "Buy milk")]);
     let mut state = before.clone();
-    let entry = hold(&mut state, delete(1));
+    let entry = queue_undoable(&mut state, delete(1));
     assert!(titles(&state).is_empty());
     assert_eq!(state.next_entry(), None);
 
-    state.reduce(Action::Withdraw(vec![entry]));
+    state.reduce(Action::Remove(vec![entry]));
     assert_eq!(state, before);
 }
 
 #[test]
-fn a_held_deletion_does_not_stop_other_changes() {
+fn an_undoable_deletion_does_not_block_other_changes() {
     let mut state = loaded(&[task(1, "Buy milk"), task(2, "Call home")]);
-    let held = hold(&mut state, delete(1));
+    let undoable = queue_undoable(&mut state, delete(1));
     let other = queue(&mut state, complete(2));
     assert_eq!(state.next_entry().unwrap().id, other);
 
-    state.reduce(Action::Release(held));
-    assert_eq!(state.next_entry().unwrap().id, held);
+    state.reduce(Action::UndoExpired(undoable));
+    assert_eq!(state.next_entry().unwrap().id, undoable);
 }
 
 #[test]
-fn the_next_deletion_releases_the_one_before() {
+fn the_next_deletion_ends_the_undo_of_the_previous_one() {
     let mut state = loaded(&[task(1, "Buy milk"), task(2, "Call home")]);
-    let first = hold(&mut state, delete(1));
-    let second = hold(&mut state, delete(2));
+    let first = queue_undoable(&mut state, delete(1));
+    let second = queue_undoable(&mut state, delete(2));
     assert_eq!(state.next_entry().unwrap().id, first);
-    assert!(state.entry(second).unwrap().held);
+    assert!(state.entry(second).unwrap().undoable);
 }
 
 #[test]
-fn trouble_keeps_everything_until_the_server_answers() {
+fn a_connection_error_lasts_until_the_server_responds() {
     let mut state = loaded(&[task(1, "Buy milk")]);
     let entry = queue(&mut state, rename(1, "Buy milk", "Buy oat milk"));
-    state.reduce(Action::Lose("Offline.".to_owned()));
-    assert_eq!(state.trouble(), Some("Offline."));
+    state.reduce(Action::ConnectionFailed("Offline.".to_owned()));
+    assert_eq!(state.connection_error(), Some("Offline."));
     assert_eq!(titles(&state), ["Buy oat milk"]);
     assert_eq!(state.next_entry().unwrap().id, entry);
 
@@ -523,22 +534,22 @@ fn trouble_keeps_everything_until_the_server_answers() {
         entries: vec![entry],
         task: Some(task(1, "Buy oat milk")),
     });
-    assert_eq!(state.trouble(), None);
+    assert_eq!(state.connection_error(), None);
 }
 
 #[test]
-fn a_reload_of_the_list_keeps_what_is_not_confirmed() {
+fn a_reload_of_the_list_keeps_unconfirmed_changes() {
     let mut state = loaded(&[task(1, "Buy milk")]);
     queue(&mut state, create(3, "Water the plants"));
-    state.reduce(Action::Load(vec![task(1, "Buy milk"), task(2, "Call home")]));
+    state.reduce(Action::ListLoaded(vec![task(1, "Buy milk"), task(2, "Call home")]));
     assert_eq!(titles(&state), ["Water the plants", "Call home", "Buy milk"]);
 }
 
 #[test]
-fn an_answer_that_overtakes_the_confirmation_does_no_harm() {
+fn a_list_that_arrives_before_the_confirmation_does_not_duplicate_a_task() {
     let mut state = loaded(&[]);
     queue(&mut state, create(1, "Buy milk"));
-    state.reduce(Action::Load(vec![task(1, "Buy milk")]));
+    state.reduce(Action::ListLoaded(vec![task(1, "Buy milk")]));
     assert_eq!(titles(&state), ["Buy milk"]);
 }
 
@@ -556,7 +567,7 @@ fn the_outbox_survives_storage() {
     queue(&mut state, create(1, "Buy \u{1f95b} \"milk\""));
     queue(&mut state, (1, Op::Change(clear)));
     queue(&mut state, complete(1));
-    hold(&mut state, delete(1));
+    queue_undoable(&mut state, delete(1));
 
     let stored: Vec<String> = state
         .outbox()
@@ -564,7 +575,7 @@ fn the_outbox_survives_storage() {
         .map(|entry| serde_json::to_string(entry).unwrap())
         .collect();
     let mut read = State::new(USER);
-    // Storage has no order of its own.
+    // Storage is unordered.
     for text in stored.iter().rev() {
         let entry: Entry = serde_json::from_str(text).unwrap();
         read.reduce(Action::Queue(entry));
@@ -572,22 +583,22 @@ fn the_outbox_survives_storage() {
     assert_eq!(read.outbox(), state.outbox());
 }
 
-/// An edit as a version of the client kept it whose edits had no base.
-const KEPT_WITHOUT_BASE: &str = r#"{"id":"01900000-0000-7000-8000-000000000000",
+/// An edit as an earlier version of the client stored it, without a base.
+const STORED_WITHOUT_BASE: &str = r#"{"id":"01900000-0000-7000-8000-000000000000",
     "task_id":"00000000-0000-0000-0000-000000000001",
     "op":{"Change":{"title":"Green tea","description":null}},"held":false}"#;
 
 #[test]
-fn an_edit_that_was_kept_without_a_base_is_sent_as_it_is() {
+fn a_stored_edit_without_a_base_is_sent_without_a_comparison() {
     let mut tea = task(1, "Tea");
     tea.description = Some("Two bags".to_owned());
     let mut state = loaded(&[tea]);
     let later = queue(&mut state, rename(1, "Green tea", "Mint tea"));
-    let kept: Entry = serde_json::from_str(KEPT_WITHOUT_BASE).unwrap();
+    let kept: Entry = serde_json::from_str(STORED_WITHOUT_BASE).unwrap();
     let id = put(&mut state, kept);
 
     // The later edit is compared with the server once the server has the earlier one.
-    assert_eq!(state.questions(), []);
+    assert_eq!(state.conflicts(), []);
     assert_eq!(titles(&state), ["Mint tea"]);
     assert_eq!(state.tasks()[0].description, None);
     let batch = state.next_batch().unwrap();
@@ -607,18 +618,24 @@ fn an_edit_that_was_kept_without_a_base_is_sent_as_it_is() {
 }
 
 #[test]
-fn an_edit_that_was_kept_without_a_base_goes_with_its_refused_create() {
+fn a_stored_edit_without_a_base_is_removed_with_its_refused_create() {
     let mut state = loaded(&[]);
-    put(&mut state, serde_json::from_str(KEPT_WITHOUT_BASE).unwrap());
+    put(&mut state, serde_json::from_str(STORED_WITHOUT_BASE).unwrap());
     let creation = Entry {
         id: Uuid::nil(),
         ..Entry::new(Uuid::from_u128(1), Op::Create(titled("Tea")))
     };
     put(&mut state, creation);
     let batch = state.next_batch().unwrap();
-    assert_eq!(state.refused(&batch, false), Some(Op::Create(titled("Green tea"))));
+    assert_eq!(
+        state.refusal_to_report(&batch, false),
+        Some(Op::Create(titled("Green tea")))
+    );
     let entries = batch.entries;
-    state.reduce(Action::Refuse { entries, gone: false });
+    state.reduce(Action::Refuse {
+        entries,
+        deleted: false,
+    });
     assert!(state.outbox().is_empty());
 }
 
@@ -633,7 +650,7 @@ fn the_view_filters_and_sorts_as_the_server_does() {
     queue(&mut state, rename(1, "apples", "Apples"));
 
     let show = |status, sort| -> Vec<String> {
-        let tasks = state.show(View { status, sort }, |_| false);
+        let tasks = state.visible_tasks(View { status, sort }, |_| false);
         tasks.into_iter().map(|task| task.title).collect()
     };
     assert_eq!(show(Status::All, Sort::Created), ["Cheese", "Bread", "Apples"]);

@@ -1,0 +1,133 @@
+//! The operations on accounts, sessions and two-factor authentication.
+
+use gloo_net::http::Method;
+use serde::{Deserialize, Serialize};
+use shared::account::{CurrentSession, Session as Device, SignIn, SignUp, User};
+use shared::profile::{Activity, Capabilities, PasswordChange, PasswordProof};
+use shared::recovery::{EmailVerified, LinkRequest, PasswordReset};
+use shared::two_factor::{CodeProof, RecoveryCodes, TwoFactorSetup};
+
+pub use super::client::Empty;
+use super::client::Request;
+use super::stored_session::{self, Session};
+use crate::failure::Failure;
+
+/// Creates an account. Returns no session if the e-mail address has to be confirmed first.
+pub async fn sign_up(account: &SignUp) -> Result<Option<Session>, Failure> {
+    start_session("/api/auth/sign-up/email", account).await
+}
+
+/// Signs in. Returns no session if a two-factor code is required: [`sign_in_with_code`].
+pub async fn sign_in(credentials: &SignIn) -> Result<Option<Session>, Failure> {
+    start_session("/api/auth/sign-in/email", credentials).await
+}
+
+/// Completes a sign-in with a code of the authenticator app, which has only digits, or a recovery code.
+pub async fn sign_in_with_code(code: &CodeProof) -> Result<Option<Session>, Failure> {
+    if code.code.chars().all(|c| c.is_ascii_digit()) {
+        start_session("/api/auth/two-factor/verify-totp", code).await
+    } else {
+        start_session("/api/auth/two-factor/verify-backup-code", code).await
+    }
+}
+
+async fn start_session(path: &'static str, body: &impl Serialize) -> Result<Option<Session>, Failure> {
+    let response = Request::new(Method::POST, path).json(body).send(None).await?;
+    let SignInResponse { token, user } = response.decode()?;
+    Ok(token.zip(user).map(|(token, user)| Session { token, user }))
+}
+
+/// The response to a sign-up or a sign-in. Both are absent if another step is required.
+#[derive(Deserialize)]
+struct SignInResponse {
+    token: Option<String>,
+    user: Option<User>,
+}
+
+/// Ends the session on the server.
+pub async fn sign_out() -> Result<(), Failure> {
+    let token = stored_session::load().map(|session| session.token);
+    let request = Request::new(Method::POST, "/api/auth/sign-out").json(&Empty {});
+    request.send(token.as_deref()).await.map(drop)
+}
+
+/// What this server is configured to do.
+pub async fn capabilities() -> Result<Capabilities, Failure> {
+    let request = Request::new(Method::GET, "/api/auth/capabilities");
+    request.send(None).await?.decode()
+}
+
+/// Requests a mail with a link that resets the password.
+pub async fn request_password_reset(link_request: &LinkRequest) -> Result<(), Failure> {
+    let request = Request::new(Method::POST, "/api/auth/request-password-reset").json(link_request);
+    request.send(None).await.map(drop)
+}
+
+/// Sets a new password with the token of a link.
+pub async fn reset_password(reset: &PasswordReset) -> Result<(), Failure> {
+    let request = Request::new(Method::POST, "/api/auth/reset-password").json(reset);
+    request.send(None).await.map(drop)
+}
+
+/// Confirms an e-mail address with the token of a link. Returns the user it belongs to.
+pub async fn verify_email(token: &str) -> Result<User, Failure> {
+    let token = js_sys::encode_uri_component(token);
+    let request = Request::new(Method::GET, format!("/api/auth/verify-email?token={token}"));
+    let verified: EmailVerified = request.send(None).await?.decode()?;
+    Ok(verified.user)
+}
+
+/// The current session and its user.
+pub async fn current_session(user_id: &str) -> Result<CurrentSession, Failure> {
+    let request = Request::new(Method::GET, "/api/auth/get-session");
+    request.send_as(user_id).await?.decode()
+}
+
+/// The devices that are signed in, newest first.
+pub async fn sessions(user_id: &str) -> Result<Vec<Device>, Failure> {
+    let request = Request::new(Method::GET, "/api/auth/list-sessions");
+    request.send_as(user_id).await?.decode()
+}
+
+/// The activity of the account, newest first.
+pub async fn activity(user_id: &str) -> Result<Vec<Activity>, Failure> {
+    let request = Request::new(Method::GET, "/api/auth/activity?limit=50");
+    request.send_as(user_id).await?.decode()
+}
+
+/// All stored data of the user, as JSON.
+pub async fn export(user_id: &str) -> Result<String, Failure> {
+    let response = Request::new(Method::GET, "/api/auth/export").send_as(user_id).await?;
+    Ok(response.body)
+}
+
+/// Sends an operation on the account whose successful response has no content of interest.
+pub async fn post(user_id: &str, path: &'static str, body: &impl Serialize) -> Result<(), Failure> {
+    let request = Request::new(Method::POST, path).json(body);
+    request.send_as(user_id).await.map(drop)
+}
+
+/// Changes the password. Ends all sessions and starts a new one in this browser.
+pub async fn change_password(user_id: &str, change: &PasswordChange) -> Result<Session, Failure> {
+    let request = Request::new(Method::POST, "/api/auth/change-password").json(change);
+    request.replace_session(user_id).await
+}
+
+/// Starts the set-up of two-factor authentication.
+pub async fn set_up_two_factor(user_id: &str, password: &PasswordProof) -> Result<TwoFactorSetup, Failure> {
+    let request = Request::new(Method::POST, "/api/auth/two-factor/enable").json(password);
+    request.send_as(user_id).await?.decode()
+}
+
+/// Turns two-factor authentication on with a code of the app. Ends all sessions and starts a new one in this browser.
+pub async fn turn_on_two_factor(user_id: &str, code: &CodeProof) -> Result<Session, Failure> {
+    let request = Request::new(Method::POST, "/api/auth/two-factor/verify-totp").json(code);
+    request.replace_session(user_id).await
+}
+
+/// Replaces the recovery codes.
+pub async fn replace_recovery_codes(user_id: &str, password: &PasswordProof) -> Result<Vec<String>, Failure> {
+    let request = Request::new(Method::POST, "/api/auth/two-factor/generate-backup-codes").json(password);
+    let codes: RecoveryCodes = request.send_as(user_id).await?.decode()?;
+    Ok(codes.backup_codes)
+}
