@@ -1,9 +1,9 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, test } from './support/test.ts';
-import { addTasks, fillSignIn, member, signIn } from './support/people.ts';
-import { SettingsScreen } from './support/account.ts';
+import { addTasks, fillSignIn, heading, member, signIn } from './support/people.ts';
 import { TaskScreen } from './support/screen.ts';
+import { SettingsScreen } from './support/account.ts';
 import { appCode } from './support/totp.ts';
 
 test.use({ contextOptions: { reducedMotion: 'reduce' } });
@@ -14,30 +14,30 @@ for (const colorScheme of ['light', 'dark'] as const) {
 
     test('no violations without an account', async ({ page }) => {
       await page.goto('/login');
-      await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
+      await expect(heading(page, 'Sign in')).toBeVisible();
       await clean(page);
       await page.getByRole('button', { name: 'Sign in' }).click();
       await expect(page.getByLabel('Password', { exact: true })).toHaveAttribute('aria-invalid', 'true');
       await clean(page);
       await page.goto('/signup');
-      await expect(page.getByRole('heading', { level: 1, name: 'Create your account' })).toBeVisible();
+      await expect(heading(page, 'Create your account')).toBeVisible();
       await clean(page);
       await page.goto('/forgot-password');
-      await expect(page.getByText('This server sends no mail')).toBeVisible();
+      await expect(page.getByText('This server does not send e-mail')).toBeVisible();
       await clean(page);
       await page.goto('/reset-password?token=made-up');
       await page.getByRole('button', { name: 'Change password' }).click();
       await expect(page.getByLabel('New password', { exact: true })).toHaveAttribute('aria-invalid', 'true');
       await clean(page);
       await page.goto('/verify-email?token=made-up');
-      await expect(page.getByRole('heading', { level: 1, name: 'Your address is not confirmed' })).toBeVisible();
+      await expect(heading(page, 'Your address is not confirmed')).toBeVisible();
       await clean(page);
       await page.goto('/no/such/page');
-      await expect(page.getByRole('heading', { level: 1, name: 'Page not found' })).toBeVisible();
+      await expect(heading(page, 'Page not found')).toBeVisible();
       await clean(page);
     });
 
-    test('no violations among the tasks', async ({ page, context, request }) => {
+    test('no violations with tasks', async ({ page, context, request }) => {
       const owner = await member(request);
       const tasks = new TaskScreen(page);
       await signIn(page, owner);
@@ -63,7 +63,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await clean(page);
     });
 
-    test('no violations in questions about an edit', async ({ page, request }) => {
+    test('no violations in conflicts', async ({ page, request }) => {
       const owner = await member(request);
       const tasks = new TaskScreen(page);
       await addTasks(request, owner, [{ title: 'Tea', description: 'Two bags.' }, { title: 'Milk' }]);
@@ -99,7 +99,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await clean(page);
       await page.keyboard.press('Escape');
       await settings.button('Set up two-factor').click();
-      await settings.prove('Set up two-factor', owner.password, 'Continue');
+      await settings.enterPassword('Set up two-factor', owner.password, 'Continue');
       const section = settings.section('Two-factor');
       await expect(section.getByRole('img')).toBeVisible();
       await clean(page);
@@ -110,7 +110,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.goto('/tasks');
       await page.getByRole('button', { name: 'Sign out' }).click();
       await fillSignIn(page, owner);
-      await expect(page.getByRole('heading', { level: 1, name: 'Enter your code' })).toBeVisible();
+      await expect(heading(page, 'Enter your code')).toBeVisible();
       await clean(page);
     });
   });
@@ -122,6 +122,6 @@ async function clean(page: Page) {
     violations.map(({ id, help, nodes }) => ({ id, help, where: nodes.map((node) => node.html) })),
     `axe at ${page.url()}`,
   ).toEqual([]);
-  // Nothing is wider than the screen.
+  // The page does not scroll sideways.
   expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
 }

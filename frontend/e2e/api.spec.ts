@@ -1,8 +1,8 @@
-// Calls every endpoint through a client generated from the OpenAPI document; the compiler checks what it is given and gets.
+// Calls every endpoint with a client generated from the OpenAPI document; the compiler checks requests and responses.
 import { randomUUID } from 'node:crypto';
 import createClient from 'openapi-fetch';
 import { expect, test } from './support/test.ts';
-import { stranger } from './support/people.ts';
+import { newPerson } from './support/people.ts';
 import { appCode } from './support/totp.ts';
 import type { paths } from './support/api.d.ts';
 
@@ -10,7 +10,7 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
   const called = new Set<string>();
   const api = createClient<paths>({ baseUrl: baseURL });
   api.use({ onRequest: ({ request, schemaPath }) => void called.add(`${request.method.toLowerCase()} ${schemaPath}`) });
-  const person = stranger();
+  const person = newPerson();
 
   const signedUp = await api.POST('/api/auth/sign-up/email', { body: person });
   expect(signedUp.data?.user.email).toBe(person.email);
@@ -67,7 +67,7 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
   expect((await api.GET('/api/auth/token')).data?.token).toMatch(/^ey/);
   expect((await api.POST('/api/auth/update-user', { body: { name: 'Other' } })).data).toEqual({ status: true });
   expect((await api.POST('/api/auth/verify-password', { body: { password } })).data).toEqual({ status: true });
-  const newEmail = stranger().email;
+  const newEmail = newPerson().email;
   expect((await api.POST('/api/auth/change-email', { body: { newEmail } })).data).toEqual({ status: true });
   const exported = await api.GET('/api/auth/export');
   expect(exported.data).toMatchObject({ user: { name: 'Other', email: newEmail }, tasks: [] });
@@ -126,7 +126,7 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
   expect([...called].sort()).toEqual(described.sort());
 });
 
-/** What sends a cookie of an answer back, as a browser does by itself. */
+/** The header that sends a cookie of a response back, as a browser does by itself. */
 function cookie(answer: Response, name: string) {
   const cookies = answer.headers.getSetCookie().map((cookie) => cookie.split(';')[0] ?? '');
   return { Cookie: cookies.find((cookie) => cookie.startsWith(`${name}=`)) ?? '' };

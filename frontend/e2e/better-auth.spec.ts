@@ -1,12 +1,12 @@
-// The browser client of Better Auth, as it comes from npm, finds itself at home.
+// The browser client of Better Auth, as published on npm, works with the server.
 import { createAuthClient } from 'better-auth/client';
 import { twoFactorClient } from 'better-auth/client/plugins';
 import { expect, test } from './support/test.ts';
-import { type Person, stranger } from './support/people.ts';
+import { type Person, newPerson } from './support/people.ts';
 import { appCode } from './support/totp.ts';
 
-test('an account from the first day to the last', async ({ baseURL }) => {
-  const person = stranger();
+test('sign-up, profile changes and deletion', async ({ baseURL }) => {
+  const person = newPerson();
   const { auth, use } = client(baseURL);
   const signedUp = granted(await auth.signUp.email(person));
   expect(signedUp.user).toMatchObject({ name: person.name, email: person.email, emailVerified: false, image: null });
@@ -18,7 +18,7 @@ test('an account from the first day to the last', async ({ baseURL }) => {
 
   expect(granted(await auth.updateUser({ name: 'Other' }))).toEqual({ status: true });
   expect(granted(await auth.getSession()).user.name).toBe('Other');
-  const newEmail = stranger().email;
+  const newEmail = newPerson().email;
   expect(granted(await auth.changeEmail({ newEmail, callbackURL: '/settings' }))).toMatchObject({ status: true });
   expect(granted(await auth.getSession()).user.email).toBe(newEmail);
 
@@ -32,7 +32,7 @@ test('an account from the first day to the last', async ({ baseURL }) => {
 });
 
 test('several devices', async ({ baseURL }) => {
-  const person = stranger();
+  const person = newPerson();
   const first = await signedUp(baseURL, person);
   const [second, third, fourth] = [
     await signedIn(baseURL, person),
@@ -55,8 +55,8 @@ test('several devices', async ({ baseURL }) => {
   expect(refused(await first.listSessions())).toMatchObject({ status: 401, code: 'UNAUTHORIZED' });
 });
 
-test('another password', async ({ baseURL }) => {
-  const person = stranger();
+test('change of the password', async ({ baseURL }) => {
+  const person = newPerson();
   const newPassword = 'staple after staple';
   const { auth, use } = client(baseURL);
   use(granted(await auth.signUp.email(person)).token);
@@ -76,8 +76,8 @@ test('another password', async ({ baseURL }) => {
   await signedIn(baseURL, { ...person, password: newPassword });
 });
 
-test('a second factor', async ({ baseURL }) => {
-  const person = stranger();
+test('two-factor authentication', async ({ baseURL }) => {
+  const person = newPerson();
   const { email, password } = person;
   const { auth, use } = client(baseURL);
   use(granted(await auth.signUp.email(person)).token);
@@ -85,12 +85,12 @@ test('a second factor', async ({ baseURL }) => {
   expect(setup).toMatchObject({ totpURI: expect.stringMatching(/^otpauth:/), backupCodes: expect.any(Array) });
   const uri = 'totpURI' in setup ? setup.totpURI : '';
   const before = granted(await auth.getSession()).session.id;
-  // As at Better Auth's server, a new session takes the place of this one.
+  // As on Better Auth's server, a new session replaces this one.
   use(granted(await auth.twoFactor.verifyTotp({ code: appCode(uri) })).token);
   expect(granted(await auth.getSession()).session.id).not.toBe(before);
   expect(granted(await auth.getSession()).user).toMatchObject({ twoFactorEnabled: true });
 
-  // A browser would keep the cookie by itself.
+  // A browser would store the cookie.
   let cookie = '';
   const device = client(baseURL);
   const keep = ({ response }: { response: Response }) => void (cookie = response.headers.get('set-cookie') ?? '');
@@ -111,14 +111,14 @@ test('a second factor', async ({ baseURL }) => {
   await signedIn(baseURL, person);
 });
 
-test('a new password is asked for', async ({ baseURL }) => {
+test('request of a password reset', async ({ baseURL }) => {
   const { auth } = client(baseURL);
-  const asked = granted(await auth.requestPasswordReset({ email: stranger().email, redirectTo: '/reset-password' }));
+  const asked = granted(await auth.requestPasswordReset({ email: newPerson().email, redirectTo: '/reset-password' }));
   expect(asked).toMatchObject({ status: true, message: expect.stringMatching(/\w/) });
 });
 
-test('what is refused has a message and a code', async ({ baseURL }) => {
-  const person = stranger();
+test('errors have a message and a code', async ({ baseURL }) => {
+  const person = newPerson();
   const { auth } = client(baseURL);
   await signedUp(baseURL, person);
   expect(refused(await auth.signUp.email(person))).toMatchObject({
@@ -134,7 +134,7 @@ test('what is refused has a message and a code', async ({ baseURL }) => {
   expect(refused(await auth.updateUser({ name: 'Other' }))).toMatchObject({ status: 401, code: 'UNAUTHORIZED' });
 });
 
-/** A client, and what gives it the token that it is to send. */
+/** A client, and a function that sets its bearer token. */
 function client(baseURL: string | undefined) {
   let current: string | undefined;
   const auth = createAuthClient({
@@ -145,14 +145,14 @@ function client(baseURL: string | undefined) {
   return { auth, use: (token: string | null) => void (current = token ?? undefined) };
 }
 
-/** The client of a new account. */
+/** A client that has signed up. */
 async function signedUp(baseURL: string | undefined, person: Person) {
   const { auth, use } = client(baseURL);
   use(granted(await auth.signUp.email(person)).token);
   return auth;
 }
 
-/** The client of one more device. */
+/** A client that has signed in. */
 async function signedIn(baseURL: string | undefined, { email, password }: Person) {
   const { auth, use } = client(baseURL);
   const answer = granted(await auth.signIn.email({ email, password, rememberMe: true, callbackURL: '/tasks' }));

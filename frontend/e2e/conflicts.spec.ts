@@ -1,4 +1,4 @@
-// One person on two devices: what happens when both change the same task.
+// One user on two devices: what happens when both change the same task.
 import type { APIRequestContext, Browser, Page } from '@playwright/test';
 import { expect, test } from './support/test.ts';
 import { addTasks, member, signIn } from './support/people.ts';
@@ -6,7 +6,7 @@ import { TaskScreen } from './support/screen.ts';
 
 type Owner = Awaited<ReturnType<typeof member>>;
 
-/** The task page as the person edits tasks on it and answers questions about edits. */
+/** The page of the tasks on a device, with its editors and conflicts. */
 class Device {
   readonly tasks: TaskScreen;
 
@@ -14,31 +14,31 @@ class Device {
     this.tasks = new TaskScreen(page);
   }
 
-  readonly title = () => this.page.getByRole('textbox', { name: 'Title' });
   readonly description = () => this.page.getByRole('list').getByLabel('Description');
   readonly conflict = (title: string) => this.page.getByRole('form', { name: `“${title}” was changed on another device` });
   readonly deleted = (title: string) => this.page.getByRole('form', { name: `“${title}” was deleted on another device` });
-  readonly save = () => this.page.getByRole('button', { name: 'Save', exact: true }).click();
 
-  /** One of the two values of a member. */
-  readonly option = (title: string, member: string, option: string | RegExp) =>
-    this.conflict(title).getByRole('group', { name: member }).getByRole('radio', { name: option });
+  /** The radio button for one of the two values of a field. */
+  readonly option = (title: string, field: string, option: string | RegExp) =>
+    this.conflict(title).getByRole('group', { name: field }).getByRole('radio', { name: option });
+
+  readonly saveChoice = () => this.page.getByRole('button', { name: 'Save choice' }).click();
 
   async edit(title: string, changes: { title?: string; description?: string }) {
     await this.tasks.edit(title).click();
-    if (changes.title !== undefined) await this.title().fill(changes.title);
+    if (changes.title !== undefined) await this.tasks.title().fill(changes.title);
     if (changes.description !== undefined) await this.description().fill(changes.description);
-    await this.save();
+    await this.tasks.save();
   }
 
-  /** Fetches the list, as when the person comes back to the window. */
-  async comeBack() {
+  /** Reloads the list, as when the window gets the focus. */
+  async focusWindow() {
     const list = this.page.waitForResponse((answer) => answer.url().includes('/tasks?') && answer.ok());
     await this.page.evaluate(() => window.dispatchEvent(new Event('focus')));
     await list;
   }
 
-  /** What the page sends from now on to change what a task says. */
+  /** The bodies of the PUT requests from now on. */
   changes() {
     const sent: unknown[] = [];
     this.page.on('request', (request) => {
@@ -48,14 +48,14 @@ class Device {
   }
 }
 
-/** The same person on another device. */
+/** Signs in the same user on another device. */
 async function anotherDevice(browser: Browser, baseURL: string | undefined, owner: Owner) {
   const device = new Device(await (await browser.newContext({ baseURL })).newPage());
   await signIn(device.page, owner);
   return device;
 }
 
-/** What the server has of the owner's tasks, newest first. */
+/** The tasks of the owner on the server, newest first, without their completion. */
 async function stored(request: APIRequestContext, owner: Owner) {
   const answer = await request.get(`/api/${owner.id}/tasks`, { headers: { Authorization: `Bearer ${owner.token}` } });
   const tasks: { title: string; description: string | null }[] = await answer.json();
@@ -74,28 +74,28 @@ async function twoDevices(page: Page, browser: Browser, baseURL: string | undefi
   return { owner, here, there };
 }
 
-/** Both devices change the title of Tea: there to Coffee first, then here to Green tea, which asks. */
+/** Both devices change the title of Tea: there to Coffee, then here to Green tea, which is a conflict. */
 async function changeOnBoth(here: Device, there: Device, request: APIRequestContext, owner: Owner) {
   await here.tasks.edit('Tea').click();
   await there.edit('Tea', { title: 'Coffee' });
   await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
-  await here.title().fill('Green tea');
-  await here.save();
+  await here.tasks.title().fill('Green tea');
+  await here.tasks.save();
   await expect(here.conflict('Coffee')).toBeVisible();
 }
 
 for (const known of [true, false]) {
   const when = known ? 'is known' : 'is not known yet';
-  test(`only what was typed is sent, when a change of another device ${when}`, async ({ page, browser, baseURL, request }) => {
+  test(`only changed fields are sent, when a change by another device ${when}`, async ({ page, browser, baseURL, request }) => {
     const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
     await here.tasks.edit('Tea').click();
     await there.edit('Tea', { description: 'Two bags.' });
     await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Tea', description: 'Two bags.' }]);
-    if (known) await here.comeBack();
+    if (known) await here.focusWindow();
 
     const sent = here.changes();
-    await here.title().fill('Green tea');
-    await here.save();
+    await here.tasks.title().fill('Green tea');
+    await here.tasks.save();
     await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Green tea', description: 'Two bags.' }]);
     // The first one is refused by its If-Match when the other change is not known.
     expect(sent).toEqual(Array(known ? 1 : 2).fill({ title: 'Green tea' }));
@@ -103,29 +103,28 @@ for (const known of [true, false]) {
     await expect(page.getByRole('form', { name: 'on another device' })).toHaveCount(0);
   });
 
-  test(`a deleted task leaves what was typed, when the deletion ${when}`, async ({ page, browser, baseURL, request }) => {
+  test(`the text of an edit survives the deletion of its task, when the deletion ${when}`, async ({ page, browser, baseURL, request }) => {
     const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
     await here.tasks.edit('Tea').click();
-    await here.title().fill('Green tea');
+    await here.tasks.title().fill('Green tea');
     await here.description().fill('Two bags.');
-    await there.tasks.remove('Tea').click();
-    await there.page.getByRole('button', { name: 'Dismiss' }).click();
+    await there.tasks.delete('Tea');
     await expect.poll(() => stored(request, owner)).toEqual([]);
     const offer = here.deleted('Tea');
     if (known) {
-      await here.comeBack();
-      // Who was typing goes on typing.
+      await here.focusWindow();
+      // The focus stays where the user types.
       await expect(offer.getByLabel('Description')).toBeFocused();
       await page.keyboard.type(' Not more.');
     } else {
-      await here.save();
+      await here.tasks.save();
       await expect(offer.getByRole('heading')).toBeFocused();
       await offer.getByLabel('Description').fill('Two bags. Not more.');
     }
     await page.reload();
     await expect(offer.getByLabel('Title')).toHaveValue('Green tea');
     await expect(offer.getByLabel('Description')).toHaveValue('Two bags. Not more.');
-    // No key throws away what is typed.
+    // Escape does not discard the text.
     await offer.getByLabel('Title').press('Escape');
     await offer.getByRole('button', { name: 'Add as a new task' }).click();
     await expect(offer).toHaveCount(0);
@@ -139,14 +138,13 @@ for (const known of [true, false]) {
   });
 }
 
-test('what was typed for a deleted task can be discarded', async ({ page, browser, baseURL, request }) => {
+test('the text of an edit of a deleted task can be discarded', async ({ page, browser, baseURL, request }) => {
   const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
   await here.tasks.edit('Tea').click();
-  await there.tasks.remove('Tea').click();
-  await there.page.getByRole('button', { name: 'Dismiss' }).click();
+  await there.tasks.delete('Tea');
   await expect.poll(() => stored(request, owner)).toEqual([]);
-  await here.title().fill('Green tea');
-  await here.save();
+  await here.tasks.title().fill('Green tea');
+  await here.tasks.save();
   await here.deleted('Tea').getByRole('button', { name: 'Discard' }).click();
   await expect(here.deleted('Tea')).toHaveCount(0);
   await expect(here.tasks.newTask()).toBeFocused();
@@ -159,7 +157,7 @@ for (const [kept, expected] of [
   ['Keep what I typed here', 'Green tea'],
   ["Keep the other device's", 'Coffee'],
 ] as const) {
-  test(`a title that both changed is asked about: ${kept}`, async ({ page, browser, baseURL, request }) => {
+  test(`a title that both devices changed is a conflict: ${kept}`, async ({ page, browser, baseURL, request }) => {
     const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
     await changeOnBoth(here, there, request, owner);
 
@@ -167,15 +165,15 @@ for (const [kept, expected] of [
     await expect(here.option('Coffee', 'Title', 'Keep what I typed here Green tea')).not.toBeChecked();
     await expect(here.option('Coffee', 'Title', "Keep the other device's Coffee")).not.toBeChecked();
     await here.tasks.shows(['Coffee']);
-    // Nothing is sent before the choice is made, and a reload asks again.
-    await page.getByRole('button', { name: 'Save choice' }).click();
+    // Nothing is sent before the choice, and the conflict survives a reload.
+    await here.saveChoice();
     await page.reload();
     await expect(here.conflict('Coffee')).toBeVisible();
     expect(await stored(request, owner)).toEqual([{ title: 'Coffee', description: null }]);
 
     const sent = here.changes();
     await here.option('Coffee', 'Title', new RegExp(`^${kept}`)).check();
-    await page.getByRole('button', { name: 'Save choice' }).click();
+    await here.saveChoice();
     await expect(here.conflict('Coffee')).toHaveCount(0);
     await here.tasks.shows([expected]);
     await expect(here.tasks.edit(expected)).toBeFocused();
@@ -187,15 +185,15 @@ for (const [kept, expected] of [
   });
 }
 
-test('each member is chosen by itself, with the keyboard', async ({ page, browser, baseURL, request }) => {
+test('each field is chosen separately, with the keyboard', async ({ page, browser, baseURL, request }) => {
   const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
   await here.tasks.edit('Tea').click();
   await there.edit('Tea', { title: 'Coffee', description: 'Black.' });
   await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Coffee', description: 'Black.' }]);
-  await here.title().fill('Green tea');
+  await here.tasks.title().fill('Green tea');
   await here.description().fill('Two bags.');
   await page.getByLabel('Due date').last().fill('2031-03-09');
-  await here.title().press('Enter');
+  await here.tasks.title().press('Enter');
 
   await expect(here.conflict('Coffee').getByRole('heading')).toBeFocused();
   await expect(here.conflict('Coffee').getByRole('group')).toHaveCount(2);
@@ -210,20 +208,20 @@ test('each member is chosen by itself, with the keyboard', async ({ page, browse
   await expect(here.tasks.list()).toContainText('9 Mar');
 });
 
-test('a task that changes once more is asked about again', async ({ page, browser, baseURL, request }) => {
+test('another change of the task is another conflict', async ({ page, browser, baseURL, request }) => {
   const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
   await changeOnBoth(here, there, request, owner);
   await there.edit('Coffee', { title: 'Cocoa' });
   await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Cocoa', description: null }]);
   await here.option('Coffee', 'Title', /^Keep what I typed here/).check();
-  await page.getByRole('button', { name: 'Save choice' }).click();
+  await here.saveChoice();
   await expect(here.conflict('Cocoa')).toBeVisible();
   await here.option('Cocoa', 'Title', /^Keep what I typed here/).check();
-  await page.getByRole('button', { name: 'Save choice' }).click();
+  await here.saveChoice();
   await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Green tea', description: null }]);
 });
 
-test('edits without a network are merged or asked about when they are sent', async ({ page, context, browser, baseURL, request }) => {
+test('edits without a network are merged or a conflict when they are sent', async ({ page, context, browser, baseURL, request }) => {
   const owner = await member(request);
   await addTasks(request, owner, [{ title: 'Tea' }, { title: 'Bread' }, { title: 'Milk' }]);
   const here = new Device(page);
@@ -239,8 +237,7 @@ test('edits without a network are merged or asked about when they are sent', asy
   await expect(here.tasks.banner()).toBeVisible();
   await there.edit('Tea', { title: 'Coffee' });
   await there.edit('Bread', { description: 'One loaf.' });
-  await there.tasks.remove('Milk').click();
-  await there.page.getByRole('button', { name: 'Dismiss' }).click();
+  await there.tasks.delete('Milk');
   await expect
     .poll(() => stored(request, owner))
     .toEqual([
@@ -261,7 +258,7 @@ test('edits without a network are merged or asked about when they are sent', asy
     ]);
   await expect(here.tasks.banner()).toBeHidden();
   await here.option('Coffee', 'Title', /^Keep what I typed here/).check();
-  await page.getByRole('button', { name: 'Save choice' }).click();
+  await here.saveChoice();
   await here.deleted('Milk').getByRole('button', { name: 'Add as a new task' }).click();
   await expect
     .poll(() => stored(request, owner))
@@ -272,13 +269,13 @@ test('edits without a network are merged or asked about when they are sent', asy
     ]);
 });
 
-test('an answer in one tab ends the question in the other', async ({ page, context, browser, baseURL, request }) => {
+test('a conflict resolved in one tab is resolved in the other', async ({ page, context, browser, baseURL, request }) => {
   const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
   await changeOnBoth(here, there, request, owner);
   const tab = new Device(await context.newPage());
   await tab.page.goto('/tasks');
   await tab.option('Coffee', 'Title', /^Keep the other device's/).check();
-  await tab.page.getByRole('button', { name: 'Save choice' }).click();
+  await tab.saveChoice();
   await expect(tab.conflict('Coffee')).toHaveCount(0);
   await expect(here.conflict('Coffee')).toHaveCount(0);
   await here.tasks.shows(['Coffee']);
@@ -288,39 +285,38 @@ test('a task that is open in an editor stays in the list when a filter would hid
   const { here, there } = await twoDevices(page, browser, baseURL, request);
   await here.tasks.show('Pending').click();
   await here.tasks.edit('Tea').click();
-  await here.title().fill('Green tea');
+  await here.tasks.title().fill('Green tea');
   const ticked = there.page.waitForResponse((answer) => answer.url().endsWith('/complete') && answer.ok());
   await there.tasks.box('Tea').check();
   await ticked;
-  await here.comeBack();
+  await here.focusWindow();
   await expect(here.tasks.show('Completed', 1)).toBeVisible();
-  await expect(here.title()).toHaveValue('Green tea');
-  await expect(here.title()).toBeFocused();
+  await expect(here.tasks.title()).toHaveValue('Green tea');
+  await expect(here.tasks.title()).toBeFocused();
 });
 
-test('while a question is open, editing the task leads to the question', async ({ page, browser, baseURL, request }) => {
+test('the edit button of a task in conflict leads to the conflict', async ({ page, browser, baseURL, request }) => {
   const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
   await changeOnBoth(here, there, request, owner);
   await here.tasks.edit('Coffee').click();
   await expect(here.conflict('Coffee').getByRole('heading')).toBeFocused();
-  await expect(here.title()).toHaveCount(0);
+  await expect(here.tasks.title()).toHaveCount(0);
   await expect(here.option('Coffee', 'Title', 'Keep what I typed here Green tea')).toBeVisible();
 });
 
-test('what two tabs have of a deleted task is offered one after the other', async ({ page, context, browser, baseURL, request }) => {
+test('the edits of a deleted task in two tabs are offered one after the other', async ({ page, context, browser, baseURL, request }) => {
   const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
   const tab = new Device(await context.newPage());
   await tab.page.goto('/tasks');
   await tab.tasks.edit('Tea').click();
-  await tab.title().fill('Typed in this tab');
+  await tab.tasks.title().fill('Typed in this tab');
   await context.setOffline(true);
   await here.edit('Tea', { title: 'Saved in the other' });
-  await there.tasks.remove('Tea').click();
-  await there.page.getByRole('button', { name: 'Dismiss' }).click();
+  await there.tasks.delete('Tea');
   await expect.poll(() => stored(request, owner)).toEqual([]);
   await context.setOffline(false);
-  await here.comeBack();
-  await tab.comeBack();
+  await here.focusWindow();
+  await tab.focusWindow();
   const title = tab.deleted('Tea').getByLabel('Title');
   await expect(title).toHaveValue('Saved in the other');
   await tab.page.getByRole('button', { name: 'Discard' }).click();
@@ -335,14 +331,13 @@ test('discarding the draft of a deleted task keeps an edit that another tab has 
   const tab = new Device(await context.newPage());
   await tab.page.goto('/tasks');
   await tab.tasks.edit('Tea').click();
-  await tab.title().fill('Typed in this tab');
-  // The list can be fetched, but nothing can be asked or sent about a single task: the edit stays in the outbox.
+  await tab.tasks.title().fill('Typed in this tab');
+  // The list can be loaded, but requests for a single task fail: the edit stays in the outbox.
   const oneTask = /\/tasks\/[0-9a-f-]+$/;
   await context.route(oneTask, (route) => route.abort());
   await here.edit('Tea', { title: 'Saved in the other' });
   await expect(here.tasks.banner()).toBeVisible();
-  await there.tasks.remove('Tea').click();
-  await there.page.getByRole('button', { name: 'Dismiss' }).click();
+  await there.tasks.delete('Tea');
   await expect.poll(() => stored(request, owner)).toEqual([]);
   await tab.page.reload();
   const title = tab.deleted('Tea').getByLabel('Title');
@@ -358,10 +353,9 @@ test('discarding the draft of a deleted task keeps an edit that another tab has 
   await expect(tab.deleted('Tea')).toHaveCount(0);
 });
 
-test('a tick of a task that another device deleted names the task', async ({ page, browser, baseURL, request }) => {
+test('completing a task that another device deleted names the task', async ({ page, browser, baseURL, request }) => {
   const { owner, here, there } = await twoDevices(page, browser, baseURL, request);
-  await there.tasks.remove('Tea').click();
-  await there.page.getByRole('button', { name: 'Dismiss' }).click();
+  await there.tasks.delete('Tea');
   await expect.poll(() => stored(request, owner)).toEqual([]);
   await here.tasks.box('Tea').click();
   await expect(page.getByText('“Tea” was deleted on another device.')).toBeVisible();
@@ -371,10 +365,10 @@ test('a tick of a task that another device deleted names the task', async ({ pag
 test('an editor whose title was emptied is cancelled by the first click', async ({ page, browser, baseURL, request }) => {
   const { here } = await twoDevices(page, browser, baseURL, request);
   await here.tasks.edit('Tea').click();
-  await here.title().fill('');
+  await here.tasks.title().fill('');
   await page.getByRole('button', { name: 'Cancel' }).hover();
   await page.mouse.down();
   await page.mouse.up();
   await here.tasks.shows(['Tea']);
-  await expect(here.title()).toHaveCount(0);
+  await expect(here.tasks.title()).toHaveCount(0);
 });

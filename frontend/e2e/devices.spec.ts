@@ -1,7 +1,7 @@
 import type { APIRequestContext } from '@playwright/test';
 import { expect, test } from './support/test.ts';
-import { SettingsScreen } from './support/account.ts';
 import { type Person, member, signIn } from './support/people.ts';
+import { SettingsScreen } from './support/account.ts';
 
 const WINDOWS =
   'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0';
@@ -34,7 +34,7 @@ test('all other devices are signed out, and this one stays', async ({ page, requ
   await signIn(page, owner);
   await settings.open();
   await settings.button('Sign out all other devices').click();
-  await settings.says('Every other device is signed out');
+  await settings.says('All other devices are signed out');
   await expect(settings.devices()).toHaveCount(1);
   await expect(settings.devices()).toContainText('This device');
   await expect(settings.button('Sign out all other devices')).toBeHidden();
@@ -43,7 +43,7 @@ test('all other devices are signed out, and this one stays', async ({ page, requ
   await expect(settings.devices()).toHaveCount(1);
 });
 
-test('a device that was signed out elsewhere is led to /login', async ({ page, browser, baseURL, request }) => {
+test('a device that was signed out elsewhere is redirected to /login', async ({ page, browser, baseURL, request }) => {
   const owner = await member(request);
   const settings = new SettingsScreen(page);
   const elsewhere = await browser.newPage({ baseURL });
@@ -51,13 +51,13 @@ test('a device that was signed out elsewhere is led to /login', async ({ page, b
   await signIn(page, owner);
   await settings.open();
   await settings.button('Sign out all other devices').click();
-  await settings.says('Every other device is signed out');
+  await settings.says('All other devices are signed out');
   await elsewhere.goto('/settings');
   await expect(elsewhere).toHaveURL(/\/login/);
   await elsewhere.close();
 });
 
-/** Signs in on one more device, and says how it asks for the tasks. */
+/** Signs in on another device. Returns a function that lists the tasks there. */
 async function device(request: APIRequestContext, { email, password }: Person, agent: string) {
   const data = { email, password };
   const answer = await request.post('/api/auth/sign-in/email', { data, headers: { 'User-Agent': agent } });

@@ -1,11 +1,11 @@
 import { type Locator, type Page } from '@playwright/test';
 import { expect, test } from './support/test.ts';
-import { member, signIn, stranger } from './support/people.ts';
-import { SettingsScreen } from './support/account.ts';
+import { heading, member, newPerson, signIn } from './support/people.ts';
 import { TaskScreen } from './support/screen.ts';
+import { SettingsScreen } from './support/account.ts';
 
-test('tasks can be kept with the keyboard alone', async ({ page }) => {
-  const person = stranger();
+test('all actions on tasks work with the keyboard', async ({ page }) => {
+  const person = newPerson();
   const tasks = new TaskScreen(page);
   const keyboard = page.keyboard;
   await page.goto('/signup');
@@ -47,7 +47,7 @@ test('tasks can be kept with the keyboard alone', async ({ page }) => {
   await tabTo(tasks.remove('Feed the plants'));
   await keyboard.press('Enter');
   await tasks.shows(['Post the letter']);
-  // The focus does not fall back to the top of the page with the button it was on.
+  // The focus moves to another row, not to the top of the page.
   await expect.poll(() => page.evaluate(() => document.activeElement !== document.body)).toBe(true);
   await tabTo(tasks.undo());
   await keyboard.press('Enter');
@@ -58,10 +58,10 @@ test('tasks can be kept with the keyboard alone', async ({ page }) => {
   await tasks.shows(['Post the letter']);
   await tabTo(page.getByRole('button', { name: 'Sign out' }));
   await keyboard.press('Enter');
-  await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
+  await expect(heading(page, 'Sign in')).toBeVisible();
 });
 
-test('an account can be kept with the keyboard alone', async ({ page, request }) => {
+test('all settings work with the keyboard', async ({ page, request }) => {
   const owner = await member(request);
   const settings = new SettingsScreen(page);
   const keyboard = page.keyboard;
@@ -94,10 +94,10 @@ test('an account can be kept with the keyboard alone', async ({ page, request })
   await expect(settings.dialog('Delete your account').getByLabel('Password', { exact: true })).toBeFocused();
   await keyboard.type('staple after staple');
   await keyboard.press('Enter');
-  await expect(page.getByRole('heading', { level: 1, name: 'Your account is deleted' })).toBeVisible();
+  await expect(heading(page, 'Your account is deleted')).toBeVisible();
 });
 
-/** Presses Tab until the focus is there, round the page if need be. */
+/** Presses Tab until the element has the focus. */
 async function tabTo(target: Locator) {
   const page: Page = target.page();
   for (let presses = 0; presses < 60; presses++) {

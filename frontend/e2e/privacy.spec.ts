@@ -2,7 +2,7 @@ import { expect, test } from './support/test.ts';
 import { addTasks, member, signIn } from './support/people.ts';
 import { TaskScreen } from './support/screen.ts';
 
-test('two members never see each other', async ({ browser, baseURL, page, request }) => {
+test('two users never see the tasks of the other', async ({ browser, baseURL, page, request }) => {
   const first = await member(request);
   const second = await member(request);
   await addTasks(request, first, [{ title: 'Only for the first' }]);
@@ -17,7 +17,7 @@ test('two members never see each other', async ({ browser, baseURL, page, reques
   await elsewhere.close();
 });
 
-test('the next member on the same device starts clean', async ({ page, request }) => {
+test('the next user of a device sees nothing of the previous one', async ({ page, request }) => {
   const first = await member(request);
   const second = await member(request);
   await addTasks(request, first, [{ title: 'Only for the first' }]);

@@ -1,15 +1,15 @@
 import type { Page } from '@playwright/test';
 import { test as base, expect } from './support/test.ts';
+import { type Person, alert, fillSignIn, fillSignUp, heading, newPerson, signIn } from './support/people.ts';
 import { SettingsScreen } from './support/account.ts';
 import { Mailbox } from './support/mailbox.ts';
-import { type Person, fillSignIn, signIn, stranger } from './support/people.ts';
 
 interface Post {
   mailbox: Mailbox;
   smtpUrl: string;
 }
 
-// The server sends its mail to a mailbox of the worker.
+// The server sends its mail to the worker's mailbox.
 const test = base.extend<object, Post>({
   mailbox: [async ({}, use) => use(new Mailbox()), { scope: 'worker' }],
   smtpUrl: [
@@ -25,17 +25,15 @@ const test = base.extend<object, Post>({
   ],
 });
 
-const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name });
-
 test('a new account works once its address is confirmed', async ({ page, mailbox }) => {
-  const person = stranger();
+  const person = newPerson();
   await signUp(page, person);
   await expect(page.getByRole('main')).toContainText(person.email);
   await page.getByRole('link', { name: 'Go to sign in' }).click();
   await fillSignIn(page, person);
-  await expect(page.getByRole('alert').filter({ hasText: /\w/ })).toBeVisible();
+  await expect(alert(page)).toBeVisible();
   await expect(page).toHaveURL(/\/login/);
-  // The sign-in has sent another link, and only the newest one works.
+  // The sign-in has sent another link. Only the newest one works.
   await expect.poll(() => mailbox.to(person.email).length).toBe(2);
   await page.goto(await mailbox.link(person.email, /Confirm/));
   await expect(heading(page, 'Your e-mail address is confirmed')).toBeVisible();
@@ -46,10 +44,10 @@ test('a new account works once its address is confirmed', async ({ page, mailbox
   await expect(page.getByRole('region', { name: 'E-mail' }).getByText('Confirmed', { exact: true })).toBeVisible();
 });
 
-test('an address that is taken is told to its owner alone', async ({ page, mailbox }) => {
+test('only the owner of an address learns that it has an account', async ({ page, mailbox }) => {
   const person = await confirmed(page, mailbox);
   await page.goto('/');
-  await signUp(page, { ...stranger(), email: person.email });
+  await signUp(page, { ...newPerson(), email: person.email });
   await expect.poll(() => mailbox.to(person.email).length).toBe(2);
   expect(mailbox.to(person.email).at(-1)?.subject).toBe('You have an account already');
 });
@@ -61,8 +59,8 @@ test('a forgotten password is replaced by a link that works once', async ({ page
   await elsewhere.goto('/login');
   await elsewhere.getByRole('link', { name: 'Forgot your password?' }).click();
   await elsewhere.getByRole('textbox', { name: 'E-mail' }).fill(person.email);
-  await elsewhere.getByRole('button', { name: 'Send the link' }).click();
-  await expect(heading(elsewhere, 'Check your mail')).toBeVisible();
+  await elsewhere.getByRole('button', { name: 'Send link' }).click();
+  await expect(heading(elsewhere, 'Check your e-mail')).toBeVisible();
   const link = await mailbox.link(person.email, /new password/);
   await elsewhere.goto(link);
   const password = 'staple after staple';
@@ -74,33 +72,33 @@ test('a forgotten password is replaced by a link that works once', async ({ page
   await elsewhere.goto(link);
   await elsewhere.getByLabel('New password', { exact: true }).fill('clip after clip after clip');
   await elsewhere.getByRole('button', { name: 'Change password' }).click();
-  await expect(elsewhere.getByRole('alert').filter({ hasText: /\w/ })).toBeVisible();
+  await expect(alert(elsewhere)).toBeVisible();
   await signIn(elsewhere, { ...person, password });
   await expect.poll(() => mailbox.to(person.email).at(-1)?.subject).toBe('Your password was changed');
   await elsewhere.close();
 });
 
-test('an unknown address gets the same answer, and no mail', async ({ page, mailbox }) => {
-  const { email } = stranger();
+test('an unknown address gets the same page, and no mail', async ({ page, mailbox }) => {
+  const { email } = newPerson();
   await page.goto('/forgot-password');
   await page.getByRole('textbox', { name: 'E-mail' }).fill(email);
-  await page.getByRole('button', { name: 'Send the link' }).click();
-  await expect(heading(page, 'Check your mail')).toBeVisible();
-  await expect(page.getByRole('main')).toContainText('If there is an account with this address');
-  // A mail that was asked for later is there, and still none to this address.
-  await signUp(page, stranger(), mailbox);
+  await page.getByRole('button', { name: 'Send link' }).click();
+  await expect(heading(page, 'Check your e-mail')).toBeVisible();
+  await expect(page.getByRole('main')).toContainText('If an account with this address exists');
+  // A mail that was requested later has arrived, and none to this address.
+  await signUp(page, newPerson(), mailbox);
   expect(mailbox.to(email)).toEqual([]);
 });
 
-test('an address is changed by a link to the new one, and the old one is told', async ({ page, mailbox }) => {
+test('an address is changed with a link sent to the new one, and the old one is notified', async ({ page, mailbox }) => {
   const person = await confirmed(page, mailbox);
-  const { email } = stranger();
+  const { email } = newPerson();
   const settings = new SettingsScreen(page);
   await signIn(page, person);
   await settings.open();
   await settings.field('New e-mail').fill(email);
   await settings.button('Change e-mail').click();
-  await settings.says(/^Check your mail/);
+  await settings.says(/^Check your e-mail/);
   await expect(settings.section('E-mail')).toContainText(person.email);
   await expect.poll(() => mailbox.to(person.email).at(-1)?.subject).toBe('Your e-mail address is about to change');
   await page.goto(await mailbox.link(email, /Confirm/));
@@ -112,17 +110,14 @@ test('an address is changed by a link to the new one, and the old one is told', 
 /** Signs up on the page; with a mailbox, waits for the mail. */
 async function signUp(page: Page, person: Person, mailbox?: Mailbox) {
   await page.goto('/signup');
-  await page.getByRole('textbox', { name: 'Name' }).fill(person.name);
-  await page.getByRole('textbox', { name: 'E-mail' }).fill(person.email);
-  await page.getByLabel('Password', { exact: true }).fill(person.password);
-  await page.getByRole('button', { name: 'Create account' }).click();
-  await expect(heading(page, 'Check your mail')).toBeVisible();
+  await fillSignUp(page, person);
+  await expect(heading(page, 'Check your e-mail')).toBeVisible();
   if (mailbox) await mailbox.link(person.email, /Confirm/);
 }
 
-/** Somebody who has an account with an address that is confirmed. */
+/** A person with an account and a confirmed address. */
 async function confirmed(page: Page, mailbox: Mailbox): Promise<Person> {
-  const person = stranger();
+  const person = newPerson();
   await page.request.post('/api/auth/sign-up/email', { data: person });
   const link = await mailbox.link(person.email, /Confirm/);
   const answer = await page.request.get(`/api/auth${link}`);

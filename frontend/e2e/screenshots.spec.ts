@@ -3,7 +3,7 @@ import { expect, test } from './support/test.ts';
 import { addTasks, member, signIn } from './support/people.ts';
 import { TaskScreen } from './support/screen.ts';
 
-/** A day that many days from now, as in a due date. */
+/** The date in so many days, as a due date. */
 const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
 
 for (const colorScheme of ['light', 'dark'] as const) {

@@ -3,7 +3,7 @@ import { expect, test } from './support/test.ts';
 const pages = ['/', '/login', '/signup', '/tasks', '/no/such/page', '/docs'];
 
 for (const path of pages) {
-  test(`${path} works under its own content security policy`, async ({ page }) => {
+  test(`${path} works with its content security policy`, async ({ page }) => {
     await page.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (event) => {
         console.error(`${event.violatedDirective} blocked ${event.blockedURI}`);
@@ -14,7 +14,7 @@ for (const path of pages) {
     expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
     expect(headers['x-content-type-options']).toBe('nosniff');
     expect(headers['referrer-policy']).toBeTruthy();
-    // Both the client and Swagger UI paint a heading once their script runs. The console is checked after every test.
+    // The client and Swagger UI render a heading once their script runs. The console is checked after every test.
     await expect(page.getByRole('heading').first()).toBeVisible();
     await page.waitForLoadState('networkidle');
   });

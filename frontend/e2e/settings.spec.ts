@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from '@playwright/test';
 import { expect, test } from './support/test.ts';
-import { SettingsScreen } from './support/account.ts';
+import { addTasks, alert, fillSignIn, heading, member, newPerson, signIn, stored } from './support/people.ts';
 import { TaskScreen } from './support/screen.ts';
-import { addTasks, fillSignIn, member, signIn, stored, stranger } from './support/people.ts';
+import { openSettings, SettingsScreen } from './support/account.ts';
 
 test('a new name is shown everywhere', async ({ page, request }) => {
   const settings = new SettingsScreen(page);
@@ -20,7 +20,7 @@ test('a new name is shown everywhere', async ({ page, request }) => {
   await expect(page.getByRole('link', { name: 'Settings of Other' })).toBeVisible();
 });
 
-test('a new address signs in', async ({ page, request }) => {
+test('a changed e-mail address signs in', async ({ page, request }) => {
   const owner = await member(request);
   const other = await member(request);
   const settings = new SettingsScreen(page);
@@ -30,7 +30,7 @@ test('a new address signs in', async ({ page, request }) => {
   await settings.button('Change e-mail').click();
   await expect(settings.field('New e-mail')).toHaveAttribute('aria-invalid', 'true');
   await expect(settings.field('New e-mail')).toHaveAccessibleDescription(/\w/);
-  const { email } = stranger();
+  const { email } = newPerson();
   await settings.field('New e-mail').fill(email);
   await settings.button('Change e-mail').click();
   await settings.says('Your e-mail address is changed');
@@ -40,7 +40,7 @@ test('a new address signs in', async ({ page, request }) => {
   await signIn(page, { ...owner, email });
 });
 
-test('a new password signs in, and the other devices are signed out', async ({ page, browser, baseURL, request }) => {
+test('a changed password signs in, and the other devices are signed out', async ({ page, browser, baseURL, request }) => {
   const owner = await member(request);
   const settings = new SettingsScreen(page);
   const elsewhere = await browser.newPage({ baseURL });
@@ -62,16 +62,16 @@ test('a new password signs in, and the other devices are signed out', async ({ p
   await expect(settings.devices()).toHaveCount(1);
   await expect(settings.field('Current password')).toHaveValue('');
   await page.goto('/tasks');
-  await expect(page.getByRole('heading', { level: 1, name: 'Tasks' })).toBeVisible();
+  await expect(heading(page, 'Tasks')).toBeVisible();
   await elsewhere.reload();
   await expect(elsewhere).toHaveURL(/\/login/);
   await fillSignIn(elsewhere, owner);
-  await expect(elsewhere.getByRole('alert').filter({ hasText: /\w/ })).toBeVisible();
+  await expect(alert(elsewhere)).toBeVisible();
   await signIn(elsewhere, { ...owner, password });
   await elsewhere.close();
 });
 
-test('a new password leaves every tab of this browser signed in, and whoever stole its cookie out', async ({
+test('a changed password keeps all tabs of this browser signed in and invalidates a stolen cookie', async ({
   page,
   context,
   baseURL,
@@ -87,29 +87,29 @@ test('a new password leaves every tab of this browser signed in, and whoever sto
   await settings.open();
   const cookies = await context.cookies(`${baseURL}/api/auth`);
   const stolen = cookies.find(({ name }) => name === 'docket_refresh')!;
-  const renewals: string[] = [];
-  other.on('request', (asked) => void (asked.url().endsWith('/api/auth/refresh') && renewals.push(asked.url())));
+  const refreshes: string[] = [];
+  other.on('request', (asked) => void (asked.url().endsWith('/api/auth/refresh') && refreshes.push(asked.url())));
 
-  // The other tab asks for something while the server has changed the password and this tab does not know yet.
-  let answered!: () => void;
-  const held = new Promise<void>((resolve) => (answered = resolve));
+  // The other tab sends a request after the server has changed the password and before this tab has the response.
+  let respond!: () => void;
+  const responded = new Promise<void>((resolve) => (respond = resolve));
   await page.route('**/api/auth/change-password', async (route) => {
     const answer = await route.fetch();
-    // The browser has not seen the new cookie yet either.
+    // The browser does not have the new cookie yet.
     await context.addCookies([stolen]);
     const refused = other.waitForResponse((response) => response.status() === 401);
     await there.add('Written meanwhile');
     await refused;
     await route.fulfill({ response: answer });
-    answered();
+    respond();
   });
   await settings.field('Current password').fill(owner.password);
   await settings.field('New password').fill('staple after staple');
   await settings.button('Change password').click();
-  await held;
+  await responded;
   await settings.says(/^Your password is changed/);
   await expect.poll(async () => (await stored(request, { ...owner, token: await tokenOf(page) })).length).toBe(1);
-  expect(renewals).toEqual([]);
+  expect(refreshes).toEqual([]);
   await other.reload();
   await there.shows(['Written meanwhile']);
   await page.reload();
@@ -120,7 +120,7 @@ test('a new password leaves every tab of this browser signed in, and whoever sto
   expect((await request.post('/api/auth/refresh', { data: {}, headers })).status()).toBe(401);
 });
 
-test('everything that is kept can be downloaded', async ({ page, request }) => {
+test('all data can be downloaded', async ({ page, request }) => {
   const owner = await member(request);
   await addTasks(request, owner, [{ title: 'Water the plants', completed: true }, { title: 'Post the letter' }]);
   const settings = new SettingsScreen(page);
@@ -138,7 +138,7 @@ test('everything that is kept can be downloaded', async ({ page, request }) => {
   await settings.says('Your data is downloaded');
 });
 
-test('an account is deleted after the password was given, and everything with it', async ({ page, request }) => {
+test('an account is deleted with all its data, after the password is entered', async ({ page, request }) => {
   const owner = await member(request);
   await addTasks(request, owner, [{ title: 'Water the plants' }]);
   const settings = new SettingsScreen(page);
@@ -146,49 +146,44 @@ test('an account is deleted after the password was given, and everything with it
   await settings.open();
   await settings.button('Delete account').click();
   const dialog = settings.dialog('Delete your account');
-  await expect(dialog).toContainText('All your tasks');
+  await expect(dialog).toContainText('all your tasks');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await expect(dialog).toBeHidden();
   await settings.button('Delete account').click();
-  await settings.prove('Delete your account', 'not the password', 'Delete everything');
+  await settings.enterPassword('Delete your account', 'not the password', 'Delete everything');
   await expect(dialog.getByLabel('Password', { exact: true })).toHaveAttribute('aria-invalid', 'true');
-  await settings.prove('Delete your account', owner.password, 'Delete everything');
-  await expect(page.getByRole('heading', { level: 1, name: 'Your account is deleted' })).toBeVisible();
+  await settings.enterPassword('Delete your account', owner.password, 'Delete everything');
+  await expect(heading(page, 'Your account is deleted')).toBeVisible();
   const headers = { Authorization: `Bearer ${owner.token}` };
   expect((await request.get(`/api/${owner.id}/tasks`, { headers })).status()).toBe(401);
   await page.goto('/tasks');
   await expect(page).toHaveURL(/\/login/);
   await fillSignIn(page, owner);
-  await expect(page.getByRole('alert').filter({ hasText: /\w/ })).toBeVisible();
-  // The address is free again, and nothing of before comes back.
+  await expect(alert(page)).toBeVisible();
+  // The address can be used again, and the new account is empty.
   const again = await (await request.post('/api/auth/sign-up/email', { data: { name: owner.name, email: owner.email, password: owner.password } })).json();
   const tasks = await request.get(`/api/${again.user.id}/tasks`, { headers: { Authorization: `Bearer ${again.token}` } });
   expect(await tasks.json()).toEqual([]);
 });
 
-test('an old session gives the password again before a big step, which is then done', async ({ page, request }) => {
-  const owner = await member(request);
-  const settings = new SettingsScreen(page);
-  await signIn(page, owner);
-  await settings.open();
-  await isOld(page, '/api/auth/change-email');
-  const { email } = stranger();
+test('a sensitive change after a while asks for the password again, and is then made', async ({ page, request }) => {
+  const { owner, settings } = await openSettings(page, request);
+  await needsPassword(page, '/api/auth/change-email');
+  const { email } = newPerson();
   await settings.field('New e-mail').fill(email);
   await settings.button('Change e-mail').click();
   const dialog = settings.dialog('Enter your password again');
-  await settings.prove('Enter your password again', 'not the password', 'Continue');
+  await settings.enterPassword('Enter your password again', 'not the password', 'Continue');
   await expect(dialog.getByLabel('Password', { exact: true })).toHaveAttribute('aria-invalid', 'true');
-  await settings.prove('Enter your password again', owner.password, 'Continue');
+  await settings.enterPassword('Enter your password again', owner.password, 'Continue');
   await settings.says('Your e-mail address is changed');
   await expect(dialog).toBeHidden();
   await expect(settings.section('E-mail')).toContainText(email);
 });
 
-test('a person who leaves the question for the password stays where they were', async ({ page, request }) => {
-  const settings = new SettingsScreen(page);
-  await signIn(page, await member(request));
-  await settings.open();
-  await isOld(page, '/api/auth/export');
+test('cancelling the password dialog restores the focus', async ({ page, request }) => {
+  const { settings } = await openSettings(page, request);
+  await needsPassword(page, '/api/auth/export');
   await settings.button('Download your data').click();
   await expect(settings.dialog('Enter your password again').getByLabel('Password', { exact: true })).toBeFocused();
   await page.keyboard.press('Escape');
@@ -196,13 +191,13 @@ test('a person who leaves the question for the password stays where they were', 
   await expect(settings.button('Download your data')).toBeFocused();
 });
 
-/** The access token that the browser keeps. */
+/** The access token in the browser's storage. */
 function tokenOf(page: Page): Promise<string> {
   return page.evaluate(() => JSON.parse(localStorage.getItem('docket.session')!).token);
 }
 
-/** The server answers `path` as it answers a session that proved its password long ago, until it has proved it again. */
-async function isOld(page: Page, path: string) {
+/** Lets the server refuse `path` as for a session without a recent authentication, until the password is verified. */
+async function needsPassword(page: Page, path: string) {
   await page.route('**/api/auth/verify-password', async (route) => {
     const answer = await route.fetch();
     if (answer.ok()) await page.unroute(`**${path}`);

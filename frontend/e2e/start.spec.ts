@@ -1,14 +1,15 @@
-// What is seen when the client cannot start.
+// What the page shows when the client cannot start.
 import type { Page } from '@playwright/test';
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test as base } from './support/test.ts';
+import { heading } from './support/people.ts';
 
-// The failures are errors in the console, too.
+// The failures are errors in the console too.
 const test = base.extend({ quietConsole: async ({}, use) => use() });
 
 const failure = (page: Page) => page.getByRole('alert').filter({ hasText: 'Docket did not start' });
 
-/** Ways to fail, and what undoes them. */
+/** Ways in which the start fails, until the routes are removed. */
 const FAILURES: Record<string, (page: Page) => Promise<unknown>> = {
   'the program cannot be fetched': (page) => page.route(/_bg\.wasm$/, (route) => route.abort()),
   'the script cannot be fetched': (page) => page.route(/\.js$/, (route) => route.abort()),
@@ -26,7 +27,7 @@ const FAILURES: Record<string, (page: Page) => Promise<unknown>> = {
 
 for (const path of ['/login', '/forgot-password']) {
   for (const [what, fail] of Object.entries(FAILURES)) {
-    test(`${path} says so when ${what}, and can be tried again`, async ({ page }) => {
+    test(`${path} shows a failure when ${what}, and can be retried`, async ({ page }) => {
       await fail(page);
       await page.goto(path);
       await expect(failure(page)).toBeVisible();
@@ -39,23 +40,23 @@ for (const path of ['/login', '/forgot-password']) {
   }
 }
 
-test('the pages of the account say so when their own program cannot be fetched', async ({ page }) => {
+test('the pages of the account show a failure when their program cannot be fetched', async ({ page }) => {
   await page.route(/docket-account.*\.wasm$/, (route) => route.abort());
   await page.goto('/forgot-password?from=here');
   await expect(failure(page)).toBeVisible();
   await page.unrouteAll();
   await page.getByRole('button', { name: 'Try again' }).click();
-  await expect(page.getByRole('heading', { level: 1, name: 'Forgot your password?' })).toBeVisible();
+  await expect(heading(page, 'Forgot your password?')).toBeVisible();
   await expect(page).toHaveURL('/forgot-password?from=here');
 });
 
-test('a browser without WebAssembly is told', async ({ page }) => {
+test('a browser without WebAssembly shows the failure', async ({ page }) => {
   await page.addInitScript('delete globalThis.WebAssembly');
   await page.goto('/login');
   await expect(failure(page)).toBeVisible();
 });
 
-test('a program that panics at its start is told', async ({ page }) => {
+test('a panic at the start shows the failure', async ({ page }) => {
   await page.addInitScript(() => {
     Node.prototype.insertBefore = () => {
       throw new Error('made to fail');
@@ -65,9 +66,9 @@ test('a program that panics at its start is told', async ({ page }) => {
   await expect(failure(page)).toBeVisible();
 });
 
-test('an error after the start changes nothing', async ({ page }) => {
+test('an error after the start does not replace the page', async ({ page }) => {
   await page.goto('/login');
-  await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
+  await expect(heading(page, 'Sign in')).toBeVisible();
   await page.evaluate(() => {
     setTimeout(() => {
       throw new Error('of an extension');
@@ -75,7 +76,7 @@ test('an error after the start changes nothing', async ({ page }) => {
     void Promise.reject(new Error('of another'));
     return new Promise((resolve) => setTimeout(resolve));
   });
-  await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
+  await expect(heading(page, 'Sign in')).toBeVisible();
   await expect(failure(page)).toHaveCount(0);
 });
 

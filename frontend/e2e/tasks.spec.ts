@@ -1,11 +1,9 @@
 import { expect, test } from './support/test.ts';
-import { addTasks, member, signIn, stored } from './support/people.ts';
-import { TaskScreen } from './support/screen.ts';
+import { stored } from './support/people.ts';
+import { openTasks } from './support/screen.ts';
 
 test('tasks are added, edited, completed and deleted, and a reload shows the same', async ({ page, request }) => {
-  const owner = await member(request);
-  const tasks = new TaskScreen(page);
-  await signIn(page, owner);
+  const { owner, tasks } = await openTasks(page, request);
 
   await tasks.add('Water the plants');
   await expect(tasks.newTask()).toBeFocused();
@@ -40,9 +38,7 @@ test('tasks are added, edited, completed and deleted, and a reload shows the sam
 });
 
 test('a task is added with its details', async ({ page, request }) => {
-  const owner = await member(request);
-  const tasks = new TaskScreen(page);
-  await signIn(page, owner);
+  const { owner, tasks } = await openTasks(page, request);
   await tasks.newTask().fill('Renew the passport');
   await page.getByRole('button', { name: 'Add details' }).click();
   await page.getByLabel('Description').fill('Two photographs.');
@@ -55,11 +51,8 @@ test('a task is added with its details', async ({ page, request }) => {
   await expect(tasks.list()).toContainText('9 Mar');
 });
 
-test('editing can be given up', async ({ page, request }) => {
-  const owner = await member(request);
-  await addTasks(request, owner, [{ title: 'Water the plants' }]);
-  const tasks = new TaskScreen(page);
-  await signIn(page, owner);
+test('an edit can be cancelled', async ({ page, request }) => {
+  const { tasks } = await openTasks(page, request, [{ title: 'Water the plants' }]);
   await tasks.edit('Water the plants').click();
   await page.getByRole('textbox', { name: 'Title' }).fill('Sell the plants');
   await page.getByRole('button', { name: 'Cancel' }).click();
@@ -67,14 +60,11 @@ test('editing can be given up', async ({ page, request }) => {
 });
 
 test('the list is filtered, sorted and counted', async ({ page, request }) => {
-  const owner = await member(request);
-  await addTasks(request, owner, [
+  const { tasks } = await openTasks(page, request, [
     { title: 'Beta', due_date: '2031-01-03' },
     { title: 'alpha', completed: true },
     { title: 'Gamma', due_date: '2031-01-02' },
   ]);
-  const tasks = new TaskScreen(page);
-  await signIn(page, owner);
 
   await tasks.shows(['Gamma', 'alpha', 'Beta']);
   await expect(tasks.show('All', 3)).toHaveAttribute('aria-pressed', 'true');
@@ -93,11 +83,8 @@ test('the list is filtered, sorted and counted', async ({ page, request }) => {
   await tasks.shows(['Gamma', 'Beta', 'alpha']);
 });
 
-test('a deleted task comes back with Undo', async ({ page, request }) => {
-  const owner = await member(request);
-  await addTasks(request, owner, [{ title: 'Water the plants' }, { title: 'Post the letter' }]);
-  const tasks = new TaskScreen(page);
-  await signIn(page, owner);
+test('a deletion can be undone', async ({ page, request }) => {
+  const { tasks } = await openTasks(page, request, [{ title: 'Water the plants' }, { title: 'Post the letter' }]);
   await tasks.remove('Water the plants').click();
   await tasks.shows(['Post the letter']);
   await tasks.undo().click();
@@ -106,9 +93,8 @@ test('a deleted task comes back with Undo', async ({ page, request }) => {
   await tasks.shows(['Post the letter', 'Water the plants']);
 });
 
-test('a title that is too long or blank is explained and not added', async ({ page, request }) => {
-  const tasks = new TaskScreen(page);
-  await signIn(page, await member(request));
+test('a title that is too long or blank is an error and not added', async ({ page, request }) => {
+  const { tasks } = await openTasks(page, request);
   await tasks.newTask().fill('x'.repeat(201));
   await expect(tasks.newTask()).toHaveAccessibleDescription(/201/);
   await tasks.newTask().press('Enter');

@@ -1,13 +1,10 @@
 import type { Page } from '@playwright/test';
 import { expect, test } from './support/test.ts';
-import { addTasks, member, signIn, stored } from './support/people.ts';
-import { TaskScreen } from './support/screen.ts';
+import { addTasks, alert, member, signIn, stored } from './support/people.ts';
+import { openTasks, TaskScreen } from './support/screen.ts';
 
-test('what is done without a network is kept and sent when there is one', async ({ page, context, request }) => {
-  const owner = await member(request);
-  await addTasks(request, owner, [{ title: 'Water the plants' }]);
-  const tasks = new TaskScreen(page);
-  await signIn(page, owner);
+test('changes without a network are kept and sent when there is one', async ({ page, context, request }) => {
+  const { owner, tasks } = await openTasks(page, request, [{ title: 'Water the plants' }]);
   await tasks.shows(['Water the plants']);
 
   await context.setOffline(true);
@@ -27,15 +24,12 @@ test('what is done without a network is kept and sent when there is one', async 
     ]);
 });
 
-test('a change that the server refuses is taken back and explained', async ({ page, request }) => {
-  const owner = await member(request);
-  await addTasks(request, owner, [{ title: 'Water the plants' }]);
-  const tasks = new TaskScreen(page);
-  await signIn(page, owner);
+test('a change that the server refuses is undone, and a message says why', async ({ page, request }) => {
+  const { tasks } = await openTasks(page, request, [{ title: 'Water the plants' }]);
 
   await refuse(page, 'PATCH', 422, 'The plants said no.');
   await tasks.box('Water the plants').click();
-  await expect(page.getByText('The plants said no.')).toBeVisible();
+  await expect(page.getByText('Your change was not saved and has been undone. The plants said no.')).toBeVisible();
   await expect(tasks.box('Water the plants')).not.toBeChecked();
 
   await refuse(page, 'POST', 422, 'There are too many tasks.');
@@ -45,11 +39,8 @@ test('a change that the server refuses is taken back and explained', async ({ pa
   await tasks.shows(['Water the plants']);
 });
 
-test('a change is kept while the server has trouble of its own', async ({ page, request }) => {
-  const owner = await member(request);
-  await addTasks(request, owner, [{ title: 'Water the plants' }]);
-  const tasks = new TaskScreen(page);
-  await signIn(page, owner);
+test('a change is kept while the server fails', async ({ page, request }) => {
+  const { owner, tasks } = await openTasks(page, request, [{ title: 'Water the plants' }]);
 
   await refuse(page, 'PUT', 500, 'Something went wrong on our side.');
   await tasks.edit('Water the plants').click();
@@ -63,19 +54,35 @@ test('a change is kept while the server has trouble of its own', async ({ page, 
   await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Feed the plants', completed: false }]);
 });
 
-test('a list that cannot be loaded says so and can be tried again', async ({ page, request }) => {
+test('a change that the browser cannot store is reported and sent from this tab', async ({ page, context, request }) => {
+  const { owner, tasks } = await openTasks(page, request, [{ title: 'Water the plants' }]);
+  await tasks.shows(['Water the plants']);
+  await page.evaluate(() => {
+    Storage.prototype.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    };
+  });
+  await context.setOffline(true);
+  await tasks.box('Water the plants').check();
+  await expect(page.getByRole('status').getByText('Keep this tab open')).toBeVisible();
+  await expect(page.getByRole('main').getByText('Changes could not be saved on this device')).toBeVisible();
+  await context.setOffline(false);
+  await expect.poll(() => stored(request, owner)).toEqual([{ title: 'Water the plants', completed: true }]);
+});
+
+test('a list that cannot be loaded shows the error and can be retried', async ({ page, request }) => {
   const owner = await member(request);
   await addTasks(request, owner, [{ title: 'Water the plants' }]);
   const tasks = new TaskScreen(page);
   await refuse(page, 'GET', 500, 'Something went wrong on our side.');
   await signIn(page, owner);
-  await expect(page.getByRole('alert').filter({ hasText: /\w/ })).toBeVisible();
+  await expect(alert(page)).toBeVisible();
   await page.unrouteAll();
   await page.getByRole('button', { name: /try/i }).click();
   await tasks.shows(['Water the plants']);
 });
 
-/** The server answers this method on tasks with a problem. */
+/** Lets the server refuse this method on tasks. */
 async function refuse(page: Page, method: string, status: number, detail: string) {
   await page.route(/\/api\/[^/]+\/tasks/, async (route) => {
     if (route.request().method() !== method) return route.fallback();

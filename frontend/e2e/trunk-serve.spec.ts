@@ -1,13 +1,13 @@
-// What `just dev` serves: the client from Trunk, the API from the server, so every call crosses origins. Both on free ports.
+// What `just dev` serves: the client from Trunk and the API from the server, so that requests are cross-origin. Both on free ports.
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { expect, test as base } from './support/test.ts';
-import { startServer } from './support/server.ts';
-import { SettingsScreen } from './support/account.ts';
-import { stranger } from './support/people.ts';
+import { fillSignUp, newPerson, signOut } from './support/people.ts';
 import { TaskScreen } from './support/screen.ts';
+import { SettingsScreen } from './support/account.ts';
+import { startServer } from './support/server.ts';
 
-/** A free port, for a program that cannot say which one it was given. */
+/** A free port, for a program that cannot report a port that the system chose. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const socket = createServer().once('error', reject);
@@ -46,28 +46,24 @@ const test = base.extend<{}, { client: string }>({
   baseURL: async ({ client }, use) => use(client),
 });
 
-test('the client talks to the API and renews its token across origins', async ({ page, server: _ }) => {
-  let renewals = 0;
+test('the client uses the API and refreshes its token across origins', async ({ page, server: _ }) => {
+  let refreshes = 0;
   page.on('response', (answer) => {
-    if (answer.url().endsWith('/api/auth/refresh') && answer.ok()) renewals++;
+    if (answer.url().endsWith('/api/auth/refresh') && answer.ok()) refreshes++;
   });
-  const person = stranger();
+  const person = newPerson();
   const tasks = new TaskScreen(page);
   await page.goto('/signup');
-  await page.getByRole('textbox', { name: 'Name' }).fill(person.name);
-  await page.getByRole('textbox', { name: 'E-mail' }).fill(person.email);
-  await page.getByLabel('Password', { exact: true }).fill(person.password);
-  await page.getByRole('button', { name: 'Create account' }).click();
+  await fillSignUp(page, person);
   await tasks.add('Water the plants');
   await tasks.box('Water the plants').check();
-  // Sooner or later a reload finds the token expired.
+  // At some reload the token has expired.
   await expect(async () => {
     await page.reload();
     await expect(tasks.box('Water the plants')).toBeChecked();
-    expect(renewals).toBeGreaterThan(0);
+    expect(refreshes).toBeGreaterThan(0);
   }).toPass();
   await new SettingsScreen(page).open();
   await page.getByRole('link', { name: 'Your tasks' }).click();
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
+  await signOut(page);
 });

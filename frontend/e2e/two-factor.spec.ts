@@ -1,42 +1,42 @@
 import { type Page } from '@playwright/test';
 import { expect, test } from './support/test.ts';
+import { alert, fillSignIn, heading, member, signIn, signOut } from './support/people.ts';
 import { SettingsScreen } from './support/account.ts';
-import { fillSignIn, member, signIn } from './support/people.ts';
 import { appCode } from './support/totp.ts';
 
-test('two-factor is set up with an app, which is asked for at the next sign-in', async ({ page, request }) => {
+test('two-factor is set up with an app, whose code is required at the next sign-in', async ({ page, request }) => {
   const owner = await member(request);
   await signIn(page, owner);
   const { address, codes } = await setUp(page, owner.password);
   expect(codes).toHaveLength(10);
-  await signOut(page);
+  await openTasksAndSignOut(page);
 
   await fillSignIn(page, owner);
-  await expect(page.getByRole('heading', { level: 1, name: 'Enter your code' })).toBeVisible();
+  await expect(heading(page, 'Enter your code')).toBeVisible();
   const code = page.getByRole('textbox', { name: 'Code' });
   await code.fill('000000');
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page.getByRole('alert').filter({ hasText: /\w/ }).or(page.locator('[aria-invalid]'))).toBeVisible();
-  // The code of now was used to set it up.
+  await expect(alert(page).or(page.locator('[aria-invalid]'))).toBeVisible();
+  // The current code was used for the set-up.
   await code.fill(appCode(address, 1));
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page.getByRole('heading', { level: 1, name: 'Tasks' })).toBeVisible();
+  await expect(heading(page, 'Tasks')).toBeVisible();
 });
 
 test('a recovery code signs in once', async ({ page, request }) => {
   const owner = await member(request);
   await signIn(page, owner);
   const { codes } = await setUp(page, owner.password);
-  await signOut(page);
+  await openTasksAndSignOut(page);
   await signInWithCode(page, owner, codes[0]!);
-  await expect(page.getByRole('heading', { level: 1, name: 'Tasks' })).toBeVisible();
+  await expect(heading(page, 'Tasks')).toBeVisible();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await signInWithCode(page, owner, codes[0]!);
-  await expect(page.getByRole('heading', { level: 1, name: 'Enter your code' })).toBeVisible();
-  await expect(page.getByRole('alert').filter({ hasText: /\w/ }).or(page.locator('[aria-invalid]'))).toBeVisible();
+  await expect(heading(page, 'Enter your code')).toBeVisible();
+  await expect(alert(page).or(page.locator('[aria-invalid]'))).toBeVisible();
   await page.getByRole('textbox', { name: 'Code' }).fill(codes[1]!);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page.getByRole('heading', { level: 1, name: 'Tasks' })).toBeVisible();
+  await expect(heading(page, 'Tasks')).toBeVisible();
 });
 
 test('recovery codes are replaced, and two-factor is turned off', async ({ page, request }) => {
@@ -46,29 +46,29 @@ test('recovery codes are replaced, and two-factor is turned off', async ({ page,
   await signIn(page, owner);
   const { codes } = await setUp(page, owner.password);
   await settings.button('New recovery codes').click();
-  await settings.prove('New recovery codes', owner.password, 'Make new codes');
+  await settings.enterPassword('New recovery codes', owner.password, 'Create new codes');
   await expect(section.getByRole('listitem')).toHaveCount(10);
   expect(await section.getByRole('listitem').allTextContents()).not.toEqual(codes);
-  await settings.button('I have kept them').click();
+  await settings.button('I have saved them').click();
 
   await settings.button('Turn off two-factor').click();
-  await settings.prove('Turn off two-factor', owner.password, 'Turn off');
+  await settings.enterPassword('Turn off two-factor', owner.password, 'Turn off');
   await settings.says('Two-factor is off');
   await expect(section.getByText('Off', { exact: true })).toBeVisible();
-  await signOut(page);
+  await openTasksAndSignOut(page);
   await signIn(page, owner);
 });
 
-/** Sets two-factor up, and tells the app's `otpauth` address and the recovery codes. */
+/** Sets two-factor up. Returns the `otpauth` URL for the app, and the recovery codes. */
 async function setUp(page: Page, password: string) {
   const settings = new SettingsScreen(page);
   const section = settings.section('Two-factor');
   await settings.open();
   await settings.button('Set up two-factor').click();
-  await settings.prove('Set up two-factor', password, 'Continue');
+  await settings.enterPassword('Set up two-factor', password, 'Continue');
   await expect(section.getByRole('img', { name: 'QR code for your authenticator app' })).toBeVisible();
   const address = `otpauth://totp/Docket?secret=${await section.getByRole('code').textContent()}`;
-  // A slip costs nothing: the same picture is still there.
+  // A wrong code keeps the set-up.
   await settings.field('Code').fill('000000');
   await settings.button('Turn on two-factor').click();
   await expect(section.getByText('This code is not right')).toBeVisible();
@@ -80,7 +80,7 @@ async function setUp(page: Page, password: string) {
   const downloading = page.waitForEvent('download');
   await settings.button('Download codes').click();
   expect((await downloading).suggestedFilename()).toBe('docket-recovery-codes.txt');
-  await settings.button('I have kept them').click();
+  await settings.button('I have saved them').click();
   await expect(section.getByText('On', { exact: true })).toBeVisible();
   return { address, codes };
 }
@@ -91,8 +91,7 @@ async function signInWithCode(page: Page, person: { email: string; password: str
   await page.getByRole('button', { name: 'Sign in' }).click();
 }
 
-async function signOut(page: Page) {
+async function openTasksAndSignOut(page: Page) {
   await page.goto('/tasks');
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
+  await signOut(page);
 }

@@ -1,13 +1,14 @@
 import { get } from 'node:http';
 import { expect, test } from './support/test.ts';
+import { heading } from './support/people.ts';
 
 const BUDGET = 180_000;
 
-test('everything a first visit loads is under 180 kB', async ({ page, baseURL }) => {
+test('the first visit transfers less than 180 kB', async ({ page, baseURL }) => {
   const visited = new Set<string>();
   page.on('response', (answer) => visited.add(answer.url()));
   await page.goto('/');
-  await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
+  await expect(heading(page, 'Sign in')).toBeVisible();
   await page.waitForLoadState('networkidle');
 
   const files = [...visited].filter((url) => url.startsWith(`${baseURL}/`) && !url.includes('/api/'));
@@ -23,7 +24,7 @@ test('everything a first visit loads is under 180 kB', async ({ page, baseURL })
   ).toEqual([]);
 });
 
-/** The bytes of a body as they travel to a browser that understands brotli. */
+/** The size of a body with brotli. */
 function transferred(url: string): Promise<number> {
   return new Promise((resolve, reject) => {
     get(url, { headers: { 'Accept-Encoding': 'br' } }, (answer) => {

@@ -1,5 +1,6 @@
-// The page of the account as a person finds things on it: by role and name.
-import { type Page, expect } from '@playwright/test';
+// The settings page, with its elements by role and name.
+import { type APIRequestContext, type Page, expect } from '@playwright/test';
+import { heading, member, signIn } from './people.ts';
 
 export class SettingsScreen {
   constructor(readonly page: Page) {}
@@ -10,23 +11,33 @@ export class SettingsScreen {
   readonly activity = () => this.page.getByRole('list', { name: 'Activity' }).getByRole('listitem');
   readonly button = (name: string) => this.page.getByRole('button', { name, exact: true });
 
-  /** What is typed into a section or a dialog. */
+  /** An input in a section or a dialog. */
   readonly field = (name: string) => this.page.getByLabel(name, { exact: true });
 
-  /** Opens the page of somebody who is signed in. */
+  /** Opens the page of the person who is signed in. */
   async open() {
     await this.page.goto('/settings');
-    await expect(this.page.getByRole('heading', { level: 1, name: 'Settings' })).toBeVisible();
+    await expect(heading(this.page, 'Settings')).toBeVisible();
     await expect(this.devices().first()).toBeVisible();
   }
 
+  /** Expects a toast. */
   async says(text: string | RegExp) {
     await expect(this.page.getByRole('status').getByText(text)).toBeVisible();
   }
 
-  /** Gives the password that a dialog asks for. */
-  async prove(dialog: string, password: string, button: string) {
+  /** Enters the password in a dialog. */
+  async enterPassword(dialog: string, password: string, button: string) {
     await this.dialog(dialog).getByLabel('Password', { exact: true }).fill(password);
     await this.dialog(dialog).getByRole('button', { name: button, exact: true }).click();
   }
+}
+
+/** Signs in a new person and opens the settings. */
+export async function openSettings(page: Page, request: APIRequestContext) {
+  const owner = await member(request);
+  const settings = new SettingsScreen(page);
+  await signIn(page, owner);
+  await settings.open();
+  return { owner, settings };
 }

@@ -1,4 +1,4 @@
-// A mail server that keeps what it is sent.
+// A mail server that keeps the mails it receives.
 import { buffer } from 'node:stream/consumers';
 import { expect } from '@playwright/test';
 import PostalMime from 'postal-mime';
@@ -15,10 +15,10 @@ export class Mailbox {
   readonly #server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS'],
-    onData: (stream, session, done) => void this.#keep(stream, session.envelope.rcptTo).then(() => done(), done),
+    onData: (stream, session, done) => void this.#store(stream, session.envelope.rcptTo).then(() => done(), done),
   });
 
-  /** What the server's SMTP_URL must be, once it listens. */
+  /** Starts the mail server. Returns the SMTP_URL for Docket. */
   async open(): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
     const address = this.#server.server.address();
@@ -30,12 +30,12 @@ export class Mailbox {
     return new Promise((resolve) => this.#server.close(resolve));
   }
 
-  /** Every mail to this address so far, the first one first. */
+  /** All mails to this address so far, oldest first. */
   to(address: string): Mail[] {
     return this.#mails.filter((mail) => mail.to === address);
   }
 
-  /** The path and the query of the link in the newest mail about `subject`, once it is there. */
+  /** Waits for a mail about `subject`. Returns the path and the query of the link in the newest one. */
   async link(address: string, subject: RegExp): Promise<string> {
     const mails = () => this.to(address).filter((mail) => subject.test(mail.subject));
     await expect.poll(() => mails().length, `a mail to ${address} about ${subject}`).toBeGreaterThan(0);
@@ -44,7 +44,7 @@ export class Mailbox {
     return pathname + search;
   }
 
-  async #keep(stream: NodeJS.ReadableStream, to: { address: string }[]) {
+  async #store(stream: NodeJS.ReadableStream, to: { address: string }[]) {
     const { subject = '', text = '' } = await PostalMime.parse(await buffer(stream));
     for (const { address } of to) this.#mails.push({ to: address, subject, text });
   }

@@ -1,4 +1,4 @@
-// Accounts and tasks, made through the API where the making is not what a test is about.
+// Accounts and tasks, created through the API unless a test is about creating them, and the forms of the sign-in pages.
 import { randomUUID } from 'node:crypto';
 import { type APIRequestContext, type Page, expect } from '@playwright/test';
 
@@ -8,14 +8,14 @@ export interface Person {
   password: string;
 }
 
-/** Somebody who has no account yet. */
-export function stranger(): Person {
+/** A person without an account. */
+export function newPerson(): Person {
   return { name: 'Owner', email: `owner-${randomUUID()}@example.com`, password: 'correct horse battery' };
 }
 
-/** Somebody who has an account. */
+/** A person with an account. */
 export async function member(request: APIRequestContext): Promise<Person & { id: string; token: string }> {
-  const person = stranger();
+  const person = newPerson();
   const answer = await request.post('/api/auth/sign-up/email', { data: person });
   expect(answer.status()).toBe(200);
   const { token, user } = await answer.json();
@@ -29,7 +29,7 @@ export interface Draft {
   completed?: boolean;
 }
 
-/** Adds tasks, the first of them first. */
+/** Adds tasks in this order. */
 export async function addTasks(request: APIRequestContext, owner: { id: string; token: string }, drafts: Draft[]) {
   const headers = { Authorization: `Bearer ${owner.token}` };
   for (const { completed, ...data } of drafts) {
@@ -42,21 +42,43 @@ export async function addTasks(request: APIRequestContext, owner: { id: string; 
   }
 }
 
-/** What the server has of somebody's tasks, newest first. */
+/** The tasks of a person on the server, newest first. */
 export async function stored(request: APIRequestContext, owner: { id: string; token: string }) {
   const answer = await request.get(`/api/${owner.id}/tasks`, { headers: { Authorization: `Bearer ${owner.token}` } });
   const tasks: Required<Draft>[] = await answer.json();
   return tasks.map(({ title, completed }) => ({ title, completed }));
 }
 
+/** The heading of the page. */
+export function heading(page: Page, name: string) {
+  return page.getByRole('heading', { level: 1, name });
+}
+
+/** A message about the form as a whole. */
+export function alert(page: Page) {
+  return page.getByRole('alert').filter({ hasText: /\w/ });
+}
+
 export async function signIn(page: Page, person: Person) {
   await page.goto('/login');
   await fillSignIn(page, person);
-  await expect(page.getByRole('heading', { level: 1, name: 'Tasks' })).toBeVisible();
+  await expect(heading(page, 'Tasks')).toBeVisible();
 }
 
 export async function fillSignIn(page: Page, person: Pick<Person, 'email' | 'password'>) {
   await page.getByRole('textbox', { name: 'E-mail' }).fill(person.email);
   await page.getByLabel('Password', { exact: true }).fill(person.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+export async function fillSignUp(page: Page, person: Person) {
+  await page.getByRole('textbox', { name: 'Name' }).fill(person.name);
+  await page.getByRole('textbox', { name: 'E-mail' }).fill(person.email);
+  await page.getByLabel('Password', { exact: true }).fill(person.password);
+  await page.getByRole('button', { name: 'Create account' }).click();
+}
+
+export async function signOut(page: Page) {
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(heading(page, 'Sign in')).toBeVisible();
 }

@@ -16,7 +16,7 @@ export async function startServer(settings: Record<string, string> = {}): Promis
   const folder = await mkdtemp(join(tmpdir(), 'docket-e2e-'));
   const server = spawn(binary, {
     env: {
-      // Where an instrumented server leaves its coverage; nothing else of this environment reaches it.
+      // Where an instrumented server writes its coverage. The server gets nothing else of this environment.
       LLVM_PROFILE_FILE: process.env.LLVM_PROFILE_FILE,
       DATABASE_URL: `sqlite://${join(folder, 'docket.db')}`,
       BIND: '127.0.0.1:0',

@@ -1,4 +1,4 @@
-// What every test has: a server of its worker, and a browser console that must stay free of errors.
+// The fixtures of every test: a server per worker, and a check that the browser console has no errors.
 import { test as base, expect } from '@playwright/test';
 import { type Server, startServer } from './server.ts';
 
@@ -24,7 +24,7 @@ export const test = base.extend<{ quietConsole: void }, Worker>({
       const errors: string[] = [];
       page.on('pageerror', (error) => errors.push(String(error)));
       page.on('console', (message) => {
-        // The browser itself logs a refused or failed request; what the page makes of it is for the test to say.
+        // The browser logs failed requests by itself. How the page handles them is for the test to check.
         if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) {
           errors.push(message.text());
         }

@@ -1,7 +1,7 @@
 // An authenticator app (RFC 6238, as apps do it: SHA-1, six digits, 30 seconds).
 import { createHmac } from 'node:crypto';
 
-/** The code that the app shows now, or `later` steps of 30 seconds from now; the secret is given in its `otpauth` address. */
+/** The current code of the app, or the code `later` steps of 30 seconds from now, for an `otpauth` URL. */
 export function appCode(address: string, later = 0): string {
   const counter = Buffer.alloc(8);
   counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + later));
