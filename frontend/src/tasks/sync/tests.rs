@@ -276,7 +276,12 @@ fn a_change_that_is_not_stored_is_reported_and_sent_from_this_tab() {
         ..Storage::default()
     };
     let mut tab = Tab::open(&storage, &[task("Tea", 1)]);
+    let reports = |tab: &Tab| {
+        let reports = tab.notifications.iter();
+        reports.filter(|known| **known == Notification::NotStored).count()
+    };
     tab.queue(complete());
+    assert_eq!(reports(&tab), 1);
     assert!(tab.machine.has_unstored());
     assert!(storage.ids().is_empty());
     tab.grant_lock();
@@ -286,11 +291,7 @@ fn a_change_that_is_not_stored_is_reported_and_sent_from_this_tab() {
     assert_eq!(tab.machine.state().outbox().len(), 1);
 
     tab.queue(rename("Tea", "Green tea"));
-    let reported = |tab: &Tab| {
-        let not_stored = tab.notifications.iter();
-        not_stored.filter(|known| **known == Notification::NotStored).count()
-    };
-    assert_eq!(reported(&tab), 1, "reported once");
+    assert_eq!(reports(&tab), 1, "reported once");
     for result in [done(task("Tea", 2)), done(task("Green tea", 3))] {
         tab.grant_lock();
         tab.sent();
