@@ -1,6 +1,6 @@
 import { defineConfig } from '@playwright/test';
 
-// The browser is the system's (scripts/chromium.sh finds it). Each worker starts a server of its own: e2e/support/server.ts.
+// The browser is the system's Chromium, found by scripts/chromium.sh. Each worker starts its own server: e2e/support/server.ts.
 const chromium = {
   browserName: 'chromium' as const,
   launchOptions: {
@@ -23,7 +23,7 @@ export default defineConfig({
   use: { trace: 'retain-on-failure', locale: 'en-GB', timezoneId: 'Europe/Berlin' },
   projects: [
     { name: 'desktop', use: desktop, testIgnore: special },
-    // What the size of the screen cannot change is tested once.
+    // Tests that do not depend on the size of the screen run once, on the desktop.
     { name: 'phone', use: phone, testIgnore: [...special, 'api.spec.ts', 'better-auth.spec.ts', 'weight.spec.ts', 'keyboard.spec.ts'] },
     { name: 'trunk-serve', use: desktop, testMatch: 'trunk-serve.spec.ts' },
     { name: 'screenshots', use: { ...chromium, viewport: { width: 1280, height: 800 }, deviceScaleFactor: 2 }, testMatch: 'screenshots.spec.ts' },

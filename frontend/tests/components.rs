@@ -1,4 +1,4 @@
-//! What only a real browser can say of a component: what a screen reader is told, and when.
+//! Tests of components that need a browser's DOM: what assistive technology gets, and when.
 #![cfg(target_family = "wasm")]
 #![allow(clippy::expect_used)]
 
@@ -16,17 +16,17 @@ fn document() -> Document {
     web_sys::window().and_then(|window| window.document()).expect("a page")
 }
 
-/// Puts a component on the page and waits until it is shown.
-async fn show<C: BaseComponent<Properties = ()>>() -> Element {
+/// Renders a component into the page.
+async fn render<C: BaseComponent<Properties = ()>>() -> Element {
     let root = document().create_element("div").expect("an element");
     document().body().expect("a body").append_child(&root).expect("a child");
     yew::Renderer::<C>::with_root(root.clone()).render();
-    shown().await;
+    rendered().await;
     root
 }
 
-/// Waits until Yew has shown what changed.
-async fn shown() {
+/// Waits for the next render.
+async fn rendered() {
     TimeoutFuture::new(0).await;
 }
 
@@ -49,8 +49,8 @@ fn TitleField() -> Html {
 }
 
 #[wasm_bindgen_test]
-async fn a_field_says_what_is_wrong_once_it_is_left() {
-    let root = show::<TitleField>().await;
+async fn a_field_shows_its_error_after_it_loses_the_focus() {
+    let root = render::<TitleField>().await;
     let input: HtmlInputElement = find(&root, "input");
     assert_eq!(input.get_attribute("aria-describedby").as_deref(), Some("title-hint"));
 
@@ -59,19 +59,19 @@ async fn a_field_says_what_is_wrong_once_it_is_left() {
     let bubbling = EventInit::new();
     bubbling.set_bubbles(true);
     let typed = Event::new_with_event_init_dict("input", &bubbling).expect("an event");
-    input.dispatch_event(&typed).expect("to be sent");
-    shown().await;
+    input.dispatch_event(&typed).expect("a dispatched event");
+    rendered().await;
     assert_eq!(
         input.get_attribute("aria-invalid"),
         None,
-        "not while the first word is typed"
+        "not while the user types for the first time"
     );
 
-    input.blur().expect("to be left");
-    shown().await;
+    input.blur().expect("a blurred input");
+    rendered().await;
     assert_eq!(input.get_attribute("aria-invalid").as_deref(), Some("true"));
     let described_by = input.get_attribute("aria-describedby").expect("a description");
-    let description = document().get_element_by_id(&described_by).expect("what it names");
+    let description = document().get_element_by_id(&described_by).expect("the description");
     assert_eq!(description.text_content().as_deref(), Some("Too long."));
     root.remove();
 }
@@ -102,21 +102,21 @@ fn Deletion() -> Html {
 }
 
 #[wasm_bindgen_test]
-async fn a_toast_appears_in_a_region_that_is_announced_and_undoes() {
-    let root = show::<Deletion>().await;
+async fn a_toast_is_shown_in_a_live_region_and_undoes() {
+    let root = render::<Deletion>().await;
     let region: Element = find(&root, "[role=status][aria-live=polite]");
     assert_eq!(
         region.text_content().as_deref(),
         Some(""),
-        "a region is announced only if it was there before"
+        "changes are announced only if the region exists before"
     );
 
     find::<HtmlElement>(&root, ".delete").click();
-    shown().await;
+    rendered().await;
     assert!(region.text_content().expect("a text").contains("Deleted"));
 
     find::<HtmlElement>(&region, ".toast-action").click();
-    shown().await;
+    rendered().await;
     assert_eq!(region.text_content().as_deref(), Some(""));
     assert_eq!(find::<Element>(&root, "output").text_content().as_deref(), Some("true"));
     root.remove();
