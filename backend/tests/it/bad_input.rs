@@ -143,6 +143,8 @@ on_both_databases! {
         let body = format!("{{\"title\":\"{}\"}}", "a".repeat(64 * 1024));
         let answer = owner.request(Method::POST, "").text(body).send().await;
         answer.expect_problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large");
+        // The rest of the body is not read, so the connection cannot be used again, and the client must know.
+        assert_eq!(answer.header("connection"), "close");
     }
 
     async fn bodies_of_another_media_type_are_415(server) {
