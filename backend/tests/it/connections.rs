@@ -16,8 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::timeout;
 
-use crate::program::{PATIENCE, Program};
-use crate::support::{Database, on_both_databases};
+use crate::program::Program;
+use crate::support::{Database, TIMEOUT, on_both_databases};
 
 /// A deadline that is tested.
 const SHORT: Duration = Duration::from_millis(500);
@@ -56,7 +56,7 @@ async fn connect(address: SocketAddr, bytes: &[u8]) -> TcpStream {
 /// All that comes until the server closes the connection. A reset counts as its end.
 async fn rest(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
+    let read = timeout(TIMEOUT, stream.read_to_end(&mut bytes)).await;
     let _ = read.expect("the server keeps the connection");
     bytes
 }
@@ -163,7 +163,7 @@ async fn a_client_that_does_not_read_its_response_is_disconnected() {
         });
         let address = start(endless, limits).await;
         let _stream = connect(address, &bytes).await;
-        let ended = timeout(PATIENCE, is_left).await;
+        let ended = timeout(TIMEOUT, is_left).await;
         assert!(ended.expect("the answer is still being sent").is_err());
     }
 }
@@ -216,7 +216,7 @@ on_both_databases! {
                         () = trickles => {}
                     }
                 };
-                timeout(PATIENCE, ended).await.expect("the server waits for the body");
+                timeout(TIMEOUT, ended).await.expect("the server waits for the body");
                 let answer = text(&answer);
                 assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
                 assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
@@ -263,7 +263,7 @@ async fn when_all_connections_are_taken_the_one_that_waits_longest_gives_way() {
     let mut others = Vec::new();
     for _ in 0..3 {
         let mut other = connect(address, REQUEST.as_bytes()).await;
-        let served = timeout(PATIENCE, other.read_u8()).await;
+        let served = timeout(TIMEOUT, other.read_u8()).await;
         served.expect("nobody gives way").unwrap();
         others.push(other);
     }
@@ -304,7 +304,7 @@ async fn while_all_connections_are_being_served_the_next_wait() {
             asked = others;
         }
     };
-    timeout(PATIENCE, wait).await.expect("somebody is not served");
+    timeout(TIMEOUT, wait).await.expect("somebody is not served");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -316,7 +316,7 @@ async fn with_few_descriptors_half_headers_keep_nobody_out() {
         slow.push(connect(program.address, b"GET / HTTP/1.1\r\nHost: doc").await);
     }
     for path in ["/health/live", "/health/ready", "/openapi.json"] {
-        let answer = timeout(PATIENCE, reqwest::get(format!("http://{}{path}", program.address))).await;
+        let answer = timeout(TIMEOUT, reqwest::get(format!("http://{}{path}", program.address))).await;
         assert_eq!(answer.expect("not served").unwrap().status(), StatusCode::OK, "{path}");
     }
 }

@@ -1,6 +1,5 @@
 //! Getting back into an account, and proving an address, with mail and without.
 
-use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -8,6 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::program::{Output, docket, run};
 use crate::smtp::{Sink, mailing, mailing_with, sending_to};
 use crate::support::{Answer, Database, PASSWORD, Server, config, on_both_databases};
 
@@ -438,10 +438,9 @@ on_both_databases! {
 
     async fn the_command_prints_a_link_that_works_once_while_the_server_runs(server) {
         let owner = server.owner().await;
-        let printed = command(&server.database, "Owner@example.com").await;
-        assert!(printed.status.success(), "{printed:?}");
-        let link = String::from_utf8(printed.stdout).unwrap();
-        let token = link.strip_prefix("https://tasks.example.com/reset-password?token=").unwrap();
+        let printed = reset_password_command(&server.database, "Owner@example.com").await;
+        assert_eq!(printed.code, Some(0), "{printed:?}");
+        let token = printed.stdout.strip_prefix("https://tasks.example.com/reset-password?token=").unwrap();
         let token = token.strip_suffix('\n').unwrap();
         reset(&server, token).await.expect(StatusCode::OK);
         expect_invalid_token(&reset(&server, token).await);
@@ -455,11 +454,10 @@ on_both_databases! {
 
     async fn the_command_says_what_to_do_when_there_is_no_such_account(server) {
         for email in [OTHER, "nobody"] {
-            let refused = command(&server.database, email).await;
-            assert_eq!(refused.status.code(), Some(1));
+            let refused = reset_password_command(&server.database, email).await;
+            assert_eq!(refused.code, Some(1));
             assert!(refused.stdout.is_empty());
-            let text = String::from_utf8(refused.stderr).unwrap();
-            assert!(text.contains("DATABASE_URL") || text.contains("name@example.com"), "{text}");
+            assert!(refused.stderr.contains("DATABASE_URL") || refused.stderr.contains("name@example.com"), "{refused:?}");
         }
     }
 }
@@ -469,40 +467,32 @@ on_both_databases! {
         server.owner().await;
         let steps = server.database.count("_sqlx_migrations").await;
         server.database.add_migration(9999).await;
-        let refused = command(&server.database, OWNER).await;
-        let text = String::from_utf8(refused.stderr).unwrap();
-        assert!(!refused.status.success() && text.contains("database is newer"), "{text}");
+        let refused = reset_password_command(&server.database, OWNER).await;
+        assert!(refused.code == Some(1) && refused.stderr.contains("database is newer"), "{refused:?}");
 
         let last = "version = (SELECT max(version) FROM _sqlx_migrations)";
         for _ in 0..2 {
             server.database.execute(&format!("DELETE FROM _sqlx_migrations WHERE {last}")).await;
         }
-        let refused = command(&server.database, OWNER).await;
-        let text = String::from_utf8(refused.stderr).unwrap();
-        assert!(!refused.status.success() && text.contains("database is older"), "{text}");
+        let refused = reset_password_command(&server.database, OWNER).await;
+        assert!(refused.code == Some(1) && refused.stderr.contains("database is older"), "{refused:?}");
         assert_eq!(server.database.count("_sqlx_migrations").await, steps - 1);
         assert_eq!(server.database.count("one_time_tokens").await, 0);
 
         server.database.execute("DROP TABLE _sqlx_migrations").await;
-        let refused = command(&server.database, OWNER).await;
-        let text = String::from_utf8(refused.stderr).unwrap();
-        assert!(!refused.status.success() && text.contains("no server has started"), "{text}");
+        let refused = reset_password_command(&server.database, OWNER).await;
+        assert!(refused.code == Some(1) && refused.stderr.contains("no server has started"), "{refused:?}");
     }
 }
 
 /// Runs `docket reset-password`.
-async fn command(database: &Database, email: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_docket"));
+async fn reset_password_command(database: &Database, email: &str) -> Output {
+    let mut command = docket();
     command
         .args(["reset-password", email])
-        .env_clear()
-        // Where an instrumented program leaves its coverage.
-        .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
         .env("DATABASE_URL", &database.url)
-        .env("BETTER_AUTH_URL", "https://tasks.example.com")
-        .stdin(Stdio::null());
-    let run = move || command.output().unwrap();
-    tokio::task::spawn_blocking(run).await.unwrap()
+        .env("BETTER_AUTH_URL", "https://tasks.example.com");
+    run(command).await
 }
 
 #[tokio::test]
@@ -510,10 +500,12 @@ async fn the_command_makes_no_database() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("docket.db");
     let database = Database::at(format!("sqlite://{}", file.display()));
-    let refused = command(&database, OWNER).await;
-    assert_eq!(refused.status.code(), Some(1));
-    let text = String::from_utf8(refused.stderr).unwrap();
-    assert!(text.contains("docket.db") && text.contains("DATABASE_URL"), "{text}");
+    let refused = reset_password_command(&database, OWNER).await;
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.contains("docket.db") && refused.stderr.contains("DATABASE_URL"),
+        "{refused:?}"
+    );
     assert!(!file.exists());
 }
 

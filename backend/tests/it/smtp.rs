@@ -1,16 +1,12 @@
 //! A mail server that hands what it receives to the test.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use crate::support::{Database, Server};
-
-/// Only reached when a mail does not come at all.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::{Database, Server, TIMEOUT};
 
 /// A mail as it was received.
 #[derive(Debug)]
@@ -62,7 +58,7 @@ impl Sink {
 
     /// Waits for the next mail.
     pub async fn next(&mut self) -> Mail {
-        let mail = tokio::time::timeout(PATIENCE, self.mails.recv()).await;
+        let mail = tokio::time::timeout(TIMEOUT, self.mails.recv()).await;
         mail.expect("a mail should have come").unwrap()
     }
 

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use reqwest::{Method, StatusCode};
-use rustix::process::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::program::{Program, command, refusal, run};
+use crate::program::{Program, command, docket, refusal, run};
 use crate::support::{Database, PASSWORD, SECRET, Server, on_both_databases};
 
 /// A folder for an SQLite database.
@@ -47,20 +46,8 @@ impl Home {
 /// A server in a process of its own.
 async fn serve(home: &Home) -> (Program, Server) {
     let program = Program::start(&["--database-url", &home.url()]).await;
-    let server = Server::at(format!("http://{}", program.address), Database::at(home.url()));
+    let server = Server::at(program.base(), Database::at(home.url()));
     (program, server)
-}
-
-/// Stops the server as an operator does.
-async fn stop(program: Program) {
-    program.signal(Signal::TERM);
-    assert_eq!(program.ended().await, Some(0));
-}
-
-/// Stops the server as a crash does.
-async fn kill(program: Program) {
-    program.signal(Signal::KILL);
-    assert_eq!(program.ended().await, None);
 }
 
 fn url(file: &Path) -> String {
@@ -92,7 +79,7 @@ async fn after_a_clean_stop_the_one_file_is_complete() {
     let home = Home::new();
     let (program, server) = serve(&home).await;
     server.owner().await.task("Water the plants").await;
-    stop(program).await;
+    program.stop().await;
     assert_eq!(home.names(), ["docket.db"]);
 
     let elsewhere = Home::new();
@@ -107,10 +94,10 @@ async fn a_stop_beside_another_process_on_the_file_loses_nothing() {
     let (other, server_other) = serve(&home).await;
     let owner = server_one.owner().await;
     owner.task("a").await;
-    stop(one).await;
+    one.stop().await;
     let list = server_other.get(&owner.path("")).bearer(&owner.token).send().await;
     assert_eq!(list.body[0]["title"], "a");
-    stop(other).await;
+    other.stop().await;
     assert_eq!(home.names(), ["docket.db"]);
 }
 
@@ -119,12 +106,12 @@ async fn after_a_crash_the_next_start_has_every_answered_write() {
     let home = Home::new();
     let (program, server) = serve(&home).await;
     server.owner().await.task("Water the plants").await;
-    kill(program).await;
+    program.kill().await;
     assert_eq!(titles_in(&home.file()).await, ["Water the plants"]);
 }
 
 fn backup(url: &str, file: &Path) -> Command {
-    let mut command = command(env!("CARGO_BIN_EXE_docket"));
+    let mut command = docket();
     command.env("DATABASE_URL", url).arg("backup").arg(file);
     command
 }
@@ -136,9 +123,9 @@ async fn a_backup_is_complete_and_for_the_owner_alone_while_the_server_runs() {
     let owner = server.owner().await;
     owner.task("before").await;
     let elsewhere = Home::new();
-    let (code, text) = run(backup(&home.url(), &elsewhere.path("backup.db"))).await;
-    assert_eq!(code, Some(0), "{text}");
-    assert!(text.contains("backup.db"), "{text}");
+    let output = run(backup(&home.url(), &elsewhere.path("backup.db"))).await;
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.contains("backup.db"), "{output:?}");
     owner.task("after").await;
 
     assert_eq!(elsewhere.names(), ["backup.db"]);
@@ -151,8 +138,8 @@ async fn a_backup_changes_neither_the_schema_nor_the_files_of_the_database() {
     let home = Home::new();
     let database = Database::at(format!("{}?mode=rwc", home.url()));
     database.execute("CREATE TABLE older_version (id INTEGER)").await;
-    let (code, text) = run(backup(&home.url(), &home.path("backup.db"))).await;
-    assert_eq!(code, Some(0), "{text}");
+    let output = run(backup(&home.url(), &home.path("backup.db"))).await;
+    assert_eq!(output.code, Some(0), "{output:?}");
     assert_eq!(home.names(), ["backup.db", "docket.db"]);
     for file in [home.file(), home.path("backup.db")] {
         let tables = Database::at(url(&file)).rows("SELECT name FROM sqlite_schema").await;
@@ -166,22 +153,22 @@ async fn a_backup_overwrites_nothing_and_says_what_to_do() {
     let server = Server::start(Database::at(home.url()), &[]).await;
     server.owner().await;
     fs::write(home.path("backup.db"), "precious").unwrap();
-    let (code, text) = run(backup(&home.url(), &home.path("backup.db"))).await;
-    assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("backup.db exists already"), "{text}");
+    let output = run(backup(&home.url(), &home.path("backup.db"))).await;
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains("backup.db exists already"), "{output:?}");
     assert_eq!(fs::read_to_string(home.path("backup.db")).unwrap(), "precious");
 
-    let (code, text) = run(backup(&home.url(), &home.path("missing/backup.db"))).await;
-    assert_eq!(code, Some(1), "{text}");
+    let output = run(backup(&home.url(), &home.path("missing/backup.db"))).await;
+    assert_eq!(output.code, Some(1), "{output:?}");
     assert!(
-        text.contains(&home.path("missing").display().to_string()) && text.contains("mkdir"),
-        "{text}"
+        output.stderr.contains(&home.path("missing").display().to_string()) && output.stderr.contains("mkdir"),
+        "{output:?}"
     );
 
     let nowhere = Home::new();
-    let (code, text) = run(backup(&nowhere.url(), &home.path("other.db"))).await;
-    assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("DATABASE_URL"), "{text}");
+    let output = run(backup(&nowhere.url(), &home.path("other.db"))).await;
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains("DATABASE_URL"), "{output:?}");
     assert!(nowhere.names().is_empty() && !home.path("other.db").exists());
 }
 
@@ -199,23 +186,29 @@ async fn a_backup_that_does_not_fit_leaves_nothing_behind() {
         .args(["-c", "trap '' XFSZ; ulimit -f 48; exec \"$@\"", "bash"])
         .arg(backup.get_program())
         .args(backup.get_args());
-    let (code, text) = run(limited).await;
-    assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("backup.db") && text.contains("space"), "{text}");
+    let output = run(limited).await;
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(
+        output.stderr.contains("backup.db") && output.stderr.contains("space"),
+        "{output:?}"
+    );
     assert!(elsewhere.names().is_empty(), "{:?}", elsewhere.names());
 }
 
 #[tokio::test]
 async fn a_backup_of_postgres_is_left_to_pg_dump() {
     let home = Home::new();
-    let (code, text) = run(backup(
+    let output = run(backup(
         "postgres://owner:hidden@localhost/docket",
         &home.path("docket.dump"),
     ))
     .await;
-    assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("pg_dump --format=custom"), "{text}");
-    assert!(text.contains("docket.dump") && !text.contains("hidden"), "{text}");
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains("pg_dump --format=custom"), "{output:?}");
+    assert!(
+        output.stderr.contains("docket.dump") && !output.stderr.contains("hidden"),
+        "{output:?}"
+    );
     assert!(home.names().is_empty());
 }
 
@@ -235,7 +228,7 @@ async fn files_that_everyone_could_read_are_closed_and_those_of_a_group_stay() {
     let home = Home::new();
     let (program, server) = serve(&home).await;
     server.owner().await;
-    kill(program).await;
+    program.kill().await;
     assert_eq!(home.names().len(), 3);
     for name in home.names() {
         set_mode(&home.path(&name), 0o644);
@@ -245,7 +238,7 @@ async fn files_that_everyone_could_read_are_closed_and_those_of_a_group_stay() {
     for name in home.names() {
         assert_eq!(mode(&home.path(&name)), 0o600, "{name}");
     }
-    stop(program).await;
+    program.stop().await;
 
     set_mode(&home.file(), 0o640);
     let (program, _) = serve(&home).await;

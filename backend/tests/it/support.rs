@@ -1,4 +1,8 @@
-//! Servers, users and requests for the tests.
+//! Servers, databases, users and requests for the tests.
+
+use std::io::Write;
+use std::sync::Once;
+use std::time::Duration;
 
 use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches};
@@ -17,6 +21,10 @@ use crate::contract;
 pub const SECRET: &str = "a test secret of forty-two characters: 0123";
 /// A password that the rules allow.
 pub const PASSWORD: &str = "correct horse battery";
+/// How long a test waits for an event. Reached only when the event does not happen at all.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a test repeats a request whose answer is to change. A count, because any duration is too short somewhere.
+const ATTEMPTS: u32 = 10_000;
 
 /// Runs an `async fn(Server)` once on SQLite and once on PostgreSQL. Arguments after the name are flags of the server.
 macro_rules! on_both_databases {
@@ -66,10 +74,22 @@ impl Database {
         Self { url, _folder: None }
     }
 
-    /// None when there is no PostgreSQL to test on.
+    /// A new database on the server in `DOCKET_TEST_POSTGRES`. None without that variable, unless `DOCKET_TEST_REQUIRE` is
+    /// `postgres`: then the test fails.
     pub async fn postgres() -> Option<Self> {
+        static NOTICE: Once = Once::new();
         let Ok(server) = std::env::var("DOCKET_TEST_POSTGRES") else {
-            eprintln!("skipped: DOCKET_TEST_POSTGRES is not set");
+            let is_required = std::env::var("DOCKET_TEST_REQUIRE").is_ok_and(|required| required == "postgres");
+            assert!(
+                !is_required,
+                "DOCKET_TEST_POSTGRES is not set, and this run must test PostgreSQL"
+            );
+            // Not `eprintln!`, which the test harness captures.
+            NOTICE.call_once(|| {
+                let notice =
+                    b"\nPostgreSQL is SKIPPED: DOCKET_TEST_POSTGRES is not set. `just pg cargo test` tests both.\n";
+                let _ = std::io::stderr().write_all(notice);
+            });
             return None;
         };
         let name = format!("docket_{}", Uuid::now_v7().simple());
@@ -237,6 +257,17 @@ impl Server {
     pub async fn owner(&self) -> User<'_> {
         self.user("owner@example.com").await
     }
+}
+
+/// Calls `probe` until it returns something. Fails with `what` when it never does.
+pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..ATTEMPTS {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("not within {ATTEMPTS} attempts: {what}")
 }
 
 fn client() -> reqwest::Client {
