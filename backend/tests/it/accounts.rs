@@ -1,6 +1,7 @@
 //! Signing up, in, out, and staying signed in.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -23,6 +24,27 @@ async fn refresh(server: &Server, cookie: &str) -> Answer {
         .header("cookie", cookie)
         .send()
         .await
+}
+
+/// Moves the times of every session into the past, as if so many days had gone by.
+async fn let_days_pass(server: &Server, days: u32) {
+    let sqlite = server.database.url.starts_with("sqlite:");
+    let columns = [
+        "created_at",
+        "updated_at",
+        "rotated_at",
+        "expires_at",
+        "authenticated_at",
+    ]
+    .map(|column| {
+        if sqlite {
+            format!("{column} = strftime('%Y-%m-%dT%H:%M:%f000+00:00', {column}, '-{days} days')")
+        } else {
+            format!("{column} = {column} - interval '{days} days'")
+        }
+    });
+    let sql = format!("UPDATE sessions SET {}", columns.join(", "));
+    server.database.execute(&sql).await;
 }
 
 async fn session_of(server: &Server, token: &str) -> Answer {
@@ -228,6 +250,38 @@ on_both_databases! {
         // The next sign-in sweeps it away.
         sign_in(&server, "owner@example.com", PASSWORD).await.expect(StatusCode::OK);
         assert_eq!(server.database.count("sessions").await, 1);
+    }
+
+    async fn a_session_ends_thirty_days_after_it_began_although_it_was_renewed(server) {
+        let owner = server.owner().await;
+        let mut cookie = owner.cookie.clone();
+        let mut token = owner.token.clone();
+        // On the days 6, 12, 18, 24 and 29; it never was idle for 7 days.
+        for days in [6, 6, 6, 6, 5] {
+            let_days_pass(&server, days).await;
+            let renewed = refresh(&server, &cookie).await;
+            renewed.expect(StatusCode::OK);
+            cookie = renewed.cookie();
+            token = renewed.body["token"].as_str().unwrap().to_owned();
+        }
+        let session = session_of(&server, &token).await.body["session"].clone();
+        let time = |name: &str| session[name].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+        assert_eq!(time("expiresAt") - time("createdAt"), TimeDelta::days(30));
+        server.get(&owner.path("")).bearer(&token).send().await.expect(StatusCode::OK);
+
+        let_days_pass(&server, 1).await;
+        refresh(&server, &cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        let refused = server.get(&owner.path("")).bearer(&token).send().await;
+        refused.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+    }
+
+    async fn a_session_ends_after_seven_days_without_a_renewal(server) {
+        let owner = server.owner().await;
+        let_days_pass(&server, 6).await;
+        owner.get("").send().await.expect(StatusCode::OK);
+        let_days_pass(&server, 1).await;
+        owner.get("").send().await.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+        refresh(&server, &owner.cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
     }
 
     async fn renewing_needs_a_cookie_json_and_an_allowed_page(server) {

@@ -2,7 +2,6 @@
 //! by itself.
 
 use std::path::Path;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
@@ -13,14 +12,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use totp_rs::Totp;
 
-use crate::support::{Answer, Database, PASSWORD, Server, User, id, on_both_databases};
-
-/// Only reached when the server does not recover at all.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{Answer, Database, PASSWORD, Server, TIMEOUT, User, id, on_both_databases};
 
 /// Asks until the answer has that status.
 async fn until_status(server: &Server, path: &str, status: StatusCode) {
-    let asked = timeout(PATIENCE, async {
+    let asked = timeout(TIMEOUT, async {
         while server.get(path).send().await.status != status {
             tokio::task::yield_now().await;
         }
@@ -249,7 +245,7 @@ async fn while_postgres_is_away_requests_are_told_so_and_afterwards_they_work() 
         let owner = server.owner().await;
         owner.task("before").await;
         cable.is(broken);
-        let outage = timeout(PATIENCE, async {
+        let outage = timeout(TIMEOUT, async {
             expect_outage(&server, &owner).await;
             until_status(&server, "/health/ready", StatusCode::SERVICE_UNAVAILABLE).await;
             // As many as would fill any pool of connections and any queue before it, many times over.
@@ -278,7 +274,7 @@ async fn connections_that_die_silently_are_replaced() {
     let task = owner.task("before").await;
     join_all((0..50).map(|_| owner.toggle(id(&task)).send())).await;
     cable.is(State::Forgetful);
-    let recovered = timeout(PATIENCE, async {
+    let recovered = timeout(TIMEOUT, async {
         loop {
             let answer = owner.post(json!({ "title": "lost" })).send().await;
             if answer.status == StatusCode::CREATED {
@@ -299,7 +295,7 @@ async fn a_write_whose_commit_is_not_confirmed_is_no_success() {
     let owner = server.owner().await;
     owner.task("before").await;
     cable.is(State::SilentAfterCommit);
-    let answer = timeout(PATIENCE, owner.post(json!({ "title": "lost" })).send()).await;
+    let answer = timeout(TIMEOUT, owner.post(json!({ "title": "lost" })).send()).await;
     expect_unavailable(&answer.expect("a write hangs"));
     cable.is(State::Whole);
     expect_recovery(&server, &owner).await;
@@ -321,7 +317,7 @@ async fn a_statement_that_waits_for_too_long_is_no_outage() {
         .await
         .unwrap();
     let blocked = async {
-        let answer = timeout(PATIENCE, owner.post(json!({ "title": "lost" })).send()).await;
+        let answer = timeout(TIMEOUT, owner.post(json!({ "title": "lost" })).send()).await;
         expect_unavailable(&answer.expect("a write hangs"));
     };
     let others = async {
@@ -332,11 +328,68 @@ async fn a_statement_that_waits_for_too_long_is_no_outage() {
     tokio::join!(blocked, others);
     server.get("/health/ready").send().await.expect(StatusCode::OK);
     drop(blocker);
-    timeout(PATIENCE, async {
+    timeout(TIMEOUT, async {
         while owner.post(json!({ "title": "a" })).send().await.status != StatusCode::CREATED {}
     })
     .await
     .expect("the lock of a client that is gone is held");
+}
+
+/// Makes the next `times` inserts of a task fail with that error code of PostgreSQL. A sequence counts them: unlike a row it
+/// is not rolled back.
+async fn fail_next_inserts(server: &Server, times: u32, code: &str) {
+    let sql = format!(
+        "CREATE SEQUENCE attempts; \
+         CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF nextval('attempts') <= {times} THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}'; END IF; \
+         RETURN NEW; END $$; \
+         CREATE TRIGGER fail BEFORE INSERT ON tasks FOR EACH ROW EXECUTE FUNCTION fail()"
+    );
+    server.database.execute(&sql).await;
+}
+
+async fn attempts(server: &Server) -> String {
+    server.database.rows("SELECT last_value::text FROM attempts").await[0][0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_with_a_serialization_failure_or_a_deadlock_is_retried() {
+    for code in ["40001", "40P01"] {
+        let Some(database) = Database::postgres().await else {
+            return;
+        };
+        let server = Server::start(database, &[]).await;
+        let owner = server.owner().await;
+        fail_next_inserts(&server, 5, code).await;
+        let task = owner.task("a").await;
+        assert_eq!(attempts(&server).await, "6");
+        // The failed attempts have left no trace.
+        assert_eq!(task["revision"], 1);
+        assert_eq!(owner.titles("").await, ["a"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_keeps_failing_is_503_and_writes_nothing() {
+    for (code, status, problem, tried) in [
+        ("40001", StatusCode::SERVICE_UNAVAILABLE, "unavailable", "6"),
+        // Not an error that another attempt can avoid.
+        ("23514", StatusCode::INTERNAL_SERVER_ERROR, "internal", "1"),
+    ] {
+        let Some(database) = Database::postgres().await else {
+            return;
+        };
+        let server = Server::start(database, &[]).await;
+        let owner = server.owner().await;
+        fail_next_inserts(&server, 1000, code).await;
+        let answer = owner.post(json!({ "title": "a" })).send().await;
+        answer.expect_problem(status, problem);
+        assert_eq!(attempts(&server).await, tried);
+        server.get("/health/ready").send().await.expect(StatusCode::OK);
+        server.database.execute("DROP TRIGGER fail ON tasks").await;
+        assert_eq!(owner.task("b").await["revision"], 1);
+        assert_eq!(owner.titles("").await, ["b"]);
+    }
 }
 
 /// The shared secret as a code, now.

@@ -7,13 +7,14 @@ use docket::serve::{Limits, serve};
 use poem::endpoint::make;
 use reqwest::StatusCode;
 use rustix::process::{Signal, kill_process};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{sleep, timeout};
 
-use crate::program::{PATIENCE, Program};
-use crate::support::Database;
+use crate::program::Program;
+use crate::support::{Database, PASSWORD, TIMEOUT, on_both_databases};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_asked_is_answered_and_an_idle_connection_delays_nothing() {
@@ -57,13 +58,13 @@ async fn what_was_asked_is_answered_and_an_idle_connection_delays_nothing() {
 
     stop.send(()).unwrap();
     let mut rest = Vec::new();
-    let closed = timeout(PATIENCE, idle.read_to_end(&mut rest)).await;
+    let closed = timeout(TIMEOUT, idle.read_to_end(&mut rest)).await;
     closed.expect("the idle connection stays").unwrap();
     assert!(TcpStream::connect(address).await.is_err());
     assert!(!server.is_finished());
     go.notify_one();
     assert_eq!(asked.await.unwrap().unwrap().text().await.unwrap(), "served");
-    timeout(PATIENCE, server)
+    timeout(TIMEOUT, server)
         .await
         .expect("the server does not end")
         .unwrap();
@@ -91,7 +92,7 @@ async fn a_request_that_takes_longer_than_the_grace_is_cut() {
     let stop = Arc::clone(&arrived);
     let server = tokio::spawn(async move { serve(listener, endpoint, limits, stop.notified()).await });
     assert!(reqwest::get(format!("http://{address}")).await.is_err());
-    timeout(PATIENCE, server)
+    timeout(TIMEOUT, server)
         .await
         .expect("the server does not end")
         .unwrap();
@@ -105,7 +106,53 @@ async fn a_signal_ends_the_program_well() {
         let answer = reqwest::get(format!("http://{}/health/ready", program.address)).await;
         answer.unwrap().error_for_status().unwrap();
         program.signal(signal);
-        assert_eq!(program.ended().await, Some(0));
+        assert_eq!(program.exit_code().await, Some(0));
+    }
+}
+
+/// Reads the rest of what a connection sends, until the server closes it.
+async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let read = timeout(TIMEOUT, stream.read_to_end(&mut bytes)).await;
+    read.expect("the connection stays open").unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+on_both_databases! {
+    async fn at_sigterm_the_request_under_way_is_served_and_kept_and_everything_else_is_closed(server) {
+        let program = Program::start(&["--database-url", &server.database.url]).await;
+        let account = json!({ "name": "Owner", "email": "owner@example.com", "password": PASSWORD }).to_string();
+        let head = "POST /api/auth/sign-up/email HTTP/1.1\r\nHost: docket\r\nContent-Type: application/json\r\n";
+        // A handler has begun: the server asks for the body. It is the second request of its connection.
+        let mut busy = TcpStream::connect(program.address).await.unwrap();
+        let get = b"GET /health/live HTTP/1.1\r\nHost: docket\r\n\r\n";
+        let mut idle = TcpStream::connect(program.address).await.unwrap();
+        for stream in [&mut busy, &mut idle] {
+            stream.write_all(get).await.unwrap();
+            read_until(stream, "\r\n\r\nok").await;
+        }
+        let head = format!("{head}Content-Length: {}\r\nExpect: 100-continue\r\n\r\n", account.len());
+        busy.write_all(head.as_bytes()).await.unwrap();
+        read_until(&mut busy, "HTTP/1.1 100 Continue\r\n\r\n").await;
+
+        program.signal(Signal::TERM);
+        assert_eq!(read_to_end(&mut idle).await, "");
+        assert!(TcpStream::connect(program.address).await.is_err(), "a new connection is accepted");
+        busy.write_all(account.as_bytes()).await.unwrap();
+        let answer = read_to_end(&mut busy).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert_eq!(program.exit_code().await, Some(0));
+        let credentials = json!({ "email": "owner@example.com", "password": PASSWORD });
+        server.post("/api/auth/sign-in/email", credentials).send().await.expect(StatusCode::OK);
+    }
+}
+
+/// Reads until what has come ends with `end`.
+async fn read_until(stream: &mut TcpStream, end: &str) {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(end.as_bytes()) {
+        let byte = timeout(TIMEOUT, stream.read_u8()).await;
+        bytes.push(byte.expect("the server sends no more").expect(end));
     }
 }
 
@@ -124,7 +171,7 @@ async fn until_the_delay_is_over_only_readiness_fails_and_a_second_signal_ends_a
             }
         }
     };
-    let ready = timeout(PATIENCE, drained).await.expect("it is still ready");
+    let ready = timeout(TIMEOUT, drained).await.expect("it is still ready");
     assert_eq!(ready.headers()["retry-after"], "1");
     assert!(ready.text().await.unwrap().contains("urn:docket:problem:stopping"));
     assert_eq!(get("/health/live").await.unwrap().status(), StatusCode::OK);
@@ -138,7 +185,7 @@ async fn until_the_delay_is_over_only_readiness_fails_and_a_second_signal_ends_a
         }
     };
     tokio::select! {
-        code = program.ended() => assert_eq!(code, Some(1)),
+        code = program.exit_code() => assert_eq!(code, Some(1)),
         () = again => {}
     }
 }
