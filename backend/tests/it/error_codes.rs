@@ -17,24 +17,24 @@ use docket::serve::Limits;
 use crate::jwt::{Signer, now};
 use crate::smtp::mailing_with;
 use crate::spec::tables;
-use crate::support::{Answer, PASSWORD, Server, TIMEOUT, User, on_both_databases};
+use crate::support::{PASSWORD, Response, Server, TIMEOUT, User, on_both_databases};
 
 const KEY: &str = "01920000-0000-7000-8000-000000000001";
 
-async fn auth(server: &Server, path: &str, body: Value) -> Answer {
+async fn auth(server: &Server, path: &str, body: Value) -> Response {
     server.post(&format!("/api/auth/{path}"), body).send().await
 }
 
 /// As [`auth`], by a user.
-async fn member(server: &Server, user: &User<'_>, path: &str, body: Value) -> Answer {
+async fn member(server: &Server, user: &User<'_>, path: &str, body: Value) -> Response {
     let request = server.post(&format!("/api/auth/{path}"), body).bearer(&user.token);
     request.send().await
 }
 
 /// What any operation answers, on the wire of the tasks and on that of Better Auth.
-async fn general(server: &Server, owner: &User<'_>) -> Vec<Answer> {
+async fn general(server: &Server, owner: &User<'_>) -> Vec<Response> {
     let other = server.user("other@example.com").await;
-    let mut answers = vec![
+    let mut responses = vec![
         server.get(&owner.path("")).send().await,
         server.get("/api/auth/list-sessions").send().await,
         server.get(&owner.path("")).bearer(&other.token).send().await,
@@ -46,23 +46,23 @@ async fn general(server: &Server, owner: &User<'_>) -> Vec<Answer> {
     ];
     for path in [owner.path(""), "/api/auth/sign-in/email".to_owned()] {
         let post = || server.request(Method::POST, &path).bearer(&owner.token);
-        answers.push(post().text("{").send().await);
-        answers.push(post().text("a".repeat(65_537)).send().await);
-        answers.push(post().raw("{}").send().await);
-        answers.push(post().text("{}").send().await);
-        answers.push(late_body(server, owner, &path).await);
+        responses.push(post().text("{").send().await);
+        responses.push(post().text("a".repeat(65_537)).send().await);
+        responses.push(post().raw("{}").send().await);
+        responses.push(post().text("{}").send().await);
+        responses.push(late_body(server, owner, &path).await);
     }
-    answers
+    responses
 }
 
 /// A body that does not come within its deadline.
-async fn late_body(server: &Server, owner: &User<'_>, path: &str) -> Answer {
+async fn late_body(server: &Server, owner: &User<'_>, path: &str) -> Response {
     let body = Duration::from_millis(100);
     let limits = Limits {
         body,
         ..Limits::default()
     };
-    let base = server.limited(limits).await.base;
+    let base = server.with_limits(limits).await.base;
     let mut stream = TcpStream::connect(base.strip_prefix("http://").unwrap()).await.unwrap();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: docket\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
@@ -70,12 +70,12 @@ async fn late_body(server: &Server, owner: &User<'_>, path: &str) -> Answer {
         owner.token
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    let read = timeout(TIMEOUT, stream.read_to_string(&mut answer)).await;
+    let mut response = String::new();
+    let read = timeout(TIMEOUT, stream.read_to_string(&mut response)).await;
     read.expect("the server waits for the body").unwrap();
-    let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+    let (head, text) = response.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer {
+    Response {
         status,
         headers: HeaderMap::new(),
         text: text.to_owned(),
@@ -83,7 +83,7 @@ async fn late_body(server: &Server, owner: &User<'_>, path: &str) -> Answer {
     }
 }
 
-async fn of_tasks(owner: &User<'_>) -> [Answer; 2] {
+async fn of_tasks(owner: &User<'_>) -> [Response; 2] {
     let create = || {
         owner
             .post(json!({ "title": "a" }))
@@ -96,14 +96,14 @@ async fn of_tasks(owner: &User<'_>) -> [Answer; 2] {
     [changed, create().await]
 }
 
-async fn of_accounts(server: &Server, owner: &User<'_>) -> Vec<Answer> {
+async fn of_accounts(server: &Server, owner: &User<'_>) -> Vec<Response> {
     let account = json!({ "name": "Owner", "email": "owner@example.com", "password": PASSWORD });
     let credentials = json!({ "email": "owner@example.com", "password": PASSWORD });
     let wrong = json!({ "password": "a wrong password" });
     let foreign = server
         .post("/api/auth/refresh", json!({}))
         .header("origin", "http://evil.example");
-    let mut answers = vec![
+    let mut responses = vec![
         auth(server, "sign-up/email", account).await,
         auth(
             server,
@@ -126,12 +126,12 @@ async fn of_accounts(server: &Server, owner: &User<'_>) -> Vec<Answer> {
         .database
         .execute("UPDATE users SET two_factor_enabled = TRUE")
         .await;
-    answers.push(member(server, owner, "two-factor/enable", json!({ "password": PASSWORD })).await);
+    responses.push(member(server, owner, "two-factor/enable", json!({ "password": PASSWORD })).await);
     let waiting = auth(server, "sign-in/email", credentials.clone())
         .await
         .cookie_of("docket_two_factor");
     let code = server.post("/api/auth/two-factor/verify-backup-code", json!({ "code": "made up" }));
-    answers.push(code.header("cookie", &waiting).send().await);
+    responses.push(code.header("cookie", &waiting).send().await);
     server
         .database
         .execute("UPDATE users SET two_factor_enabled = FALSE")
@@ -141,11 +141,11 @@ async fn of_accounts(server: &Server, owner: &User<'_>) -> Vec<Answer> {
         .database
         .execute("UPDATE sessions SET authenticated_at = '2001-01-01T00:00:00+00:00'")
         .await;
-    answers.push(server.get("/api/auth/export").bearer(&owner.token).send().await);
+    responses.push(server.get("/api/auth/export").bearer(&owner.token).send().await);
     let (mailing, _mails) = mailing_with(&server.database, &["--rate-limit", "on"]).await;
-    answers.push(auth(&mailing, "sign-in/email", credentials).await);
+    responses.push(auth(&mailing, "sign-in/email", credentials).await);
     for _ in 0..6 {
-        answers.push(
+        responses.push(
             auth(
                 &mailing,
                 "request-password-reset",
@@ -154,26 +154,26 @@ async fn of_accounts(server: &Server, owner: &User<'_>) -> Vec<Answer> {
             .await,
         );
     }
-    answers.retain(|answer| answer.status.as_u16() >= 400);
-    answers
+    responses.retain(|response| response.status.as_u16() >= 400);
+    responses
 }
 
 /// More sign-ins at once than may wait.
-async fn busy(server: &Server) -> Answer {
+async fn busy(server: &Server) -> Response {
     let credentials = json!({ "email": "nobody@example.com", "password": PASSWORD });
     let mut waiting: FuturesUnordered<_> = (0..300)
         .map(|_| auth(server, "sign-in/email", credentials.clone()))
         .collect();
     loop {
-        let answer = waiting.next().await.expect("all are served");
-        if answer.status == StatusCode::SERVICE_UNAVAILABLE {
-            return answer;
+        let response = waiting.next().await.expect("all are served");
+        if response.status == StatusCode::SERVICE_UNAVAILABLE {
+            return response;
         }
     }
 }
 
 /// The issuer of a token does not answer.
-async fn unavailable(server: &Server) -> [Answer; 2] {
+async fn unavailable(server: &Server) -> [Response; 2] {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let url = format!("http://{closed}/jwks");
     let flags = [
@@ -184,7 +184,7 @@ async fn unavailable(server: &Server) -> [Answer; 2] {
         "--external-jwks-url",
         &url,
     ];
-    let server = server.restarted(&flags).await;
+    let server = server.another(&flags).await;
     let claims = json!({ "sub": "7", "iss": "https://issuer.example", "exp": now() + 300 });
     let token = Signer::file("rsa.pem").sign(json!({ "kid": "unknown" }), &claims);
     let request = |path| server.get(path).bearer(&token).send();
@@ -192,7 +192,7 @@ async fn unavailable(server: &Server) -> [Answer; 2] {
 }
 
 /// Tables are missing.
-async fn internal(server: &Server, owner: &User<'_>) -> [Answer; 2] {
+async fn internal(server: &Server, owner: &User<'_>) -> [Response; 2] {
     for table in ["tasks", "audit_events"] {
         server
             .database
@@ -204,24 +204,24 @@ async fn internal(server: &Server, owner: &User<'_>) -> [Answer; 2] {
 }
 
 on_both_databases! {
-    async fn each_code_of_the_table_is_answered_with_its_status_and_its_spelling_for_better_auth(server, "--argon2-passes", "4") {
+    async fn every_error_code_has_the_specified_status_and_better_auth_code(server, "--argon2-iterations", "4") {
         let owner = server.owner().await;
-        let mut answers = general(&server, &owner).await;
-        answers.extend(of_tasks(&owner).await);
-        answers.extend(of_accounts(&server, &owner).await);
-        answers.push(busy(&server).await);
-        answers.extend(unavailable(&server).await);
-        answers.extend(internal(&server, &owner).await);
+        let mut responses = general(&server, &owner).await;
+        responses.extend(of_tasks(&owner).await);
+        responses.extend(of_accounts(&server, &owner).await);
+        responses.push(busy(&server).await);
+        responses.extend(unavailable(&server).await);
+        responses.extend(internal(&server, &owner).await);
 
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let (mut own, mut better_auth) = (BTreeSet::new(), BTreeSet::new());
-        for answer in answers {
-            let code = text(&answer.body["type"]).strip_prefix("urn:docket:problem:").unwrap().to_owned();
-            let status = answer.status.as_u16().to_string();
-            if answer.body["message"].is_null() {
-                assert_eq!(answer.body["code"], code);
+        for response in responses {
+            let code = text(&response.body["type"]).strip_prefix("urn:docket:problem:").unwrap().to_owned();
+            let status = response.status.as_u16().to_string();
+            if response.body["message"].is_null() {
+                assert_eq!(response.body["code"], code);
             } else {
-                better_auth.insert((code.clone(), text(&answer.body["code"])));
+                better_auth.insert((code.clone(), text(&response.body["code"])));
             }
             own.insert((code, status));
         }

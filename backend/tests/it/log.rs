@@ -4,10 +4,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use totp_rs::Totp;
 
-use crate::jwt::{now, ours};
+use crate::jwt::{now, server_key};
 use crate::program::Program;
 use crate::smtp::Sink;
-use crate::support::{Answer, Database, PASSWORD, SECRET, Server, id, on_both_databases};
+use crate::support::{Database, PASSWORD, Response, SECRET, Server, id, on_both_databases};
 
 /// A server in its own process, on the database of `database`.
 async fn start(database: &Database, flags: &[&str]) -> (Program, Server) {
@@ -29,11 +29,11 @@ impl Secrets {
     }
 
     /// Adds the tokens of an answer: the access token, and each part of the cookies that is random.
-    fn add_tokens(&mut self, answer: &Answer) {
-        answer.expect(StatusCode::OK);
-        self.0.extend(answer.body["token"].as_str().map(str::to_owned));
+    fn add_tokens(&mut self, response: &Response) {
+        response.expect(StatusCode::OK);
+        self.0.extend(response.body["token"].as_str().map(str::to_owned));
         for name in ["docket_refresh", "docket_device", "docket_two_factor"] {
-            let cookie = answer.cookie_of(name);
+            let cookie = response.cookie_of(name);
             // The id of a session is no secret.
             let parts = cookie
                 .split(['=', '.'])
@@ -158,7 +158,7 @@ async fn use_tasks(server: &Server, user: &str, token: &str, secrets: &mut Secre
         .send()
         .await
         .expect(StatusCode::UNPROCESSABLE_ENTITY);
-    let outside = ours().sign(json!({ "typ": "JWT" }), &json!({ "sub": "7", "exp": now() - 300 }));
+    let outside = server_key().sign(json!({ "typ": "JWT" }), &json!({ "sub": "7", "exp": now() - 300 }));
     let outside = server.get(&path).bearer(&secrets.add(outside));
     outside.send().await.expect(StatusCode::UNAUTHORIZED);
     server
@@ -219,10 +219,10 @@ async fn a_refused_external_token_is_logged_with_its_reason() {
     ];
     for (mut claims, reason) in tokens {
         claims["sub"] = json!("owner@example.com");
-        let token = ours().sign(json!({ "typ": "JWT" }), &claims);
-        let answer = server.get("/api/anybody/tasks").bearer(&token).send().await;
-        answer.expect(StatusCode::UNAUTHORIZED);
-        let line = program.line_with(answer.header("x-request-id")).await;
+        let token = server_key().sign(json!({ "typ": "JWT" }), &claims);
+        let response = server.get("/api/anybody/tasks").bearer(&token).send().await;
+        response.expect(StatusCode::UNAUTHORIZED);
+        let line = program.line_with(response.header("x-request-id")).await;
         assert!(line.contains(reason), "{line}");
         assert!(!line.contains("owner@example.com") && !line.contains(&token), "{line}");
     }
@@ -237,9 +237,9 @@ async fn a_mail_that_cannot_be_sent_is_logged_with_its_reason() {
     let url = format!("smtp://{}", closed.local_addr().unwrap());
     let (mut program, server) = start(&database, &["--smtp-url", &url, "--mail-from", "docket@example.com"]).await;
     let account = json!({ "name": "Owner", "email": "owner@example.com", "password": PASSWORD });
-    let answer = server.post("/api/auth/sign-up/email", account).send().await;
-    answer.expect(StatusCode::OK);
-    let line = program.line_with(answer.header("x-request-id")).await;
+    let response = server.post("/api/auth/sign-up/email", account).send().await;
+    response.expect(StatusCode::OK);
+    let line = program.line_with(response.header("x-request-id")).await;
     assert!(line.contains("Connection refused"), "{line}");
     assert!(!line.contains("owner@example.com"), "{line}");
 }

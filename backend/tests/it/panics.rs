@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use crate::support::{Database, Server, eventually, on_both_databases};
 
 #[tokio::test]
-async fn a_panic_in_a_handler_is_a_500_problem_and_the_connection_goes_on() {
+async fn a_panic_in_a_handler_is_500_and_the_server_continues() {
     let methods = Methods::of(&openapi::document().unwrap());
     let outermost = Outermost {
         methods,
@@ -30,10 +30,10 @@ async fn a_panic_in_a_handler_is_a_500_problem_and_the_connection_goes_on() {
     tokio::spawn(serve(listener, endpoint.with(outermost), Limits::default(), pending()));
     let server = Server::at(base, Database::sqlite());
     for _ in 0..2 {
-        let answer = server.get("/api/panic").send().await;
-        answer.expect_problem(StatusCode::INTERNAL_SERVER_ERROR, "internal");
-        assert!(!answer.text.contains("secret-of-the-panic"), "{}", answer.text);
-        assert_eq!(answer.header("x-request-id").len(), 36);
+        let response = server.get("/api/panic").send().await;
+        response.expect_problem(StatusCode::INTERNAL_SERVER_ERROR, "internal");
+        assert!(!response.text.contains("secret-of-the-panic"), "{}", response.text);
+        assert_eq!(response.header("x-request-id").len(), 36);
         assert_eq!(server.get("/api/fine").send().await.text, "served");
     }
 }
@@ -41,7 +41,7 @@ async fn a_panic_in_a_handler_is_a_500_problem_and_the_connection_goes_on() {
 on_both_databases! {
     /// The end of a session that began in the last year that the clock knows cannot be computed, which is a panic in the
     /// middle of a transaction.
-    async fn a_panic_in_a_write_fails_alone(server) {
+    async fn a_panic_in_a_write_fails_only_that_write(server) {
         let (broken, owner) = (server.user("broken@example.com").await, server.owner().await);
         let year = if server.database.url.starts_with("sqlite:") { "+262142" } else { "262142" };
         let sql = format!("UPDATE sessions SET created_at = '{year}-12-31T00:00:00+00:00' WHERE user_id = '{}'", broken.id);
@@ -51,7 +51,7 @@ on_both_databases! {
             let creates = join_all((0..20).map(|number| owner.post(json!({ "title": format!("{round} {number}") })).send()));
             let (panicked, created) = tokio::join!(renew(), creates);
             panicked.expect_problem(StatusCode::INTERNAL_SERVER_ERROR, "internal");
-            created.iter().for_each(|answer| answer.expect(StatusCode::CREATED));
+            created.iter().for_each(|response| response.expect(StatusCode::CREATED));
         }
         assert_eq!(owner.titles("?limit=500").await.len(), 100);
         let is_ready = async || (server.get("/health/ready").send().await.status == StatusCode::OK).then_some(());

@@ -1,4 +1,4 @@
-//! Where the data lies: the files of SQLite and who may read them, what a stop leaves, backups, and connections.
+//! The files of SQLite, their permissions, stops and crashes, backups, and the number of connections.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::program::{Program, command, docket, refusal, run};
 use crate::support::{Database, PASSWORD, SECRET, Server, on_both_databases};
 
-/// A folder for an SQLite database.
+/// A directory for an SQLite database.
 struct Home(TempDir);
 
 impl Home {
@@ -62,20 +62,20 @@ fn set_mode(file: &Path, mode: u32) {
     fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// The titles that a server on `file` knows of the owner who signed up before.
+/// The titles of the owner's tasks in the database `file`.
 async fn titles_in(file: &Path) -> Vec<String> {
     let server = Server::start(Database::at(url(file)), &[]).await;
     let account = json!({ "email": "owner@example.com", "password": PASSWORD });
-    let answer = server.post("/api/auth/sign-in/email", account).send().await;
-    answer.expect(StatusCode::OK);
-    let path = format!("/api/{}/tasks", answer.body["user"]["id"].as_str().unwrap());
-    let token = answer.body["token"].as_str().unwrap();
+    let response = server.post("/api/auth/sign-in/email", account).send().await;
+    response.expect(StatusCode::OK);
+    let path = format!("/api/{}/tasks", response.body["user"]["id"].as_str().unwrap());
+    let token = response.body["token"].as_str().unwrap();
     let list = server.request(Method::GET, &path).bearer(token).send().await;
     crate::support::titles(&list.body)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_clean_stop_the_one_file_is_complete() {
+async fn a_clean_stop_leaves_one_complete_file() {
     let home = Home::new();
     let (program, server) = serve(&home).await;
     server.owner().await.task("Water the plants").await;
@@ -88,7 +88,7 @@ async fn after_a_clean_stop_the_one_file_is_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_beside_another_process_on_the_file_loses_nothing() {
+async fn stopping_one_of_two_processes_loses_nothing() {
     let home = Home::new();
     let (one, server_one) = serve(&home).await;
     let (other, server_other) = serve(&home).await;
@@ -102,7 +102,7 @@ async fn a_stop_beside_another_process_on_the_file_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_crash_the_next_start_has_every_answered_write() {
+async fn acknowledged_writes_survive_a_crash() {
     let home = Home::new();
     let (program, server) = serve(&home).await;
     server.owner().await.task("Water the plants").await;
@@ -117,7 +117,7 @@ fn backup(url: &str, file: &Path) -> Command {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_is_complete_and_for_the_owner_alone_while_the_server_runs() {
+async fn an_online_backup_is_complete_and_has_mode_0600() {
     let home = Home::new();
     let server = Server::start(Database::at(home.url()), &[]).await;
     let owner = server.owner().await;
@@ -148,7 +148,7 @@ async fn a_backup_changes_neither_the_schema_nor_the_files_of_the_database() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_overwrites_nothing_and_says_what_to_do() {
+async fn a_backup_overwrites_nothing() {
     let home = Home::new();
     let server = Server::start(Database::at(home.url()), &[]).await;
     server.owner().await;
@@ -173,13 +173,13 @@ async fn a_backup_overwrites_nothing_and_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_that_does_not_fit_leaves_nothing_behind() {
+async fn a_backup_without_enough_space_leaves_no_file() {
     let home = Home::new();
     let server = Server::start(Database::at(home.url()), &[]).await;
     server.owner().await;
     let elsewhere = Home::new();
     let backup = backup(&home.url(), &elsewhere.path("backup.db"));
-    // No file may be longer than 48 KiB, which is less than the tables take and more than the files beside the database.
+    // Files are limited to 48 KiB, less than the database and more than its other files.
     let mut limited = command("/bin/bash");
     limited
         .env("DATABASE_URL", home.url())
@@ -196,7 +196,7 @@ async fn a_backup_that_does_not_fit_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_backup_of_postgres_is_left_to_pg_dump() {
+async fn a_backup_of_postgres_refers_to_pg_dump() {
     let home = Home::new();
     let output = run(backup(
         "postgres://owner:hidden@localhost/docket",
@@ -213,7 +213,7 @@ async fn a_backup_of_postgres_is_left_to_pg_dump() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_files_of_the_database_are_for_the_owner_alone() {
+async fn database_files_have_mode_0600() {
     let home = Home::new();
     let server = Server::start(Database::at(home.url()), &[]).await;
     server.owner().await;
@@ -224,7 +224,7 @@ async fn the_files_of_the_database_are_for_the_owner_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_that_everyone_could_read_are_closed_and_those_of_a_group_stay() {
+async fn world_readable_files_get_mode_0600_and_group_access_is_kept() {
     let home = Home::new();
     let (program, server) = serve(&home).await;
     server.owner().await;
@@ -249,11 +249,11 @@ async fn files_that_everyone_could_read_are_closed_and_those_of_a_group_stay() {
 }
 
 #[tokio::test]
-async fn a_missing_folder_of_the_database_is_named_with_what_to_do() {
+async fn a_missing_database_directory_is_reported() {
     let home = Home::new();
     let folder = home.path("a folder");
     for file in ["a folder/docket.db", "a%20folder/docket.db"] {
-        // Without a secret: the one that would be kept in the same folder is not what is missing.
+        // Without a secret, which would be generated in the same directory: the error names the database.
         let text = refusal(&[("DATABASE_URL", &url(&home.path(file)))]).await;
         assert!(
             text.contains(&format!("{}, does not exist", folder.display())),
@@ -265,7 +265,7 @@ async fn a_missing_folder_of_the_database_is_named_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_connection_to_a_remote_postgres_without_verification_is_warned_about() {
+async fn an_unverified_connection_to_a_remote_postgres_is_warned_about() {
     for mode in ["", "?sslmode=require", "?sslmode=verify-ca"] {
         let url = format!("postgres://owner:hidden@postgres.invalid/docket{mode}");
         let text = refusal(&[("DATABASE_URL", &url), ("BETTER_AUTH_SECRET", SECRET)]).await;
@@ -291,7 +291,7 @@ on_both_databases! {
             assert_eq!(titles.len(), 20);
         }
         match server.database.url.strip_prefix("sqlite://") {
-            // One that writes, and this many that read.
+            // One writer, and this many readers.
             Some(_) if !cfg!(target_os = "linux") => {}
             Some(file) => assert_eq!(open_files(Path::new(file)), 2),
             None => {
