@@ -20,7 +20,7 @@ export default defineConfig({
   timeout: 30_000,
   expect: { timeout: 10_000 },
   reporter: [['list'], ['html', { open: 'never' }]],
-  use: { trace: 'retain-on-failure', locale: 'en-GB', timezoneId: 'Europe/Berlin' },
+  use: { trace: { mode: 'retain-on-failure', screenshots: false }, locale: 'en-GB', timezoneId: 'Europe/Berlin' },
   projects: [
     { name: 'desktop', use: desktop, testIgnore: special },
     // What the size of the screen cannot change is tested once.
