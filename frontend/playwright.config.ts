@@ -20,7 +20,7 @@ export default defineConfig({
   timeout: 30_000,
   expect: { timeout: 10_000 },
   reporter: [['list'], ['html', { open: 'never' }]],
-  use: { trace: 'retain-on-failure', locale: 'en-GB', timezoneId: 'Europe/Berlin' },
+  use: { trace: { mode: 'retain-on-failure', screenshots: false }, locale: 'en-GB', timezoneId: 'Europe/Berlin' },
   projects: [
     { name: 'desktop', use: desktop, testIgnore: special },
     // Tests that do not depend on the size of the screen run once, on the desktop.

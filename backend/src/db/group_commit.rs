@@ -113,9 +113,12 @@ impl<T: Transaction> Pending<T> {
 impl<T: Transaction> Job for Pending<T> {
     fn apply<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> Applied<'a> {
         Box::pin(async move {
+            // A panic in one transaction must not end the writer.
             let mut tx = OnDatabase::Sqlite(Statements(connection));
-            let result = Abort::split(self.transaction.apply(&mut tx).await);
+            let applied = AssertUnwindSafe(self.transaction.apply(&mut tx)).catch_unwind().await;
+            let result = applied.map_or(Err(DbError::Panicked), Abort::split);
             match self.result.insert(result) {
+                Err(error @ DbError::Panicked) => Err(error.to_string()),
                 // The connection may be at fault, as one that was opened while the file was read-only, so it must not be used
                 // again. A command that is sent to a worker that crashed may never be answered.
                 Err(DbError::Unreachable(reason) | DbError::Unavailable(reason)) => Err(reason.clone()),
@@ -228,9 +231,7 @@ async fn apply(tx: &mut SqliteConnection, job: &mut dyn Job) -> Result<(), Strin
         done.map(drop).map_err(|error| error.to_string())
     };
     run(tx, "SAVEPOINT change").await?;
-    // A panic in one change must not end the writer.
-    let applied = AssertUnwindSafe(job.apply(tx)).catch_unwind().await;
-    let keep = applied.map_err(|_| "a change panicked".to_owned())??;
+    let keep = job.apply(tx).await?;
     if !keep {
         run(tx, "ROLLBACK TO change").await?;
     }

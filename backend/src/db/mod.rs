@@ -85,6 +85,9 @@ pub enum DbError {
     /// A serialization failure or a deadlock: nothing was done, and the same transaction may work now.
     #[error("another transaction was first: {0}")]
     LostRace(String),
+    /// The code of a transaction panicked: a bug.
+    #[error("a transaction panicked")]
+    Panicked,
     /// The database refused the statement: a fault of ours.
     #[error(transparent)]
     Failed(sqlx::Error),
@@ -97,6 +100,7 @@ impl From<DbError> for Fault {
                 Self::unavailable(reason)
             }
             DbError::Schema(reason) => Self::internal(reason),
+            DbError::Panicked => Self::internal(error.to_string()),
             DbError::Failed(error) => Self::internal("the database refused a statement").caused_by(error),
         }
     }

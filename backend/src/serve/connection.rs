@@ -110,8 +110,9 @@ async fn answer<E: Endpoint>(
     };
     let request = Request::from_parts((parts, local, remote, Scheme::HTTP).into(), body);
     let mut response = server.endpoint.get_response(request).await;
-    if response.status() == StatusCode::REQUEST_TIMEOUT && version < Version::HTTP_2 {
-        // The rest of the body is not waited for.
+    let leaves_body = [StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE].contains(&response.status());
+    if leaves_body && version < Version::HTTP_2 {
+        // The rest of the body is not read, so no request can follow it.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }

@@ -1,4 +1,4 @@
-//! Whatever is sent, the answer is a 4xx problem that helps, and nothing is written.
+//! Invalid requests: each is a 4xx problem, and nothing is written.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::support::{id, on_both_databases};
 
-/// A value of the right form for that member, another address each time. No password is the right one, so that nothing is deleted.
+/// A valid value of that member, with a new e-mail each time. Passwords are wrong, so that no account is deleted.
 fn sample(member: &str) -> Value {
     match member {
         "email" | "newEmail" => json!(format!("{}@example.com", Uuid::now_v7())),
@@ -24,15 +24,15 @@ on_both_databases! {
         let deep = "[".repeat(20_000);
         let deep_value = format!("{{\"title\":{}1{}}}", "[".repeat(5_000), "]".repeat(5_000));
         for body in ["", "{", "{\"title\":\"a\"", "{\"title\":\"\\ud800\"}", "title=a", deep.as_str()] {
-            let answer = owner.request(Method::POST, "").text(body).send().await;
-            answer.expect_problem(StatusCode::BAD_REQUEST, "malformed");
+            let response = owner.request(Method::POST, "").text(body).send().await;
+            response.expect_problem(StatusCode::BAD_REQUEST, "malformed");
         }
-        let answer = owner.request(Method::POST, "").text(deep_value).send().await;
-        assert!(answer.status.is_client_error(), "{}", answer.text);
+        let response = owner.request(Method::POST, "").text(deep_value).send().await;
+        assert!(response.status.is_client_error(), "{}", response.text);
         assert_eq!(server.database.count("tasks").await, 0);
     }
 
-    async fn bodies_of_the_wrong_shape_are_422(server) {
+    async fn bodies_that_break_the_schema_are_422(server) {
         let owner = server.owner().await;
         let long = "a".repeat(1001);
         let wrong = [
@@ -66,9 +66,9 @@ on_both_databases! {
         assert_eq!(server.database.count("tasks").await, 0);
     }
 
-    async fn null_is_no_value_for_an_optional_member_of_an_account(server) {
+    async fn null_is_refused_for_optional_members_of_accounts(server) {
         let owner = server.owner().await;
-        // A sign-in that waits for a code.
+        // A pending two-factor sign-in.
         let hash = format!("{:x}", Sha256::digest([0; 32]));
         let hash = if server.database.url.starts_with("sqlite:") { format!("x'{hash}'") } else { format!("'\\x{hash}'") };
         let (time, columns) = ("'2999-01-01T00:00:00+00:00'", "hash, user_id, purpose, expires_at, created_at");
@@ -82,7 +82,7 @@ on_both_databases! {
             let Some(name) = schema["$ref"].as_str().filter(|_| path.starts_with("/api/auth/")) else {
                 continue;
             };
-            // A new address ends it.
+            // A change of the e-mail deletes it.
             server.database.execute(&wait).await;
             let schema = document.pointer(name.strip_prefix('#').unwrap()).unwrap();
             let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -105,7 +105,7 @@ on_both_databases! {
         for member in ["rememberMe", "callbackURL", "redirectTo", "name", "revokeOtherSessions", "trustDevice"] {
             assert!(seen.contains(&member), "{member}");
         }
-        // Where null means something, it is taken.
+        // In tasks null clears a member.
         let task = json!({ "title": "a", "description": null, "due_date": null });
         let task = owner.post(task).send().await;
         task.expect(StatusCode::CREATED);
@@ -113,14 +113,14 @@ on_both_databases! {
         owner.put(id(&task.body), cleared).send().await.expect(StatusCode::OK);
     }
 
-    async fn every_broken_rule_is_named_at_once(server) {
+    async fn all_broken_rules_are_reported_together(server) {
         let owner = server.owner().await;
-        let answer = owner.post(json!({ "title": "", "description": "a".repeat(1001) })).send().await;
-        answer.expect_invalid("/title");
-        answer.expect_invalid("/description");
+        let response = owner.post(json!({ "title": "", "description": "a".repeat(1001) })).send().await;
+        response.expect_invalid("/title");
+        response.expect_invalid("/description");
     }
 
-    async fn a_bad_update_changes_nothing(server) {
+    async fn a_refused_update_changes_nothing(server) {
         let owner = server.owner().await;
         let task = owner.task("a").await;
         for (body, pointer) in [
@@ -141,15 +141,17 @@ on_both_databases! {
     async fn bodies_that_are_too_large_are_413(server) {
         let owner = server.owner().await;
         let body = format!("{{\"title\":\"{}\"}}", "a".repeat(64 * 1024));
-        let answer = owner.request(Method::POST, "").text(body).send().await;
-        answer.expect_problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large");
+        let response = owner.request(Method::POST, "").text(body).send().await;
+        response.expect_problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large");
+        // The rest of the body is not read, so no request can follow on the connection.
+        assert_eq!(response.header("connection"), "close");
     }
 
     async fn bodies_of_another_media_type_are_415(server) {
         let owner = server.owner().await;
         for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""] {
-            let answer = owner.request(Method::POST, "").header("content-type", kind).raw("{\"title\":\"a\"}").send().await;
-            answer.expect_problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type");
+            let response = owner.request(Method::POST, "").header("content-type", kind).raw("{\"title\":\"a\"}").send().await;
+            response.expect_problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type");
         }
         let json = owner.request(Method::POST, "").header("content-type", "Application/JSON; charset=utf-8");
         json.raw("{\"title\":\"a\"}").send().await.expect(StatusCode::CREATED);
@@ -187,7 +189,7 @@ on_both_databases! {
         key.expect_invalid("Idempotency-Key");
     }
 
-    async fn cursors_that_somebody_made_up_are_422(server) {
+    async fn forged_cursors_are_422(server) {
         use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
         let owner = server.owner().await;
         let id = "01920000-0000-7000-8000-000000000001";
@@ -230,10 +232,10 @@ on_both_databases! {
         assert_eq!(wrong.header("allow"), "POST");
     }
 
-    async fn accounts_are_judged_by_the_same_rules(server) {
-        let good = json!({ "name": "Owner", "email": "owner@example.com", "password": "correct horse" });
+    async fn sign_up_and_sign_in_validate_their_bodies(server) {
+        let valid = json!({ "name": "Owner", "email": "owner@example.com", "password": "correct horse" });
         let with = |field: &str, value: serde_json::Value| {
-            let mut body = good.clone();
+            let mut body = valid.clone();
             body[field] = value;
             body
         };

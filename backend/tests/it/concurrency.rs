@@ -1,4 +1,4 @@
-//! What happens at the same moment happens as if it came one after the other.
+//! Concurrent requests: the result is that of some sequential order.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::{Database, PASSWORD, Server, id, on_both_databases, serve, titles};
 
 on_both_databases! {
-    async fn two_toggles_at_once_are_two_toggles(server) {
+    async fn concurrent_toggles_are_all_applied(server) {
         let owner = server.owner().await;
         let task = owner.task("a").await;
         for _ in 0..10 {
@@ -20,18 +20,18 @@ on_both_databases! {
         assert_eq!(owner.get(&format!("/{}", id(&task))).send().await.body["completed"], false);
     }
 
-    async fn a_hundred_creates_at_once_are_a_hundred_tasks(server) {
+    async fn concurrent_creates_are_all_applied(server) {
         let owner = server.owner().await;
         let creates = (0..100).map(|number| owner.post(json!({ "title": number.to_string() })).send());
         let created = join_all(creates).await;
-        let revisions: HashSet<i64> = created.iter().map(|answer| answer.body["revision"].as_i64().unwrap()).collect();
+        let revisions: HashSet<i64> = created.iter().map(|response| response.body["revision"].as_i64().unwrap()).collect();
         assert_eq!(revisions, (1..=100).collect());
-        assert!(created.iter().all(|answer| answer.status == StatusCode::CREATED));
+        assert!(created.iter().all(|response| response.status == StatusCode::CREATED));
         let listed: HashSet<String> = owner.titles("").await.into_iter().collect();
         assert_eq!(listed, (0..100).map(|number| number.to_string()).collect());
     }
 
-    async fn creates_that_fail_do_not_take_others_with_them(server) {
+    async fn failed_creates_do_not_fail_concurrent_ones(server) {
         let owner = server.owner().await;
         let key = "01920000-0000-7000-8000-000000000001";
         owner.post(json!({ "title": "deleted" })).header("idempotency-key", key).send().await.expect(StatusCode::CREATED);
@@ -40,28 +40,28 @@ on_both_databases! {
             let create = owner.post(json!({ "title": number.to_string() }));
             if number % 3 == 0 { create.header("idempotency-key", key) } else { create }.send()
         });
-        let statuses: Vec<StatusCode> = join_all(mixed).await.iter().map(|answer| answer.status).collect();
+        let statuses: Vec<StatusCode> = join_all(mixed).await.iter().map(|response| response.status).collect();
         assert_eq!(statuses.iter().filter(|status| **status == StatusCode::CREATED).count(), 40);
         assert_eq!(statuses.iter().filter(|status| **status == StatusCode::CONFLICT).count(), 20);
         assert_eq!(owner.titles("").await.len(), 40);
     }
 
-    async fn a_hundred_sign_ups_of_one_address_are_one_account(server) {
+    async fn concurrent_sign_ups_with_one_email_create_one_account(server) {
         let sign_ups = (0..100).map(|number| {
             let email = if number % 2 == 0 { "owner@example.com" } else { "Owner@EXAMPLE.com" };
             let account = json!({ "name": "Owner", "email": email, "password": PASSWORD });
             server.post("/api/auth/sign-up/email", account).send()
         });
-        let answers = join_all(sign_ups).await;
-        let made = answers.iter().filter(|answer| answer.status == StatusCode::OK).count();
+        let responses = join_all(sign_ups).await;
+        let made = responses.iter().filter(|response| response.status == StatusCode::OK).count();
         assert_eq!(made, 1);
-        for refused in answers.iter().filter(|answer| answer.status != StatusCode::OK) {
+        for refused in responses.iter().filter(|response| response.status != StatusCode::OK) {
             refused.expect_problem(StatusCode::UNPROCESSABLE_ENTITY, "email_taken");
         }
         assert_eq!(server.database.count("users").await, 1);
     }
 
-    async fn a_write_is_seen_by_the_next_read_on_every_server(server) {
+    async fn a_write_is_visible_to_the_next_read_on_every_server(server) {
         let other = serve(&server.database.url, &[]).await;
         let owner = server.owner().await;
         let list = |base: &str| {
@@ -86,7 +86,7 @@ async fn two_servers_start_at_once(database: Database) {
         let ready = reqwest::get(format!("{base}/health/ready")).await.unwrap();
         assert_eq!(ready.status(), StatusCode::OK);
     }
-    // A third finds everything in place.
+    // A third server starts on the migrated database.
     let server = Server::start(database, &[]).await;
     server.owner().await.task("a").await;
 }

@@ -1,4 +1,4 @@
-//! Slow clients: each waits for its own sake only. The deadlines are short here, and those that are not tested are long.
+//! Timeouts and limits of connections. In each test the limit under test is short, and the others are long.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -16,12 +16,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::timeout;
 
-use crate::program::{PATIENCE, Program};
-use crate::support::{Database, on_both_databases};
+use crate::program::Program;
+use crate::support::{Database, TIMEOUT, on_both_databases};
 
-/// A deadline that is tested.
+/// A timeout under test.
 const SHORT: Duration = Duration::from_millis(500);
-/// A deadline that must not count.
+/// A timeout that must not expire.
 const NEVER: Duration = Duration::from_secs(3600);
 
 /// HTTP/2: the preface and empty settings.
@@ -29,8 +29,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 /// HTTP/2: `GET http:///` on stream 1. The header block has three bytes.
 const GET: &[u8] = &[0, 0, 3, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84];
 
-/// No deadline counts but those that a test sets.
-fn patient() -> Limits {
+/// Limits whose timeouts do not expire.
+fn without_timeouts() -> Limits {
     Limits {
         headers: NEVER,
         body: NEVER,
@@ -53,11 +53,11 @@ async fn connect(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     stream
 }
 
-/// All that comes until the server closes the connection. A reset counts as its end.
-async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+/// Reads until the server closes or resets the connection.
+async fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
-    let _ = read.expect("the server keeps the connection");
+    let read = timeout(TIMEOUT, stream.read_to_end(&mut bytes)).await;
+    let _ = read.expect("the connection stays open");
     bytes
 }
 
@@ -68,45 +68,45 @@ fn text(bytes: &[u8]) -> String {
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: docket\r\n\r\n";
 
 #[tokio::test]
-async fn a_header_that_does_not_come_ends_the_connection() {
+async fn an_incomplete_header_times_out() {
     let limits = Limits {
         headers: SHORT,
-        ..patient()
+        ..without_timeouts()
     };
     let address = start(make_sync(|_| "served"), limits).await;
     let beginnings: [&[u8]; 5] = [
         b"",
         b"GET / HTTP/1.1\r\nHost: doc",
-        // Half a preface, half a header block, and nothing after the settings.
+        // A partial preface, a partial header block, and no request after the settings.
         &PREFACE[..12],
         &[PREFACE, &GET[..10]].concat(),
         PREFACE,
     ];
     for bytes in beginnings {
         let mut stream = connect(address, bytes).await;
-        assert!(!text(&rest(&mut stream).await).contains("served"));
+        assert!(!text(&read_to_end(&mut stream).await).contains("served"));
     }
-    // The next request on a connection has the same deadline.
+    // The next request on a connection has the same timeout.
     let mut stream = connect(address, REQUEST.as_bytes()).await;
     stream.read_u8().await.unwrap();
     stream.write_all(b"GET / HT").await.unwrap();
-    assert!(text(&rest(&mut stream).await).ends_with("served"));
+    assert!(text(&read_to_end(&mut stream).await).ends_with("served"));
 }
 
 #[tokio::test]
-async fn a_connection_that_asks_for_nothing_more_ends() {
+async fn an_idle_connection_times_out() {
     let limits = Limits {
         idle: SHORT,
-        ..patient()
+        ..without_timeouts()
     };
     let address = start(make_sync(|_| "served"), limits).await;
     let mut stream = connect(address, REQUEST.as_bytes()).await;
-    assert!(text(&rest(&mut stream).await).ends_with("served"));
+    assert!(text(&read_to_end(&mut stream).await).ends_with("served"));
 }
 
 #[tokio::test]
 async fn an_http2_connection_has_at_most_100_streams() {
-    let address = start(make_sync(|_| "served"), patient()).await;
+    let address = start(make_sync(|_| "served"), without_timeouts()).await;
     let mut stream = connect(address, PREFACE).await;
     let mut head = [0; 9];
     stream.read_exact(&mut head).await.unwrap();
@@ -118,17 +118,17 @@ async fn an_http2_connection_has_at_most_100_streams() {
 }
 
 #[tokio::test]
-async fn an_http2_client_that_asks_for_no_more_of_its_response_is_disconnected() {
-    // More than the 64 KiB that HTTP/2 sends before the client asks for more.
+async fn an_http2_client_that_opens_no_flow_control_window_is_disconnected() {
+    // More than the initial flow-control window of 64 KiB.
     let body = Bytes::from(vec![b'a'; 1 << 20]);
     let limits = Limits {
         headers: SHORT,
         idle: SHORT,
-        ..patient()
+        ..without_timeouts()
     };
     let address = start(make_sync(move |_| Response::builder().body(body.clone())), limits).await;
     let mut stream = connect(address, &[PREFACE, GET].concat()).await;
-    assert!(rest(&mut stream).await.len() < 1 << 20);
+    assert!(read_to_end(&mut stream).await.len() < 1 << 20);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,7 +138,7 @@ async fn a_client_that_does_not_read_its_response_is_disconnected() {
             REQUEST.as_bytes().to_vec(),
             Limits {
                 body: SHORT,
-                ..patient()
+                ..without_timeouts()
             },
         ),
         (
@@ -146,7 +146,7 @@ async fn a_client_that_does_not_read_its_response_is_disconnected() {
             Limits {
                 headers: SHORT,
                 idle: SHORT,
-                ..patient()
+                ..without_timeouts()
             },
         ),
     ] {
@@ -163,18 +163,18 @@ async fn a_client_that_does_not_read_its_response_is_disconnected() {
         });
         let address = start(endless, limits).await;
         let _stream = connect(address, &bytes).await;
-        let ended = timeout(PATIENCE, is_left).await;
-        assert!(ended.expect("the answer is still being sent").is_err());
+        let ended = timeout(TIMEOUT, is_left).await;
+        assert!(ended.expect("the response is still being sent").is_err());
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_takes_longer_than_every_deadline_arrives() {
+async fn a_slow_handler_is_not_limited_by_client_timeouts() {
     let limits = Limits {
         headers: SHORT,
         body: SHORT,
         idle: SHORT,
-        ..patient()
+        ..without_timeouts()
     };
     let late = make(|_| async {
         let chunks = stream::unfold(0, |number| async move {
@@ -190,9 +190,9 @@ async fn an_answer_that_takes_longer_than_every_deadline_arrives() {
 }
 
 on_both_databases! {
-    async fn a_body_that_stops_or_trickles_is_408(server) {
-        let limits = Limits { body: SHORT, ..patient() };
-        let limited = server.limited(limits).await;
+    async fn a_stalled_or_trickling_body_is_408(server) {
+        let limits = Limits { body: SHORT, ..without_timeouts() };
+        let limited = server.with_limits(limits).await;
         let host = limited.base.strip_prefix("http://").unwrap();
         let head = "POST /api/auth/sign-in/email HTTP/1.1\r\nHost: docket\r\nContent-Type: application/json\r\n";
         for framing in ["Content-Length: 60000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"] {
@@ -203,7 +203,7 @@ on_both_databases! {
                 let mut stream = TcpStream::connect(host).await.unwrap();
                 stream.write_all(format!("{head}{framing}").as_bytes()).await.unwrap();
                 let (mut read, mut write) = stream.split();
-                let mut answer = Vec::new();
+                let mut response = Vec::new();
                 let trickles = async {
                     while write.write_all(trickle.as_bytes()).await.is_ok() {
                         tokio::time::sleep(SHORT / 10).await;
@@ -212,28 +212,28 @@ on_both_databases! {
                 };
                 let ended = async {
                     tokio::select! {
-                        _ = read.read_to_end(&mut answer) => {}
+                        _ = read.read_to_end(&mut response) => {}
                         () = trickles => {}
                     }
                 };
-                timeout(PATIENCE, ended).await.expect("the server waits for the body");
-                let answer = text(&answer);
-                assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
-                assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
-                assert!(answer.contains("content-type: application/problem+json"), "{answer}");
-                assert!(answer.contains("urn:docket:problem:request_timeout"), "{answer}");
+                timeout(TIMEOUT, ended).await.expect("the server waits for the body");
+                let response = text(&response);
+                assert!(response.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{response}");
+                assert!(response.contains("\r\nconnection: close\r\n"), "{response}");
+                assert!(response.contains("content-type: application/problem+json"), "{response}");
+                assert!(response.contains("urn:docket:problem:request_timeout"), "{response}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_body_that_keeps_the_least_rate_arrives_however_long_it_takes() {
-    // Every rate is enough here, and the time is over again and again.
+async fn a_body_at_the_minimum_rate_is_accepted() {
+    // Any rate is enough, and the timer expires many times.
     let limits = Limits {
         body: Duration::from_millis(1),
         rate: 0,
-        ..patient()
+        ..without_timeouts()
     };
     let endpoint = make(|request| async move {
         let body = request.into_body().into_string().await;
@@ -246,16 +246,16 @@ async fn a_body_that_keeps_the_least_rate_arrives_however_long_it_takes() {
         tokio::time::sleep(Duration::from_millis(5)).await;
         stream.write_all(b"a").await.unwrap();
     }
-    let answer = text(&rest(&mut stream).await);
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    assert!(answer.ends_with(&"a".repeat(20)), "{answer}");
+    let response = text(&read_to_end(&mut stream).await);
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+    assert!(response.ends_with(&"a".repeat(20)), "{response}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn when_all_connections_are_taken_the_one_that_waits_longest_gives_way() {
+async fn at_the_connection_limit_the_longest_waiting_connection_is_closed() {
     let limits = Limits {
         connections: 2,
-        ..patient()
+        ..without_timeouts()
     };
     let address = start(make_sync(|_| "served"), limits).await;
     let mut first = connect(address, b"GET / HTTP/1.1\r\nHost: doc").await;
@@ -263,18 +263,18 @@ async fn when_all_connections_are_taken_the_one_that_waits_longest_gives_way() {
     let mut others = Vec::new();
     for _ in 0..3 {
         let mut other = connect(address, REQUEST.as_bytes()).await;
-        let served = timeout(PATIENCE, other.read_u8()).await;
-        served.expect("nobody gives way").unwrap();
+        let served = timeout(TIMEOUT, other.read_u8()).await;
+        served.expect("no connection is closed for a new one").unwrap();
         others.push(other);
     }
-    assert_eq!(text(&rest(&mut first).await), "");
+    assert_eq!(text(&read_to_end(&mut first).await), "");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_all_connections_are_being_served_the_next_wait() {
+async fn at_the_connection_limit_new_connections_wait_for_busy_ones() {
     let limits = Limits {
         connections: 2,
-        ..patient()
+        ..without_timeouts()
     };
     let (arrived, go) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()));
     let endpoint = make({
@@ -290,25 +290,25 @@ async fn while_all_connections_are_being_served_the_next_wait() {
         }
     });
     let address = start(endpoint, limits).await;
-    let ask = || tokio::spawn(reqwest::get(format!("http://{address}")));
-    let asked: Vec<_> = (0..6).map(|_| ask()).collect();
+    let request = || tokio::spawn(reqwest::get(format!("http://{address}")));
+    let pending: Vec<_> = (0..6).map(|_| request()).collect();
     let wait = async {
-        let mut asked = asked;
-        while !asked.is_empty() {
+        let mut pending = pending;
+        while !pending.is_empty() {
             arrived.acquire().await.unwrap().forget();
-            // One is accepted beyond the limit, to see that there is a next.
+            // One connection beyond the limit is accepted, to detect that a client is waiting.
             assert!(arrived.available_permits() <= 2);
             go.notify_one();
-            let (answer, _, others) = futures_util::future::select_all(asked).await;
-            assert_eq!(answer.unwrap().unwrap().status(), StatusCode::OK);
-            asked = others;
+            let (response, _, others) = futures_util::future::select_all(pending).await;
+            assert_eq!(response.unwrap().unwrap().status(), StatusCode::OK);
+            pending = others;
         }
     };
-    timeout(PATIENCE, wait).await.expect("somebody is not served");
+    timeout(TIMEOUT, wait).await.expect("a request is not served");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_few_descriptors_half_headers_keep_nobody_out() {
+async fn incomplete_headers_cannot_exhaust_file_descriptors() {
     let database = Database::sqlite();
     let program = Program::start_with_descriptors(128, &["--database-url", &database.url]).await;
     let mut slow = Vec::new();
@@ -316,7 +316,11 @@ async fn with_few_descriptors_half_headers_keep_nobody_out() {
         slow.push(connect(program.address, b"GET / HTTP/1.1\r\nHost: doc").await);
     }
     for path in ["/health/live", "/health/ready", "/openapi.json"] {
-        let answer = timeout(PATIENCE, reqwest::get(format!("http://{}{path}", program.address))).await;
-        assert_eq!(answer.expect("not served").unwrap().status(), StatusCode::OK, "{path}");
+        let response = timeout(TIMEOUT, reqwest::get(format!("http://{}{path}", program.address))).await;
+        assert_eq!(
+            response.expect("not served").unwrap().status(),
+            StatusCode::OK,
+            "{path}"
+        );
     }
 }

@@ -1,8 +1,6 @@
-//! When the database fails, goes away, or gets a newer schema: what is answered meanwhile, and that the server recovers
-//! by itself.
+//! Failures of the database, outages, and newer schemas: the responses meanwhile, and recovery without a restart.
 
 use std::path::Path;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
@@ -13,30 +11,27 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use totp_rs::Totp;
 
-use crate::support::{Answer, Database, PASSWORD, Server, User, id, on_both_databases};
+use crate::support::{Database, PASSWORD, Response, Server, TIMEOUT, User, id, on_both_databases};
 
-/// Only reached when the server does not recover at all.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Asks until the answer has that status.
+/// Repeats a request until the response has that status.
 async fn until_status(server: &Server, path: &str, status: StatusCode) {
-    let asked = timeout(PATIENCE, async {
+    let reached = timeout(TIMEOUT, async {
         while server.get(path).send().await.status != status {
             tokio::task::yield_now().await;
         }
     });
-    assert!(asked.await.is_ok(), "{path} never answered {status}");
+    assert!(reached.await.is_ok(), "{path} never returned {status}");
 }
 
-async fn sign_in(server: &Server, email: &str) -> Answer {
+async fn sign_in(server: &Server, email: &str) -> Response {
     let account = json!({ "email": email, "password": PASSWORD });
     server.post("/api/auth/sign-in/email", account).send().await
 }
 
-// SQLite rolls a transaction back by itself after SQLITE_FULL, SQLITE_IOERR and others. A trigger does the same on demand.
+// After SQLITE_FULL, SQLITE_IOERR and others SQLite rolls the transaction back. RAISE(ROLLBACK) in a trigger does so on demand.
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_that_rolls_the_whole_transaction_back_fails_alone() {
+async fn a_write_that_rolls_the_group_back_fails_alone() {
     let server = Server::start(Database::sqlite(), &[]).await;
     let users = [
         server.user("one@example.com").await,
@@ -58,12 +53,12 @@ async fn a_change_that_rolls_the_whole_transaction_back_fails_alone() {
         .iter()
         .enumerate()
         .map(|(number, title)| users[number % 2].post(json!({ "title": title })).send());
-    let answers = join_all(creates).await;
-    for (title, answer) in titles.iter().zip(&answers) {
+    let responses = join_all(creates).await;
+    for (title, response) in titles.iter().zip(&responses) {
         if title == "poison" {
-            answer.expect_problem(StatusCode::INTERNAL_SERVER_ERROR, "internal");
+            response.expect_problem(StatusCode::INTERNAL_SERVER_ERROR, "internal");
         } else {
-            answer.expect(StatusCode::CREATED);
+            response.expect(StatusCode::CREATED);
         }
     }
     let listed = [users[0].titles("?limit=500").await, users[1].titles("?limit=500").await].concat();
@@ -77,7 +72,7 @@ async fn a_change_that_rolls_the_whole_transaction_back_fails_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_server_is_not_ready_while_nothing_can_be_written_and_recovers_by_itself() {
+async fn readiness_fails_while_writes_fail_and_recovers() {
     let server = Server::start(Database::sqlite(), &[]).await;
     let owner = server.owner().await;
     owner.task("before").await;
@@ -98,8 +93,8 @@ async fn the_server_is_not_ready_while_nothing_can_be_written_and_recovers_by_it
             .execute(&format!("CREATE TRIGGER {name} {event} {body}"))
             .await;
     }
-    let answer = owner.post(json!({ "title": "lost" })).send().await;
-    assert!(answer.status.is_server_error(), "{}", answer.text);
+    let response = owner.post(json!({ "title": "lost" })).send().await;
+    assert!(response.status.is_server_error(), "{}", response.text);
     until_status(&server, "/health/ready", StatusCode::SERVICE_UNAVAILABLE).await;
     server.get("/health/live").send().await.expect(StatusCode::OK);
     assert_eq!(owner.titles("").await, ["before"]);
@@ -114,7 +109,7 @@ async fn the_server_is_not_ready_while_nothing_can_be_written_and_recovers_by_it
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_that_cannot_be_read_fails_alone() {
+async fn an_undecodable_row_fails_only_its_requests() {
     let server = Server::start(Database::sqlite(), &[]).await;
     let owner = server.owner().await;
     let (bad, good) = (owner.task("bad").await, owner.task("good").await);
@@ -130,25 +125,25 @@ async fn a_row_that_cannot_be_read_fails_alone() {
     server.get("/health/ready").send().await.expect(StatusCode::OK);
 }
 
-/// A way to PostgreSQL that can break in the ways that networks do.
-struct Cable(watch::Sender<State>);
+/// A TCP proxy in front of PostgreSQL that simulates network failures.
+struct Proxy(watch::Sender<State>);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    /// Everything passes.
-    Whole,
-    /// Connections are closed, new ones too.
-    Cut,
-    /// Connections stay open, and nothing passes. One that was open then stays silent for good.
-    Silent,
-    /// Connections that were open before are silent for good, as after a NAT device forgot them; new ones work.
-    Forgetful,
-    /// A connection falls silent after it has carried a COMMIT to the database.
-    SilentAfterCommit,
+    /// Forwards everything.
+    Forwarding,
+    /// Closes all connections, new ones too.
+    Closed,
+    /// Keeps connections open and forwards nothing. Connections of that time are never forwarded again.
+    Stalled,
+    /// Never forwards existing connections again, as after a NAT device dropped them; new ones work.
+    ExistingStalled,
+    /// Stalls a connection after it has forwarded a COMMIT to the database.
+    StalledAfterCommit,
 }
 
-impl Cable {
-    /// A cable to that database, and the address of the database at the end of it.
+impl Proxy {
+    /// A proxy to that database, and the database as seen through it.
     async fn to(database: &Database) -> (Self, Database) {
         let mut url = reqwest::Url::parse(&database.url).unwrap();
         let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
@@ -156,45 +151,47 @@ impl Cable {
         let address = listener.local_addr().unwrap();
         url.set_ip_host(address.ip()).unwrap();
         url.set_port(Some(address.port())).unwrap();
-        let (state, changes) = watch::channel(State::Whole);
+        let (state, changes) = watch::channel(State::Forwarding);
         tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(carry(near, host.clone(), changes.clone()));
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(forward(client, host.clone(), changes.clone()));
             }
         });
         (Self(state), Database::at(url.into()))
     }
 
-    fn is(&self, state: State) {
+    fn set(&self, state: State) {
         self.0.send_replace(state);
     }
 }
 
-/// Carries one connection until an end closes it or the cable is cut. One that falls silent stays so, and open.
-async fn carry(mut near: TcpStream, host: String, mut changes: watch::Receiver<State>) {
-    let (state, mut silenced) = (changes.clone(), changes.clone());
+/// Forwards one connection until a peer or the proxy closes it. A stalled connection stays open.
+async fn forward(mut client: TcpStream, host: String, mut changes: watch::Receiver<State>) {
+    let (state, mut stalls) = (changes.clone(), changes.clone());
     let (mut up, mut down) = ([0; 8192], [0; 8192]);
-    let begun = *changes.borrow_and_update();
-    let mut far = match begun {
-        State::Cut => return,
-        State::Silent => std::future::pending().await,
-        State::Whole | State::Forgetful | State::SilentAfterCommit => TcpStream::connect(host).await.unwrap(),
+    let opened_in = *changes.borrow_and_update();
+    let mut server = match opened_in {
+        State::Closed => return,
+        State::Stalled => std::future::pending().await,
+        State::Forwarding | State::ExistingStalled | State::StalledAfterCommit => {
+            TcpStream::connect(host).await.unwrap()
+        }
     };
     loop {
         tokio::select! {
-            Ok(length @ 1..) = near.read(&mut up) => {
-                let _ = far.write_all(&up[..length]).await;
+            Ok(length @ 1..) = client.read(&mut up) => {
+                let _ = server.write_all(&up[..length]).await;
                 let commits = up[..length].windows(6).any(|word| word == b"COMMIT");
-                if commits && *state.borrow() == State::SilentAfterCommit {
+                if commits && *state.borrow() == State::StalledAfterCommit {
                     std::future::pending().await
                 }
             }
-            Ok(length @ 1..) = far.read(&mut down) => {
-                let _ = near.write_all(&down[..length]).await;
+            Ok(length @ 1..) = server.read(&mut down) => {
+                let _ = client.write_all(&down[..length]).await;
             }
-            () = until(&mut changes, |state| state == State::Cut) => return,
-            () = until(&mut silenced, |state| {
-                state == State::Silent || (state == State::Forgetful && begun != State::Forgetful)
+            () = until(&mut changes, |state| state == State::Closed) => return,
+            () = until(&mut stalls, |state| {
+                state == State::Stalled || (state == State::ExistingStalled && opened_in != State::ExistingStalled)
             }) => std::future::pending().await,
             else => return,
         }
@@ -205,86 +202,83 @@ async fn until(changes: &mut watch::Receiver<State>, wanted: impl Fn(State) -> b
     let _ = changes.wait_for(|state| wanted(*state)).await;
 }
 
-async fn on_a_cable(flags: &[&str]) -> Option<(Cable, Server)> {
-    let (cable, database) = Cable::to(&Database::postgres().await?).await;
+async fn behind_proxy(flags: &[&str]) -> Option<(Proxy, Server)> {
+    let (proxy, database) = Proxy::to(&Database::postgres().await?).await;
     let server = Server::start(database, flags).await;
-    Some((cable, server))
+    Some((proxy, server))
 }
 
 #[track_caller]
-fn expect_unavailable(answer: &Answer) {
-    answer.expect_problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
-    assert_eq!(answer.header("retry-after"), "1");
+fn expect_unavailable(response: &Response) {
+    response.expect_problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable");
+    assert_eq!(response.header("retry-after"), "1");
 }
 
-/// Every kind of request that needs the database says so.
+/// Reads, writes and sign-ins are 503.
 async fn expect_outage(server: &Server, owner: &User<'_>) {
     let (list, write, sign_in) = tokio::join!(
         owner.get("").send(),
         owner.post(json!({ "title": "lost" })).send(),
         sign_in(server, "owner@example.com"),
     );
-    for answer in [list, write, sign_in] {
-        expect_unavailable(&answer);
+    for response in [list, write, sign_in] {
+        expect_unavailable(&response);
     }
     server.get("/health/live").send().await.expect(StatusCode::OK);
 }
 
-/// The server answers again, without a restart.
+/// The server works again, without a restart.
 async fn expect_recovery(server: &Server, owner: &User<'_>) {
     until_status(server, "/health/ready", StatusCode::OK).await;
-    // What was tried meanwhile may have been kept or not; it was not promised.
+    // A write that was 503 may have been committed or not.
     owner.task("after").await;
     let titles = owner.titles("").await;
-    let promised: Vec<&String> = titles.iter().filter(|title| *title != "lost").collect();
-    assert_eq!(promised, ["after", "before"]);
+    let acknowledged: Vec<&String> = titles.iter().filter(|title| *title != "lost").collect();
+    assert_eq!(acknowledged, ["after", "before"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_postgres_is_away_requests_are_told_so_and_afterwards_they_work() {
-    for broken in [State::Cut, State::Silent] {
-        let Some((cable, server)) = on_a_cable(&["--database-timeout", "5"]).await else {
+async fn requests_are_503_during_a_postgres_outage_and_work_afterwards() {
+    for broken in [State::Closed, State::Stalled] {
+        let Some((proxy, server)) = behind_proxy(&["--database-timeout", "5"]).await else {
             return;
         };
         let owner = server.owner().await;
         owner.task("before").await;
-        cable.is(broken);
-        let outage = timeout(PATIENCE, async {
+        proxy.set(broken);
+        let outage = timeout(TIMEOUT, async {
             expect_outage(&server, &owner).await;
             until_status(&server, "/health/ready", StatusCode::SERVICE_UNAVAILABLE).await;
-            // As many as would fill any pool of connections and any queue before it, many times over.
+            // More than the connection pool and the queue in front of it hold.
             for _ in 0..20 {
                 let waiting = (0..50).map(|_| owner.get("").send());
                 join_all(waiting).await.iter().for_each(expect_unavailable);
             }
             expect_outage(&server, &owner).await;
         });
-        assert!(
-            outage.await.is_ok(),
-            "requests hang while the way to the database is {broken:?}"
-        );
-        cable.is(State::Whole);
+        assert!(outage.await.is_ok(), "requests hang while the proxy is {broken:?}");
+        proxy.set(State::Forwarding);
         expect_recovery(&server, &owner).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_die_silently_are_replaced() {
-    let Some((cable, server)) = on_a_cable(&["--database-timeout", "2"]).await else {
+async fn dead_connections_are_replaced() {
+    let Some((proxy, server)) = behind_proxy(&["--database-timeout", "2"]).await else {
         return;
     };
     let owner = server.owner().await;
-    // Fill the pool: writes of one user wait for each other, each on a connection.
+    // Fills the pool: concurrent writes of one user wait for each other, each on its own connection.
     let task = owner.task("before").await;
     join_all((0..50).map(|_| owner.toggle(id(&task)).send())).await;
-    cable.is(State::Forgetful);
-    let recovered = timeout(PATIENCE, async {
+    proxy.set(State::ExistingStalled);
+    let recovered = timeout(TIMEOUT, async {
         loop {
-            let answer = owner.post(json!({ "title": "lost" })).send().await;
-            if answer.status == StatusCode::CREATED {
+            let response = owner.post(json!({ "title": "lost" })).send().await;
+            if response.status == StatusCode::CREATED {
                 break;
             }
-            expect_unavailable(&answer);
+            expect_unavailable(&response);
         }
     });
     assert!(recovered.await.is_ok(), "the dead connections are still in use");
@@ -292,23 +286,23 @@ async fn connections_that_die_silently_are_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_whose_commit_is_not_confirmed_is_no_success() {
-    let Some((cable, server)) = on_a_cable(&["--database-timeout", "2"]).await else {
+async fn an_unconfirmed_commit_is_503() {
+    let Some((proxy, server)) = behind_proxy(&["--database-timeout", "2"]).await else {
         return;
     };
     let owner = server.owner().await;
     owner.task("before").await;
-    cable.is(State::SilentAfterCommit);
-    let answer = timeout(PATIENCE, owner.post(json!({ "title": "lost" })).send()).await;
-    expect_unavailable(&answer.expect("a write hangs"));
-    cable.is(State::Whole);
+    proxy.set(State::StalledAfterCommit);
+    let response = timeout(TIMEOUT, owner.post(json!({ "title": "lost" })).send()).await;
+    expect_unavailable(&response.expect("a write hangs"));
+    proxy.set(State::Forwarding);
     expect_recovery(&server, &owner).await;
-    // It had reached the database, which the answer did not rule out.
+    // The COMMIT had reached the database, which a 503 does not rule out.
     assert_eq!(owner.titles("").await.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_statement_that_waits_for_too_long_is_no_outage() {
+async fn a_statement_timeout_is_not_an_outage() {
     let Some(database) = Database::postgres().await else {
         return;
     };
@@ -321,8 +315,8 @@ async fn a_statement_that_waits_for_too_long_is_no_outage() {
         .await
         .unwrap();
     let blocked = async {
-        let answer = timeout(PATIENCE, owner.post(json!({ "title": "lost" })).send()).await;
-        expect_unavailable(&answer.expect("a write hangs"));
+        let response = timeout(TIMEOUT, owner.post(json!({ "title": "lost" })).send()).await;
+        expect_unavailable(&response.expect("a write hangs"));
     };
     let others = async {
         for number in 0..50 {
@@ -332,14 +326,71 @@ async fn a_statement_that_waits_for_too_long_is_no_outage() {
     tokio::join!(blocked, others);
     server.get("/health/ready").send().await.expect(StatusCode::OK);
     drop(blocker);
-    timeout(PATIENCE, async {
+    timeout(TIMEOUT, async {
         while owner.post(json!({ "title": "a" })).send().await.status != StatusCode::CREATED {}
     })
     .await
-    .expect("the lock of a client that is gone is held");
+    .expect("the lock of a closed connection is still held");
 }
 
-/// The shared secret as a code, now.
+/// Makes the next `times` inserts of a task fail with that error code of PostgreSQL. A sequence counts them: unlike a row it
+/// is not rolled back.
+async fn fail_next_inserts(server: &Server, times: u32, code: &str) {
+    let sql = format!(
+        "CREATE SEQUENCE attempts; \
+         CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF nextval('attempts') <= {times} THEN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{code}'; END IF; \
+         RETURN NEW; END $$; \
+         CREATE TRIGGER fail BEFORE INSERT ON tasks FOR EACH ROW EXECUTE FUNCTION fail()"
+    );
+    server.database.execute(&sql).await;
+}
+
+async fn attempts(server: &Server) -> String {
+    server.database.rows("SELECT last_value::text FROM attempts").await[0][0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serialization_failures_and_deadlocks_are_retried() {
+    for code in ["40001", "40P01"] {
+        let Some(database) = Database::postgres().await else {
+            return;
+        };
+        let server = Server::start(database, &[]).await;
+        let owner = server.owner().await;
+        fail_next_inserts(&server, 5, code).await;
+        let task = owner.task("a").await;
+        assert_eq!(attempts(&server).await, "6");
+        // The failed attempts were rolled back.
+        assert_eq!(task["revision"], 1);
+        assert_eq!(owner.titles("").await, ["a"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retries_are_limited_and_other_errors_are_not_retried() {
+    for (code, status, problem, tried) in [
+        ("40001", StatusCode::SERVICE_UNAVAILABLE, "unavailable", "6"),
+        // check_violation: a retry cannot succeed.
+        ("23514", StatusCode::INTERNAL_SERVER_ERROR, "internal", "1"),
+    ] {
+        let Some(database) = Database::postgres().await else {
+            return;
+        };
+        let server = Server::start(database, &[]).await;
+        let owner = server.owner().await;
+        fail_next_inserts(&server, 1000, code).await;
+        let response = owner.post(json!({ "title": "a" })).send().await;
+        response.expect_problem(status, problem);
+        assert_eq!(attempts(&server).await, tried);
+        server.get("/health/ready").send().await.expect(StatusCode::OK);
+        server.database.execute("DROP TRIGGER fail ON tasks").await;
+        assert_eq!(owner.task("b").await["revision"], 1);
+        assert_eq!(owner.titles("").await, ["b"]);
+    }
+}
+
+/// The TOTP code of now.
 fn code(app: &Totp) -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -348,23 +399,23 @@ fn code(app: &Totp) -> String {
 }
 
 #[track_caller]
-fn ok(answer: Answer) -> Answer {
-    assert!(answer.status.is_success(), "{}", answer.text);
-    answer
+fn ok(response: Response) -> Response {
+    assert!(response.status.is_success(), "{}", response.text);
+    response
 }
 
-async fn read(server: &Server, user: &User<'_>, path: &str) -> Answer {
+async fn read(server: &Server, user: &User<'_>, path: &str) -> Response {
     let request = server.get(&format!("/api/auth/{path}")).bearer(&user.token);
     ok(request.header("cookie", &user.cookie).send().await)
 }
 
-async fn write(server: &Server, user: &User<'_>, path: &str, body: Value) -> Answer {
+async fn write(server: &Server, user: &User<'_>, path: &str, body: Value) -> Response {
     let request = server.post(&format!("/api/auth/{path}"), body).bearer(&user.token);
     ok(request.header("cookie", &user.cookie).send().await)
 }
 
-/// Uses every operation that reads or writes a table, with an account of its own.
-async fn use_everything(server: &Server, email: &str) {
+/// Calls every operation that reads or writes a table, with a new account.
+async fn use_all_tables(server: &Server, email: &str) {
     let password = json!({ "password": PASSWORD });
     let mut owner = server.user(email).await;
     let task = owner.task("a").await;
@@ -390,7 +441,7 @@ async fn use_everything(server: &Server, email: &str) {
     let app = Totp::from_url(set_up.body["totpURI"].as_str().unwrap()).unwrap();
     let code = json!({ "code": code(&app) });
     let turned_on = write(server, &owner, "two-factor/verify-totp", code).await;
-    // The session that asked has ended; this is the one in its place.
+    // Two-factor replaced the session.
     owner.token = turned_on.body["token"].as_str().unwrap().to_owned();
     owner.cookie = turned_on.cookie();
     let pending = ok(sign_in(server, email).await).cookie_of("docket_two_factor");
@@ -411,8 +462,8 @@ async fn use_everything(server: &Server, email: &str) {
 }
 
 on_both_databases! {
-    async fn a_column_that_a_newer_version_adds_breaks_no_running_server(server, "--rate-limit", "on") {
-        use_everything(&server, "one@example.com").await;
+    async fn a_running_server_tolerates_new_columns(server, "--rate-limit", "on") {
+        use_all_tables(&server, "one@example.com").await;
         let waiting = server.user("waiting@example.com").await;
         waiting.task("mine").await;
         assert_eq!(waiting.titles("").await, ["mine"]);
@@ -426,26 +477,26 @@ on_both_databases! {
         for table in tables {
             server.database.execute(&format!("ALTER TABLE {} ADD COLUMN later TEXT", table[0])).await;
         }
-        // Many at once, so that each connection of the pool runs what it had prepared before.
+        // Concurrently, so that each connection of the pool reuses its prepared statements.
         for query in ["", "?sort=title", "?status=pending"] {
             for titles in join_all((0..40).map(|_| waiting.titles(query))).await {
                 assert_eq!(titles, ["mine"]);
             }
         }
-        use_everything(&server, "two@example.com").await;
+        use_all_tables(&server, "two@example.com").await;
     }
 
-    async fn a_server_starts_beside_a_newer_schema(server) {
+    async fn a_server_starts_on_a_newer_schema(server) {
         server.owner().await.task("a").await;
         server.database.add_migration(NEWER).await;
-        let again = server.restarted(&[]).await;
-        let answer = sign_in(&again, "owner@example.com").await;
-        answer.expect(StatusCode::OK);
+        let again = server.another(&[]).await;
+        let response = sign_in(&again, "owner@example.com").await;
+        response.expect(StatusCode::OK);
         again.get("/health/ready").send().await.expect(StatusCode::OK);
     }
 }
 
-/// The number of a migration that no version of today has.
+/// A migration that this version does not have.
 const NEWER: i64 = 9999;
 
 #[test]
@@ -465,7 +516,7 @@ fn statements_name_their_columns() {
     assert!(files.len() > 20);
     let is_alias = |before: &str| before.ends_with(|last: char| last.is_ascii_alphanumeric());
     for (file, text) in files {
-        // The unit tests show what the driver does with a star.
+        // Unit tests show what the driver does with `*`.
         let code = text.split("#[cfg(test)]").next().unwrap();
         let words: Vec<&str> = code
             .split(|at: char| at.is_whitespace() || "\"\\,".contains(at))
@@ -474,6 +525,6 @@ fn statements_name_their_columns() {
         let code = words.join(" ").to_lowercase();
         let qualified = code.match_indices(".*").any(|(at, _)| is_alias(&code[..at]));
         let bare = code.contains("select *") || code.contains("returning *");
-        assert!(!bare && !qualified, "a statement in {file} names no columns");
+        assert!(!bare && !qualified, "a statement in {file} uses *");
     }
 }

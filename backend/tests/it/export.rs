@@ -1,4 +1,4 @@
-//! The download of everything: complete, in bounded memory, and never taken for complete when it is not.
+//! The export: complete, streamed in bounded memory, and recognizably incomplete after an error.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::support::{Server, User, on_both_databases};
 
 const PATH: &str = "/api/auth/export";
 
-/// A table with the numbers `i` from 1 to `count`, and a UUID of each.
+/// SQL for a table with the numbers `i` from 1 to `count`, and for a UUID made from each.
 fn series(server: &Server, count: usize) -> (String, &'static str) {
     if server.database.url.starts_with("sqlite:") {
         let numbers = format!("SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}");
@@ -25,7 +25,7 @@ fn series(server: &Server, count: usize) -> (String, &'static str) {
     }
 }
 
-/// Adds `count` tasks with descriptions of 1000 characters behind the server's back.
+/// Adds `count` tasks with descriptions of 1000 characters directly to the database.
 async fn fill(server: &Server, owner: &User<'_>, count: usize) {
     let id = &owner.id;
     let (series, uuid) = series(server, count);
@@ -39,7 +39,7 @@ async fn fill(server: &Server, owner: &User<'_>, count: usize) {
     server.database.execute(&sql).await;
 }
 
-/// Adds `count` events to each account behind the server's back.
+/// Adds `count` events to each account directly to the database.
 async fn copy_events(server: &Server, count: usize) {
     let (series, uuid) = series(server, count);
     let sql = format!(
@@ -50,20 +50,20 @@ async fn copy_events(server: &Server, count: usize) {
 }
 
 on_both_databases! {
-    async fn an_export_of_many_pages_is_one_document_with_everything_once(server) {
+    async fn an_export_of_many_pages_is_complete_without_duplicates(server) {
         let owner = server.owner().await;
         let stranger = server.user("other@example.com").await;
         stranger.task("of somebody else").await;
-        // Every task has the same time, so only the id tells where a page ends.
+        // All tasks have the same time, so only the id separates the pages.
         fill(&server, &owner, 1203).await;
         owner.task("the last").await;
-        let answer = server.get(PATH).bearer(&owner.token).send().await;
-        answer.expect(StatusCode::OK);
-        assert_eq!(answer.header("content-type"), "application/json");
-        assert_eq!(answer.header("content-disposition"), "attachment; filename=\"docket-export.json\"");
-        assert_eq!(answer.header("cache-control"), "no-store");
+        let response = server.get(PATH).bearer(&owner.token).send().await;
+        response.expect(StatusCode::OK);
+        assert_eq!(response.header("content-type"), "application/json");
+        assert_eq!(response.header("content-disposition"), "attachment; filename=\"docket-export.json\"");
+        assert_eq!(response.header("cache-control"), "no-store");
 
-        let export: Export = serde_json::from_str(&answer.text).unwrap();
+        let export: Export = serde_json::from_str(&response.text).unwrap();
         assert_eq!(export.user.id, owner.id);
         assert_eq!(export.tasks[0].title, "the last");
         assert_eq!(export.tasks.len(), 1204);
@@ -71,44 +71,44 @@ on_both_databases! {
         assert_eq!(titles.len(), 1204);
     }
 
-    async fn an_export_of_nothing_is_a_document_too(server) {
+    async fn an_export_without_tasks_is_valid(server) {
         let owner = server.owner().await;
-        let answer = server.get(PATH).bearer(&owner.token).send().await;
-        let export: Export = serde_json::from_str(&answer.text).unwrap();
+        let response = server.get(PATH).bearer(&owner.token).send().await;
+        let export: Export = serde_json::from_str(&response.text).unwrap();
         assert!(export.tasks.is_empty());
         assert_eq!(export.activity.len(), 1);
     }
 
-    async fn the_history_is_exported_whole(server) {
+    async fn the_export_contains_all_activity(server) {
         let owner = server.owner().await;
         copy_events(&server, 601).await;
-        let answer = server.get(PATH).bearer(&owner.token).send().await;
-        let export: Export = serde_json::from_str(&answer.text).unwrap();
+        let response = server.get(PATH).bearer(&owner.token).send().await;
+        let export: Export = serde_json::from_str(&response.text).unwrap();
         assert_eq!(export.activity.len(), 602);
         let ids: HashSet<&str> = export.activity.iter().map(|event| event.id.as_str()).collect();
         assert_eq!(ids.len(), 602);
         assert!(export.activity.is_sorted_by(|newer, older| newer.id > older.id));
     }
 
-    async fn an_export_that_breaks_off_is_never_taken_for_whole(server, "--database-max-connections", "1") {
+    async fn a_failed_export_is_never_a_complete_response(server, "--database-max-connections", "1") {
         let owner = server.owner().await;
-        // More than the buffers between server and client hold, so that most of it is still unread when the first part is here.
+        // More than the socket buffers hold, so that most is not yet read from the database when the first chunk arrives.
         fill(&server, &owner, 20_000).await;
-        let mut answer = server.get(PATH).bearer(&owner.token).open().await;
-        assert_eq!(answer.status(), StatusCode::OK);
-        let mut text = answer.chunk().await.unwrap().unwrap().to_vec();
-        // While the client does not read, the export holds no connection.
+        let mut response = server.get(PATH).bearer(&owner.token).open().await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let mut text = response.chunk().await.unwrap().unwrap().to_vec();
+        // While the client does not read, the export holds no database connection.
         assert_eq!(owner.titles("?limit=1").await.len(), 1);
 
         server.database.execute("ALTER TABLE tasks RENAME TO tasks_elsewhere").await;
         let broken = loop {
-            match answer.chunk().await {
+            match response.chunk().await {
                 Ok(Some(more)) => text.extend_from_slice(&more),
                 Ok(None) => break false,
                 Err(_) => break true,
             }
         };
-        assert!(broken, "the answer ended as if it were whole, after {} bytes", text.len());
+        assert!(broken, "the response ended without an error after {} bytes", text.len());
         assert!(serde_json::from_slice::<Export>(&text).is_err());
         server.get("/health/live").send().await.expect(StatusCode::OK);
     }

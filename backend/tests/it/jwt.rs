@@ -1,4 +1,4 @@
-//! Tokens for the tests: read, and forged with any header, claims and key.
+//! Reads JWTs, and signs them with any header, claims and key.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub fn pem_file(name: &str) -> String {
     folder.join(name).display().to_string()
 }
 
-/// Something that signs, and the algorithm it signs with.
+/// A signing key and its algorithm.
 #[derive(Clone)]
 pub struct Signer {
     pub algorithm: Algorithm,
@@ -50,14 +50,14 @@ impl Signer {
         Self { algorithm, key }
     }
 
-    /// The public half, as Better Auth publishes it.
+    /// The public key as a JWK, as Better Auth publishes it.
     pub fn jwk(&self, kid: &str) -> Value {
         let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&self.key, self.algorithm).unwrap()).unwrap();
         jwk["kid"] = kid.into();
         jwk
     }
 
-    /// A JWT whose header is `header` and the algorithm.
+    /// A JWT with that header, to which `alg` is added when it is missing.
     pub fn sign(&self, mut header: Value, claims: &Value) -> String {
         if header.get("alg").is_none() {
             header["alg"] = serde_json::to_value(self.algorithm).unwrap();
@@ -67,14 +67,14 @@ impl Signer {
         format!("{message}.{signature}")
     }
 
-    /// A JWT with the header of our own tokens.
+    /// A JWT with the header of this server's access tokens.
     pub fn access(&self, kid: &str, claims: &Value) -> String {
         self.sign(json!({ "typ": "at+jwt", "kid": kid }), claims)
     }
 }
 
-/// What signs the tokens of every test's server, unless it was told otherwise.
-pub fn ours() -> Signer {
+/// The key that servers of tests sign with by default.
+pub fn server_key() -> Signer {
     Signer::secret(SECRET)
 }
 
@@ -99,26 +99,26 @@ pub fn now() -> i64 {
     Utc::now().timestamp()
 }
 
-/// `claims` with another value for one.
+/// `claims` with `name` set to `value`.
 pub fn with(claims: &Value, name: &str, value: impl Into<Value>) -> Value {
     let mut claims = claims.clone();
     claims[name] = value.into();
     claims
 }
 
-/// `claims` but one.
+/// `claims` without `name`.
 pub fn without(claims: &Value, name: &str) -> Value {
     let mut claims = claims.clone();
     claims.as_object_mut().unwrap().remove(name);
     claims
 }
 
-/// What the token gets for the list of tasks below `/api/{user_id}`.
+/// The status of `GET /api/{user_id}/tasks` with that token.
 pub async fn list_status(server: &Server, user_id: &str, token: &str) -> StatusCode {
-    let answer = server.get(&format!("/api/{user_id}/tasks")).bearer(token).send().await;
-    if answer.status == StatusCode::UNAUTHORIZED {
-        answer.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
-        assert_eq!(answer.header("www-authenticate"), "Bearer");
+    let response = server.get(&format!("/api/{user_id}/tasks")).bearer(token).send().await;
+    if response.status == StatusCode::UNAUTHORIZED {
+        response.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
+        assert_eq!(response.header("www-authenticate"), "Bearer");
     }
-    answer.status
+    response.status
 }

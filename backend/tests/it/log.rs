@@ -1,77 +1,210 @@
-//! What the operator reads in the log of the process.
+//! What the operator reads in the log, and that no secret is in it.
 
-use std::process::Stdio;
-use std::time::Duration;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use totp_rs::Totp;
 
-use reqwest::{Client, Response};
-use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
+use crate::jwt::{now, server_key};
+use crate::program::Program;
+use crate::smtp::Sink;
+use crate::support::{Database, PASSWORD, Response, SECRET, Server, id, on_both_databases};
 
-use crate::jwt::{now, ours};
-use crate::support::{Database, PASSWORD, SECRET};
-
-/// Only reached when a line does not come at all.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A server in a process of its own, which ends with the value.
-struct Process {
-    log: Lines<BufReader<ChildStderr>>,
-    base: String,
-    _child: Child,
-    _database: Database,
+/// A server in its own process, on the database of `database`.
+async fn start(database: &Database, flags: &[&str]) -> (Program, Server) {
+    let program = Program::start(&[&["--database-url", &database.url], flags].concat()).await;
+    let server = Server::at(program.base(), Database::at(database.url.clone()));
+    (program, server)
 }
 
-impl Process {
-    async fn start(flags: &[&str]) -> Self {
-        let database = Database::sqlite();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_docket"))
-            .args(["--bind", "127.0.0.1:0", "--database-url", &database.url])
-            .args(["--better-auth-secret", SECRET])
-            .args(flags)
-            .env_remove("LOG")
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut process = Self {
-            log: BufReader::new(child.stderr.take().unwrap()).lines(),
-            base: String::new(),
-            _child: child,
-            _database: database,
-        };
-        let line = process.line_with("listening on ").await;
-        let (_, base) = line.split_once("listening on ").unwrap();
-        process.base = base.to_owned();
-        process
+/// Everything that was sent or received in this test and must not be in the log.
+#[derive(Default)]
+struct Secrets(Vec<String>);
+
+impl Secrets {
+    fn add(&mut self, secret: impl Into<String>) -> String {
+        let secret = secret.into();
+        assert!(secret.len() >= 8, "\"{secret}\" may be in a log by chance");
+        self.0.push(secret.clone());
+        secret
     }
 
-    /// The next line of the log with that text.
-    async fn line_with(&mut self, text: &str) -> String {
-        loop {
-            let line = tokio::time::timeout(PATIENCE, self.log.next_line()).await;
-            let line = line.expect(text).unwrap().expect("the server has ended");
-            if line.contains(text) {
-                return line;
-            }
+    /// Adds the tokens of an answer: the access token, and each part of the cookies that is random.
+    fn add_tokens(&mut self, response: &Response) {
+        response.expect(StatusCode::OK);
+        self.0.extend(response.body["token"].as_str().map(str::to_owned));
+        for name in ["docket_refresh", "docket_device", "docket_two_factor"] {
+            let cookie = response.cookie_of(name);
+            // The id of a session is no secret.
+            let parts = cookie
+                .split(['=', '.'])
+                .filter(|part| part.len() >= 22 && !part.contains('-'));
+            self.0.extend(parts.map(str::to_owned));
+        }
+    }
+
+    #[track_caller]
+    fn expect_none_in(&self, log: &str) {
+        for secret in &self.0 {
+            let line = log.lines().find(|line| line.contains(secret));
+            assert!(line.is_none(), "\"{secret}\" is in the log: {line:?}");
         }
     }
 }
 
-fn request_id(answer: &Response) -> String {
-    answer.headers()["x-request-id"].to_str().unwrap().to_owned()
+/// Signs up with secrets in every member of the body. Returns the credentials.
+async fn sign_up(server: &Server, mails: &mut Sink, secrets: &mut Secrets) -> Value {
+    let email = secrets.add("marmalade@example.com");
+    let password = secrets.add("seven green bicycles");
+    let account = json!({ "name": secrets.add("Lady Marmalade"), "email": email, "password": password });
+    server
+        .post("/api/auth/sign-up/email", account)
+        .send()
+        .await
+        .expect(StatusCode::OK);
+    let token = secrets.add(mails.next().await.token("verify-email"));
+    let verified = server
+        .get(&format!("/api/auth/verify-email?token={token}"))
+        .send()
+        .await;
+    verified.expect(StatusCode::OK);
+    json!({ "email": email, "password": password })
+}
+
+/// Uses the account: the right and a wrong password, a renewal, a reset link, two-factor. Returns the user id and a token.
+async fn use_account(server: &Server, mails: &mut Sink, secrets: &mut Secrets) -> (String, String) {
+    let mut credentials = sign_up(server, mails, secrets).await;
+    let post = |path: &str, body: Value| server.post(&format!("/api/auth/{path}"), body);
+    let wrong = json!({ "email": credentials["email"], "password": secrets.add("eight blue bicycles") });
+    post("sign-in/email", wrong)
+        .send()
+        .await
+        .expect(StatusCode::UNAUTHORIZED);
+    let malformed = format!("{{\"email\": \"{}\"", secrets.add("nobody-malformed@example.com"));
+    let malformed = server.request(Method::POST, "/api/auth/sign-in/email").text(malformed);
+    malformed.send().await.expect(StatusCode::BAD_REQUEST);
+
+    let email = json!({ "email": credentials["email"] });
+    post("request-password-reset", email)
+        .send()
+        .await
+        .expect(StatusCode::OK);
+    let token = secrets.add(mails.next().await.token("reset-password"));
+    credentials["password"] = secrets.add("nine yellow bicycles").into();
+    let reset = json!({ "token": token, "newPassword": credentials["password"] });
+    post("reset-password", reset.clone())
+        .send()
+        .await
+        .expect(StatusCode::OK);
+    post("reset-password", reset)
+        .send()
+        .await
+        .expect(StatusCode::BAD_REQUEST);
+
+    let signed_in = post("sign-in/email", credentials.clone()).send().await;
+    secrets.add_tokens(&signed_in);
+    let renewed = post("refresh", json!({}))
+        .header("cookie", &signed_in.cookie())
+        .send()
+        .await;
+    secrets.add_tokens(&renewed);
+    let token = renewed.body["token"].as_str().unwrap();
+    let set_up = json!({ "password": credentials["password"] });
+    let set_up = post("two-factor/enable", set_up).bearer(token).send().await;
+    set_up.expect(StatusCode::OK);
+    let app = Totp::from_url(set_up.body["totpURI"].as_str().unwrap()).unwrap();
+    secrets.add(app.secret().to_base32());
+    for code in set_up.body["backupCodes"].as_array().unwrap() {
+        secrets.add(code.as_str().unwrap());
+    }
+    let code = app.generate(now().try_into().unwrap()).to_string();
+    let on = post("two-factor/verify-totp", json!({ "code": code }))
+        .bearer(token)
+        .send()
+        .await;
+    secrets.add_tokens(&on);
+    let waiting = post("sign-in/email", credentials).send().await;
+    secrets.add_tokens(&waiting);
+    let code = json!({ "code": set_up.body["backupCodes"][0] });
+    let finish = post("two-factor/verify-backup-code", code);
+    let finished = finish
+        .header("cookie", &waiting.cookie_of("docket_two_factor"))
+        .send()
+        .await;
+    secrets.add_tokens(&finished);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (text(&finished.body["user"]["id"]), text(&finished.body["token"]))
+}
+
+/// Uses the tasks: bodies and queries that are taken and refused, and a failure of the server. Returns the request id of
+/// the failure.
+async fn use_tasks(server: &Server, user: &str, token: &str, secrets: &mut Secrets) -> String {
+    let path = format!("/api/{user}/tasks");
+    let title = secrets.add("Buy marzipan");
+    let task = json!({ "title": title, "description": secrets.add("for the surprise party") });
+    let task = server.post(&path, task).bearer(token).send().await;
+    task.expect(StatusCode::CREATED);
+    let refused = json!({ "title": "a", "due_date": secrets.add("not-a-secret-day") });
+    let refused = server
+        .request(Method::PUT, &format!("{path}/{}", id(&task.body)))
+        .json(refused)
+        .bearer(token);
+    refused.send().await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    let query = format!("{path}?unknown={}", secrets.add("secret-in-query"));
+    server.get(&query).bearer(token).send().await.expect(StatusCode::OK);
+    let query = format!("{path}?cursor={}", secrets.add("secret-in-cursor"));
+    server
+        .get(&query)
+        .bearer(token)
+        .send()
+        .await
+        .expect(StatusCode::UNPROCESSABLE_ENTITY);
+    let outside = server_key().sign(json!({ "typ": "JWT" }), &json!({ "sub": "7", "exp": now() - 300 }));
+    let outside = server.get(&path).bearer(&secrets.add(outside));
+    outside.send().await.expect(StatusCode::UNAUTHORIZED);
+    server
+        .database
+        .execute("ALTER TABLE tasks RENAME TO tasks_elsewhere")
+        .await;
+    let failed = server.get(&format!("{query}&sort=title")).bearer(token).send().await;
+    failed.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    let query = format!("{path}?sort=title&unknown={}", secrets.add("secret-in-failure"));
+    let failed = server.get(&query).bearer(token).send().await;
+    failed.expect(StatusCode::INTERNAL_SERVER_ERROR);
+    failed.header("x-request-id").to_owned()
+}
+
+on_both_databases! {
+    /// Neither a password, a token, a code, a link, a query nor a body, whatever the filter.
+    async fn no_secret_is_in_the_log_at_any_level(server) {
+        let mut mails = Sink::start().await;
+        let smtp_url = format!("smtp://docket:secret-of-smtp@{}", mails.address);
+        let flags = [
+            "--log", "trace", "--smtp-url", &smtp_url, "--mail-from", "docket@example.com", "--trust-external-tokens", "true",
+        ];
+        let (program, server) = start(&server.database, &flags).await;
+        let mut secrets = Secrets::default();
+        secrets.add(SECRET);
+        secrets.add("secret-of-smtp");
+        let (user, token) = use_account(&server, &mut mails, &mut secrets).await;
+        let failure = use_tasks(&server, &user, &token, &mut secrets).await;
+        let log = program.stop().await;
+        // The log is not empty: it has each statement, and the failure.
+        assert!(log.contains("INSERT INTO tasks"), "no statement is logged");
+        assert!(log.lines().any(|line| line.contains(&failure) && line.contains("ERROR")), "no failure is logged");
+        secrets.expect_none_in(&log);
+    }
 }
 
 #[tokio::test]
-async fn a_refused_outside_token_is_logged_with_its_reason() {
+async fn a_refused_external_token_is_logged_with_its_reason() {
+    let database = Database::sqlite();
     let flags = [
         "--trust-external-tokens",
         "true",
         "--external-issuer",
         "https://issuer.example",
     ];
-    let mut server = Process::start(&flags).await;
+    let (mut program, server) = start(&database, &flags).await;
     let tokens = [
         (
             json!({ "iss": "https://issuer.example", "exp": now() - 300 }),
@@ -86,32 +219,27 @@ async fn a_refused_outside_token_is_logged_with_its_reason() {
     ];
     for (mut claims, reason) in tokens {
         claims["sub"] = json!("owner@example.com");
-        let token = ours().sign(json!({ "typ": "JWT" }), &claims);
-        let request = Client::new()
-            .get(format!("{}/api/anybody/tasks", server.base))
-            .bearer_auth(&token);
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), 401);
-        let line = server.line_with(&request_id(&answer)).await;
+        let token = server_key().sign(json!({ "typ": "JWT" }), &claims);
+        let response = server.get("/api/anybody/tasks").bearer(&token).send().await;
+        response.expect(StatusCode::UNAUTHORIZED);
+        let line = program.line_with(response.header("x-request-id")).await;
         assert!(line.contains(reason), "{line}");
         assert!(!line.contains("owner@example.com") && !line.contains(&token), "{line}");
     }
 }
 
 #[tokio::test]
-async fn a_mail_that_is_not_sent_is_logged_with_its_reason() {
+async fn a_mail_that_cannot_be_sent_is_logged_with_its_reason() {
+    let database = Database::sqlite();
     // Bound until the end of the test, and never listening.
     let closed = tokio::net::TcpSocket::new_v4().unwrap();
     closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("smtp://{}", closed.local_addr().unwrap());
-    let mut server = Process::start(&["--smtp-url", &url, "--mail-from", "docket@example.com"]).await;
-    let body = json!({ "name": "Owner", "email": "owner@example.com", "password": PASSWORD });
-    let request = Client::new()
-        .post(format!("{}/api/auth/sign-up/email", server.base))
-        .json(&body);
-    let answer = request.send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    let line = server.line_with(&request_id(&answer)).await;
+    let (mut program, server) = start(&database, &["--smtp-url", &url, "--mail-from", "docket@example.com"]).await;
+    let account = json!({ "name": "Owner", "email": "owner@example.com", "password": PASSWORD });
+    let response = server.post("/api/auth/sign-up/email", account).send().await;
+    response.expect(StatusCode::OK);
+    let line = program.line_with(response.header("x-request-id")).await;
     assert!(line.contains("Connection refused"), "{line}");
     assert!(!line.contains("owner@example.com"), "{line}");
 }

@@ -1,5 +1,6 @@
-//! The server through HTTP: each test has a server on a port of its own with a database of its own, on SQLite and on
-//! PostgreSQL. `DOCKET_TEST_POSTGRES` says where a PostgreSQL is that may get new databases; `just test` starts one.
+//! Integration tests of the server through HTTP. Each test has its own server, port and database, on SQLite and on
+//! PostgreSQL: `DOCKET_TEST_POSTGRES` is the URL of a server that the tests create databases on. `just pg` starts one;
+//! without it PostgreSQL is skipped with a notice, or a failure if `DOCKET_TEST_REQUIRE=postgres`.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod jwt;
@@ -15,11 +16,14 @@ mod connections;
 mod contract;
 mod cors;
 mod database;
+mod error_codes;
 mod export;
+mod external_tokens;
 mod keys;
 mod log;
-mod outside;
+mod panics;
 mod passwords;
+mod rate_limit;
 mod recovery;
 mod self_service;
 mod settings;
@@ -28,7 +32,6 @@ mod start;
 mod stop;
 mod storage;
 mod tasks;
-mod throttle;
 mod tokens;
 mod two_factor;
 mod ui;

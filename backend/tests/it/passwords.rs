@@ -1,28 +1,28 @@
-//! Which passwords are admitted, and what hashing them costs.
+//! Password rules, and the cost and the queue of hashing.
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::{Answer, Database, PASSWORD, Server, config, on_both_databases};
+use crate::support::{Database, PASSWORD, Response, Server, config, on_both_databases};
 
-async fn sign_up(server: &Server, password: &str) -> Answer {
+async fn sign_up(server: &Server, password: &str) -> Response {
     let account = json!({ "name": "Owner", "email": "owner@example.com", "password": password });
     server.post("/api/auth/sign-up/email", account).send().await
 }
 
-async fn sign_in(server: &Server, password: &str) -> Answer {
+async fn sign_in(server: &Server, password: &str) -> Response {
     let credentials = json!({ "email": "owner@example.com", "password": password });
     server.post("/api/auth/sign-in/email", credentials).send().await
 }
 
 #[track_caller]
-fn expect_refused(answer: &Answer, pointer: &str, advice: &str) {
-    answer.expect(StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(answer.body["code"], "VALIDATION_ERROR");
-    assert_eq!(answer.body["errors"][0]["pointer"], pointer);
-    let message = answer.body["message"].as_str().unwrap();
+fn expect_refused(response: &Response, pointer: &str, advice: &str) {
+    response.expect(StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(response.body["code"], "VALIDATION_ERROR");
+    assert_eq!(response.body["errors"][0]["pointer"], pointer);
+    let message = response.body["message"].as_str().unwrap();
     assert!(message.contains(advice), "{message}");
 }
 
@@ -33,14 +33,14 @@ async fn stored(server: &Server) -> String {
 
 on_both_databases! {
     async fn common_passwords_are_refused(server) {
-        // The last is the 3,000th of the list.
+        // The last is number 3,000 of the list.
         for password in ["password", "12345678", "qwertyuiop", "iloveyou", "PassWord1", "TRUSTNO1", "sunshine1", "greyhoun"] {
             expect_refused(&sign_up(&server, password).await, "/password", "Several words");
         }
         sign_up(&server, "password with three more words").await.expect(StatusCode::OK);
     }
 
-    async fn a_change_of_the_password_follows_the_same_rules(server) {
+    async fn change_password_applies_the_same_rules(server) {
         let owner = server.owner().await;
         let change = |password: &'static str| {
             let change = json!({ "currentPassword": PASSWORD, "newPassword": password });
@@ -52,14 +52,14 @@ on_both_databases! {
         change("staple battery horse").await.expect(StatusCode::OK);
     }
 
-    async fn the_shortest_password_can_be_longer(server, "--password-min-length", "15") {
+    async fn the_minimum_password_length_is_configurable(server, "--password-min-length", "15") {
         expect_refused(&sign_up(&server, "fourteen words").await, "/password", "15 characters");
         sign_up(&server, "fifteen letters").await.expect(StatusCode::OK);
-        // What was good enough once still signs in.
+        // Existing shorter passwords still work for sign-in.
         sign_in(&server, "short").await.expect(StatusCode::UNAUTHORIZED);
     }
 
-    async fn a_hash_of_another_cost_is_replaced_at_the_next_sign_in(
+    async fn sign_in_rehashes_a_password_with_another_cost(
         server,
         "--argon2-memory-kib", "7168", "--argon2-iterations", "3"
     ) {
@@ -79,21 +79,21 @@ on_both_databases! {
         assert_eq!(stored(&other).await, after);
     }
 
-    async fn while_too_many_sign_in_they_are_told_so_and_everything_else_is_served(server, "--argon2-iterations", "16") {
+    async fn a_full_hashing_queue_is_503_and_other_requests_are_served(server, "--argon2-iterations", "16") {
         let owner = server.owner().await;
         owner.task("Water the plants").await;
         let mut waiting: FuturesUnordered<_> = (0..300).map(|_| sign_in(&server, PASSWORD)).collect();
         let busy = loop {
-            let answer = waiting.next().await.unwrap();
-            if answer.status != StatusCode::OK {
-                break answer;
+            let response = waiting.next().await.unwrap();
+            if response.status != StatusCode::OK {
+                break response;
             }
         };
         busy.expect(StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(busy.body["code"], "BUSY");
         assert_eq!(busy.header("retry-after"), "1");
         assert_eq!(owner.titles("").await, ["Water the plants"]);
-        assert!(waiting.len() > 200, "the queue was not full any more");
+        assert!(waiting.len() > 200, "the queue is no longer full");
     }
 }
 

@@ -1,29 +1,24 @@
-//! The program as it is run: its own process, with signals and a log.
+//! The binary in a process of its own: signals, the log, exit codes, and its other commands.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
-use crate::support::SECRET;
+use crate::support::{SECRET, TIMEOUT};
 
-/// How long a test waits for what must happen.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A process, which ends with the test.
+/// A process, which is killed when the value is dropped.
 struct Process {
     child: Child,
-    /// What it writes to stderr, by line.
+    /// The lines that it writes to stderr.
     lines: UnboundedReceiver<String>,
 }
 
 impl Process {
-    /// Starts the program, which has nothing in its environment but what `command` sets.
     fn start(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -36,14 +31,14 @@ impl Process {
         Self { child, lines }
     }
 
-    /// The next line; none when it has ended.
+    /// The next line; none after the last.
     async fn line(&mut self) -> Option<String> {
-        let line = timeout(PATIENCE, self.lines.recv()).await;
-        line.expect("the program says nothing and does not end")
+        let line = timeout(TIMEOUT, self.lines.recv()).await;
+        line.expect("the process logs nothing and does not end")
     }
 
-    /// Waits for its end. The answer is what it said until then, too.
-    async fn ended(&mut self) -> (ExitStatus, String) {
+    /// Waits for its end. Returns the rest of its stderr, too.
+    async fn wait(&mut self) -> (ExitStatus, String) {
         let mut text = String::new();
         while let Some(line) = self.line().await {
             text += &line;
@@ -60,24 +55,30 @@ impl Drop for Process {
     }
 }
 
-/// A program that has nothing in its environment.
+/// A command with nothing in its environment but the file that an instrumented program writes its coverage to.
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env_clear();
+    command.envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)));
     command
+}
+
+/// A command that runs the binary.
+pub fn docket() -> Command {
+    command(env!("CARGO_BIN_EXE_docket"))
 }
 
 /// A server in its own process.
 pub struct Program {
     pub address: SocketAddr,
-    /// What it logged until it listened.
+    /// What has been read of its log so far: at least until it listens.
     pub log: String,
     process: Process,
 }
 
 impl Program {
     pub async fn start(flags: &[&str]) -> Self {
-        Self::listening(command(env!("CARGO_BIN_EXE_docket")).args(flags)).await
+        Self::listening(docket().args(flags)).await
     }
 
     /// As under `ulimit -n`.
@@ -90,19 +91,32 @@ impl Program {
 
     async fn listening(command: &mut Command) -> Self {
         let command = command.args(["--bind", "127.0.0.1:0", "--better-auth-secret", SECRET]);
-        let mut process = Process::start(command);
-        let mut log = String::new();
+        let mut program = Self {
+            address: SocketAddr::from(([0; 4], 0)),
+            log: String::new(),
+            process: Process::start(command),
+        };
+        let line = program.line_with("listening on http://").await;
+        let (_, address) = line.split_once("listening on http://").unwrap();
+        program.address = address.parse().unwrap();
+        program
+    }
+
+    /// Its address as a URL, without a path.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The next line of the log that contains `text`.
+    pub async fn line_with(&mut self, text: &str) -> String {
         loop {
-            let line = process.line().await;
-            log += &line.unwrap_or_else(|| panic!("it did not start: {log}"));
-            if let Some((_, address)) = log.split_once("listening on http://") {
-                return Self {
-                    address: address.parse().unwrap(),
-                    log,
-                    process,
-                };
+            let line = self.process.line().await;
+            let line = line.unwrap_or_else(|| panic!("the server ended before it logged \"{text}\": {}", self.log));
+            self.log += &line;
+            self.log.push('\n');
+            if line.contains(text) {
+                return line;
             }
-            log.push('\n');
         }
     }
 
@@ -114,26 +128,51 @@ impl Program {
         Pid::from_raw(self.process.child.id().try_into().unwrap()).unwrap()
     }
 
-    /// Waits for its end. The answer is its exit code; none if a signal killed it.
-    pub async fn ended(mut self) -> Option<i32> {
-        self.process.ended().await.0.code()
+    /// Waits for its end. Returns the exit code; none if a signal killed it.
+    pub async fn exit_code(mut self) -> Option<i32> {
+        self.process.wait().await.0.code()
+    }
+
+    /// Stops the server as an operator does. Returns its whole log.
+    pub async fn stop(mut self) -> String {
+        self.signal(Signal::TERM);
+        let (status, rest) = self.process.wait().await;
+        assert_eq!(status.code(), Some(0), "{rest}");
+        self.log + &rest
+    }
+
+    /// Kills the server, as a crash does.
+    pub async fn kill(self) {
+        self.signal(Signal::KILL);
+        assert_eq!(self.exit_code().await, None);
     }
 }
 
-/// Runs a command of the program, such as `backup`, to its end. The answer is its exit code and all that it printed.
-pub async fn run(mut command: Command) -> (Option<i32>, String) {
-    let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output());
-    let output = output.await.unwrap().unwrap();
-    let text = [output.stderr, output.stdout].concat();
-    (output.status.code(), String::from_utf8(text).unwrap())
+/// The end of a command.
+#[derive(Debug)]
+pub struct Output {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
 }
 
-/// What the program prints instead of starting, with this in its environment.
+/// Runs a command of the program, such as `backup`, to its end.
+pub async fn run(mut command: Command) -> Output {
+    let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output());
+    let output = output.await.unwrap().unwrap();
+    Output {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// The error message of a server that refuses to start with these environment variables.
 pub async fn refusal(environment: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = command(env!("CARGO_BIN_EXE_docket"));
+    let mut command = docket();
     command.current_dir(folder.path()).envs(environment.iter().copied());
-    let (status, text) = Process::start(&mut command).ended().await;
+    let (status, text) = Process::start(&mut command).wait().await;
     assert!(!status.success());
     text
 }

@@ -1,24 +1,20 @@
-//! A mail server that hands what it receives to the test.
+//! An SMTP server that passes received mails to the test.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use crate::support::{Database, Server};
-
-/// Only reached when a mail does not come at all.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::{Database, Server, TIMEOUT};
 
 /// A mail as it was received.
 #[derive(Debug)]
 pub struct Mail {
     pub to: String,
-    /// What the sender proved to be with, in base64; empty when it was not asked to.
+    /// The argument of AUTH PLAIN, in base64; empty without authentication.
     pub credentials: String,
-    /// Header and text, lines ended by LF.
+    /// Header and body, with LF line ends.
     pub text: String,
 }
 
@@ -29,7 +25,7 @@ impl Mail {
         assert!(self.text.contains(&format!("\nSubject: {subject}\n")), "{}", self.text);
     }
 
-    /// The token of the link to that page.
+    /// The token in the link to that page.
     #[track_caller]
     pub fn token(&self, page: &str) -> String {
         let (_, rest) = self.text.split_once(&format!("/{page}?token=")).expect(&self.text);
@@ -62,49 +58,49 @@ impl Sink {
 
     /// Waits for the next mail.
     pub async fn next(&mut self) -> Mail {
-        let mail = tokio::time::timeout(PATIENCE, self.mails.recv()).await;
-        mail.expect("a mail should have come").unwrap()
+        let mail = tokio::time::timeout(TIMEOUT, self.mails.recv()).await;
+        mail.expect("no mail arrived").unwrap()
     }
 
-    /// Waits for the mails of one moment, which come in any order: the one to that address, and the other.
+    /// Waits for two mails that arrive in any order. The one to that address comes first in the result.
     pub async fn next_two(&mut self, first: &str) -> (Mail, Mail) {
         let (one, two) = (self.next().await, self.next().await);
         if one.to == first { (one, two) } else { (two, one) }
     }
 
-    /// Asserts that everything that was sent has been looked at.
+    /// Asserts that no mail is left that the test has not taken.
     #[track_caller]
     pub fn expect_no_more(&mut self) {
         assert!(self.mails.is_empty(), "{:?}", self.mails.try_recv());
     }
 }
 
-/// A server that sends mail to a sink, on a database that may have other servers.
+/// A Docket server on that database, and the sink it sends mail to.
 pub async fn mailing(database: &Database) -> (Server, Sink) {
     mailing_with(database, &[]).await
 }
 
-/// The same with flags of the server.
+/// As [`mailing`], with flags of the Docket server.
 pub async fn mailing_with(database: &Database, flags: &[&str]) -> (Server, Sink) {
     let sink = Sink::start().await;
     (sending_to(database, &sink.address.to_string(), flags).await, sink)
 }
 
-/// A server that sends mail to `server`, perhaps as somebody: `user:password@host:port`.
+/// A Docket server that sends mail to `server`: `host:port`, or `user:password@host:port`.
 pub async fn sending_to(database: &Database, server: &str, flags: &[&str]) -> Server {
     let url = format!("smtp://{server}");
     let mail = ["--smtp-url", &url, "--mail-from", "Docket <docket@example.com>"];
     Server::start(Database::at(database.url.clone()), &[&mail, flags].concat()).await
 }
 
-/// Speaks the server's side of RFC 5321, as far as a client that sends needs it.
+/// Serves one connection: the part of RFC 5321 that a sending client needs.
 async fn receive(connection: TcpStream, mails: mpsc::UnboundedSender<Mail>) -> Option<()> {
     let (read, mut write) = connection.into_split();
     let mut lines = BufReader::new(read).lines();
     let (mut to, mut credentials) = (String::new(), String::new());
     write.write_all(b"220 sink\r\n").await.ok()?;
     while let Some(line) = lines.next_line().await.ok()? {
-        let answer = match line.get(..4).unwrap_or_default() {
+        let response = match line.get(..4).unwrap_or_default() {
             "EHLO" => "250-sink\r\n250 AUTH PLAIN",
             "AUTH" => {
                 credentials = line.rsplit(' ').next()?.to_owned();
@@ -128,7 +124,7 @@ async fn receive(connection: TcpStream, mails: mpsc::UnboundedSender<Mail>) -> O
             "QUIT" => "221 bye",
             _ => "250 ok",
         };
-        write.write_all(format!("{answer}\r\n").as_bytes()).await.ok()?;
+        write.write_all(format!("{response}\r\n").as_bytes()).await.ok()?;
     }
     Some(())
 }

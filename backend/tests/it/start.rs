@@ -1,4 +1,4 @@
-//! Starting: with what configuration, and what remains from one start to the next.
+//! Start: which configurations are accepted, and what persists across restarts.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -12,15 +12,15 @@ use crate::program::{Program, refusal as refusal_of_program};
 use crate::support::{self, Database, PASSWORD, SECRET, Server, on_both_databases, serve};
 
 on_both_databases! {
-    async fn health_says_whether_the_database_answers(server) {
+    async fn a_healthy_server_is_live_and_ready(server) {
         for path in ["/health/live", "/health/ready"] {
-            let answer = server.get(path).send().await;
-            answer.expect(StatusCode::OK);
-            assert_eq!(answer.text, "ok");
+            let response = server.get(path).send().await;
+            response.expect(StatusCode::OK);
+            assert_eq!(response.text, "ok");
         }
     }
 
-    async fn every_answer_can_be_found_in_the_log(server) {
+    async fn every_response_has_a_request_id_of_its_own(server) {
         let one = server.get("/health/live").send().await;
         let two = server.get("/api/nothing").send().await;
         assert_eq!(one.header("x-request-id").len(), 36);
@@ -28,16 +28,16 @@ on_both_databases! {
         assert_eq!(one.header("x-content-type-options"), "nosniff");
     }
 
-    async fn what_was_kept_is_there_after_a_restart(server) {
+    async fn data_survives_a_restart(server) {
         server.owner().await.task("a").await;
         let base = serve(&server.database.url, &[]).await;
         let again = Server::start(Database::at(server.database.url.clone()), &[]).await;
         assert_ne!(base, again.base);
         let account = json!({ "email": "owner@example.com", "password": PASSWORD });
-        let answer = again.post("/api/auth/sign-in/email", account).send().await;
-        answer.expect(StatusCode::OK);
-        let path = format!("/api/{}/tasks", answer.body["user"]["id"].as_str().unwrap());
-        let list = again.get(&path).bearer(answer.body["token"].as_str().unwrap()).send().await;
+        let response = again.post("/api/auth/sign-in/email", account).send().await;
+        response.expect(StatusCode::OK);
+        let path = format!("/api/{}/tasks", response.body["user"]["id"].as_str().unwrap());
+        let list = again.get(&path).bearer(response.body["token"].as_str().unwrap()).send().await;
         assert_eq!(list.body[0]["title"], "a");
     }
 }
@@ -46,7 +46,7 @@ fn config(flags: &[&str]) -> Config {
     support::config(["--bind", "127.0.0.1:0"].iter().chain(flags).copied()).unwrap()
 }
 
-/// What the server says instead of starting.
+/// The error of a server that refuses to start with these flags.
 async fn refusal(flags: &[&str]) -> String {
     match docket::app(&config(flags), Draining::default()).await {
         Ok(_) => panic!("it started with {flags:?}"),
@@ -55,7 +55,7 @@ async fn refusal(flags: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn a_secret_that_can_be_guessed_is_refused_with_advice() {
+async fn a_weak_or_missing_secret_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("docket.db").display());
     for secret in ["", "short", "secret", &"a".repeat(64), &"abab".repeat(20)] {
@@ -75,16 +75,16 @@ async fn a_secret_that_can_be_guessed_is_refused_with_advice() {
 }
 
 #[tokio::test]
-async fn a_missing_secret_is_drawn_once_and_kept_for_the_owner_alone() {
+async fn a_missing_secret_is_generated_once_with_file_mode_0600() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("docket.db");
     let url = format!("sqlite://{}", file.display());
-    let drawn = config(&["--database-url", &url]).secrets().unwrap().newest.secret;
+    let generated = config(&["--database-url", &url]).secrets().unwrap().newest.secret;
     let kept = folder.path().join("docket.db.secret");
     assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
     let again = config(&["--database-url", &url]).secrets().unwrap().newest.secret;
-    assert_eq!(drawn.expose(), again.expose());
-    assert!(drawn.expose().len() >= 32);
+    assert_eq!(generated.expose(), again.expose());
+    assert!(generated.expose().len() >= 32);
 
     std::fs::write(&kept, "").unwrap();
     let text = refusal(&["--database-url", &url]).await;
@@ -92,11 +92,11 @@ async fn a_missing_secret_is_drawn_once_and_kept_for_the_owner_alone() {
 }
 
 #[tokio::test]
-async fn secrets_with_versions_are_refused_with_advice_but_never_shown() {
+async fn invalid_versioned_secrets_are_refused_and_not_printed() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("docket.db").display());
     let newer = "another test secret of some length: 4567";
-    // Each beside the secret that is in use, so that nothing else is wrong with the list.
+    // Each after the current secret, so that nothing else is wrong with the list.
     let entries = [
         String::new(),
         newer.to_owned(),
@@ -129,7 +129,7 @@ async fn secrets_with_versions_are_refused_with_advice_but_never_shown() {
 }
 
 #[tokio::test]
-async fn a_file_without_an_ed25519_key_is_refused_with_advice() {
+async fn a_signing_key_file_without_an_ed25519_key_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("docket.db").display());
     let empty = folder.path().join("empty.pem").display().to_string();
@@ -153,7 +153,7 @@ async fn a_file_without_an_ed25519_key_is_refused_with_advice() {
 }
 
 #[tokio::test]
-async fn half_an_outside_issuer_is_refused_with_advice() {
+async fn an_incomplete_external_issuer_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("docket.db").display());
     let issuer = ["--external-issuer", "https://issuer.example"];
@@ -191,7 +191,7 @@ async fn half_an_outside_issuer_is_refused_with_advice() {
 }
 
 #[tokio::test]
-async fn an_address_of_another_kind_of_database_is_refused_with_advice() {
+async fn an_unsupported_database_url_is_refused() {
     for url in ["mysql://localhost/docket", "docket.db", "", "sqlite::memory:"] {
         let text = refusal(&["--database-url", url, "--better-auth-secret", SECRET]).await;
         assert!(text.contains("DATABASE_URL"), "{text}");
@@ -203,7 +203,7 @@ async fn an_address_of_another_kind_of_database_is_refused_with_advice() {
 }
 
 #[tokio::test]
-async fn a_log_level_that_does_not_exist_is_refused_with_advice() {
+async fn an_unknown_log_level_is_refused() {
     let filters = [
         "inof",
         "",
@@ -239,7 +239,7 @@ async fn a_log_file_has_no_colour_codes() {
 }
 
 #[tokio::test]
-async fn the_server_listens_on_a_host_name_too() {
+async fn bind_accepts_a_host_name() {
     let address = |bind| support::config(["--bind", bind]).map(|config| config.bind);
     assert_eq!(address("localhost:8123").unwrap(), "127.0.0.1:8123".parse().unwrap());
     assert_eq!(address("[::1]:8123").unwrap(), "[::1]:8123".parse().unwrap());
@@ -262,7 +262,7 @@ async fn the_server_listens_on_a_host_name_too() {
 }
 
 #[test]
-fn secrets_do_not_print() {
+fn debug_output_of_the_configuration_has_no_secrets() {
     let config = config(&[
         "--database-url",
         "postgres://owner:hidden@localhost/docket",

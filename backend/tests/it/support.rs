@@ -1,4 +1,8 @@
-//! Servers, users and requests for the tests.
+//! Servers, databases, users and requests for the tests.
+
+use std::io::Write;
+use std::sync::Once;
+use std::time::Duration;
 
 use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches};
@@ -17,6 +21,10 @@ use crate::contract;
 pub const SECRET: &str = "a test secret of forty-two characters: 0123";
 /// A password that the rules allow.
 pub const PASSWORD: &str = "correct horse battery";
+/// How long a test waits for an event. Reached only when the event does not happen at all.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a test repeats a request whose response is to change. A count, because any duration is too short somewhere.
+const ATTEMPTS: u32 = 10_000;
 
 /// Runs an `async fn(Server)` once on SQLite and once on PostgreSQL. Arguments after the name are flags of the server.
 macro_rules! on_both_databases {
@@ -45,7 +53,7 @@ macro_rules! on_both_databases {
 }
 pub(crate) use on_both_databases;
 
-/// A database of one test.
+/// The database of one test.
 pub struct Database {
     pub url: String,
     _folder: Option<TempDir>,
@@ -61,15 +69,27 @@ impl Database {
         }
     }
 
-    /// A database that another one cares for.
+    /// An existing database.
     pub fn at(url: String) -> Self {
         Self { url, _folder: None }
     }
 
-    /// None when there is no PostgreSQL to test on.
+    /// A new database on the server in `DOCKET_TEST_POSTGRES`. None without that variable, unless `DOCKET_TEST_REQUIRE` is
+    /// `postgres`: then the test fails.
     pub async fn postgres() -> Option<Self> {
+        static NOTICE: Once = Once::new();
         let Ok(server) = std::env::var("DOCKET_TEST_POSTGRES") else {
-            eprintln!("skipped: DOCKET_TEST_POSTGRES is not set");
+            let is_required = std::env::var("DOCKET_TEST_REQUIRE").is_ok_and(|required| required == "postgres");
+            assert!(
+                !is_required,
+                "DOCKET_TEST_POSTGRES is not set, and this run must test PostgreSQL"
+            );
+            // Not `eprintln!`, which the test harness captures.
+            NOTICE.call_once(|| {
+                let notice =
+                    b"\nPostgreSQL is SKIPPED: DOCKET_TEST_POSTGRES is not set. `just pg cargo test` tests both.\n";
+                let _ = std::io::stderr().write_all(notice);
+            });
             return None;
         };
         let name = format!("docket_{}", Uuid::now_v7().simple());
@@ -83,7 +103,7 @@ impl Database {
         Some(Self::at(url.into()))
     }
 
-    /// Runs a statement behind the server's back.
+    /// Runs statements directly in the database, not through the server.
     pub async fn execute(&self, sql: &str) {
         let sql = AssertSqlSafe(sql.to_owned());
         if self.url.starts_with("sqlite:") {
@@ -121,7 +141,7 @@ impl Database {
         PgConnection::connect(&self.url).await.unwrap()
     }
 
-    /// Notes a migration, as a version of the server that has it would after running it.
+    /// Records a migration as applied, as a newer version of the server would.
     pub async fn add_migration(&self, version: i64) {
         let checksum = if self.url.starts_with("sqlite:") {
             "X'00'"
@@ -133,7 +153,7 @@ impl Database {
         self.execute(&sql).await;
     }
 
-    /// The number that a `SELECT count(*)` answers.
+    /// The result of `SELECT count(*) FROM`.
     pub async fn count(&self, from: &str) -> usize {
         let rows = self.rows(&format!("SELECT CAST(count(*) AS TEXT) FROM {from}")).await;
         rows[0][0].parse().unwrap()
@@ -147,19 +167,19 @@ pub struct Server {
     http: reqwest::Client,
 }
 
-/// The settings that these flags give, whatever the environment says: tests choose their own.
+/// The configuration of these flags. The environment is ignored.
 pub fn config<'a>(flags: impl IntoIterator<Item = &'a str>) -> Result<Config, clap::Error> {
     let command = Config::command().mut_args(|arg| arg.env(Resettable::Reset));
     let matches = command.try_get_matches_from(std::iter::once("docket").chain(flags))?;
     Config::from_arg_matches(&matches)
 }
 
-/// Serves on a free port; the answer is the address. The task ends with the test's runtime.
+/// Starts a server on a free port and returns its URL. The task ends with the test's runtime.
 pub async fn serve(url: &str, flags: &[&str]) -> String {
-    serve_within(url, flags, Limits::default()).await
+    serve_with_limits(url, flags, Limits::default()).await
 }
 
-async fn serve_within(url: &str, flags: &[&str], limits: Limits) -> String {
+async fn serve_with_limits(url: &str, flags: &[&str], limits: Limits) -> String {
     let fixed = [
         "--database-url",
         url,
@@ -184,7 +204,7 @@ impl Server {
         Self::at(serve(&database.url, flags).await, database)
     }
 
-    /// A server that runs already.
+    /// A server that is already running.
     pub fn at(base: String, database: Database) -> Self {
         Self {
             base,
@@ -194,21 +214,21 @@ impl Server {
     }
 
     /// Another server on the same database, with these flags.
-    pub async fn restarted(&self, flags: &[&str]) -> Self {
+    pub async fn another(&self, flags: &[&str]) -> Self {
         Self::start(Database::at(self.database.url.clone()), flags).await
     }
 
-    /// Another server on the same database, with these limits of connections.
-    pub async fn limited(&self, limits: Limits) -> Self {
+    /// Another server on the same database, with these connection limits.
+    pub async fn with_limits(&self, limits: Limits) -> Self {
         let url = self.database.url.clone();
         Self {
-            base: serve_within(&url, &[], limits).await,
+            base: serve_with_limits(&url, &[], limits).await,
             database: Database::at(url),
             http: client(),
         }
     }
 
-    /// A request without a user.
+    /// A request without credentials.
     pub fn request(&self, method: Method, path: &str) -> Request {
         Request(self.http.request(method, format!("{}{path}", self.base)))
     }
@@ -221,22 +241,33 @@ impl Server {
         self.request(Method::POST, path).json(body)
     }
 
-    /// A new account, signed in.
+    /// Signs up with that e-mail.
     pub async fn user(&self, email: &str) -> User<'_> {
         let account = json!({ "name": "Owner", "email": email, "password": PASSWORD });
-        let answer = self.post("/api/auth/sign-up/email", account).send().await;
-        answer.expect(StatusCode::OK);
+        let response = self.post("/api/auth/sign-up/email", account).send().await;
+        response.expect(StatusCode::OK);
         User {
             server: self,
-            id: answer.body["user"]["id"].as_str().unwrap().to_owned(),
-            token: answer.body["token"].as_str().unwrap().to_owned(),
-            cookie: answer.cookie(),
+            id: response.body["user"]["id"].as_str().unwrap().to_owned(),
+            token: response.body["token"].as_str().unwrap().to_owned(),
+            cookie: response.cookie(),
         }
     }
 
     pub async fn owner(&self) -> User<'_> {
         self.user("owner@example.com").await
     }
+}
+
+/// Calls `probe` until it returns something. Fails with `what` when it never does.
+pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..ATTEMPTS {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("not within {ATTEMPTS} attempts: {what}")
 }
 
 fn client() -> reqwest::Client {
@@ -246,7 +277,7 @@ fn client() -> reqwest::Client {
         .unwrap()
 }
 
-/// Somebody who is signed in.
+/// A user who is signed in.
 pub struct User<'a> {
     server: &'a Server,
     pub id: String,
@@ -256,12 +287,12 @@ pub struct User<'a> {
 }
 
 impl User<'_> {
-    /// The path of the list, or of what is below it.
+    /// The path of the user's tasks, with a suffix.
     pub fn path(&self, below: &str) -> String {
         format!("/api/{}/tasks{below}", self.id)
     }
 
-    /// A request of this user below the list.
+    /// A request with the user's token to the path of the tasks with a suffix.
     pub fn request(&self, method: Method, below: &str) -> Request {
         self.server.request(method, &self.path(below)).bearer(&self.token)
     }
@@ -286,18 +317,18 @@ impl User<'_> {
         self.request(Method::DELETE, &format!("/{id}"))
     }
 
-    /// Makes a task; the answer is the task.
+    /// Creates a task and returns it.
     pub async fn task(&self, title: &str) -> Value {
-        let answer = self.post(json!({ "title": title })).send().await;
-        answer.expect(StatusCode::CREATED);
-        answer.body
+        let response = self.post(json!({ "title": title })).send().await;
+        response.expect(StatusCode::CREATED);
+        response.body
     }
 
     /// The titles of a list.
     pub async fn titles(&self, query: &str) -> Vec<String> {
-        let answer = self.get(query).send().await;
-        answer.expect(StatusCode::OK);
-        titles(&answer.body)
+        let response = self.get(query).send().await;
+        response.expect(StatusCode::OK);
+        titles(&response.body)
     }
 }
 
@@ -310,7 +341,7 @@ pub fn id(task: &Value) -> &str {
     task["id"].as_str().unwrap()
 }
 
-/// A request that is being put together.
+/// A request builder.
 pub struct Request(reqwest::RequestBuilder);
 
 impl Request {
@@ -334,13 +365,13 @@ impl Request {
         Self(self.0.bearer_auth(token))
     }
 
-    /// Sends it; the body of the answer is still to be read.
+    /// Sends the request; the body of the response is not read yet.
     pub async fn open(self) -> reqwest::Response {
         self.0.send().await.unwrap()
     }
 
-    /// Sends it, and holds the answer to the OpenAPI document.
-    pub async fn send(self) -> Answer {
+    /// Sends the request, and checks the response against the OpenAPI document.
+    pub async fn send(self) -> Response {
         let (client, request) = self.0.build_split();
         let request = request.unwrap();
         let (method, path) = (
@@ -352,49 +383,51 @@ impl Request {
         let headers = response.headers().clone();
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        let answer = Answer {
+        let response = Response {
             status,
             headers,
             text,
             body,
         };
         if let Some(operation) = contract::operation(&method, &path) {
-            contract::check(operation, &answer);
+            contract::check(operation, &response);
         }
-        answer
+        response
     }
 }
 
-/// What came back. `body` is null unless it is JSON.
+/// A response. `body` is null unless it is JSON.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
     pub body: Value,
 }
 
-impl Answer {
+impl Response {
     #[track_caller]
     pub fn expect(&self, status: StatusCode) {
         assert_eq!(self.status, status, "{}", self.text);
     }
 
-    /// Asserts a problem of that status and code, in full form.
+    /// Asserts a complete problem with that status and code.
     #[track_caller]
     pub fn expect_problem(&self, status: StatusCode, code: &str) {
         self.expect(status);
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert_eq!(self.body["status"], status.as_u16());
         assert_eq!(self.body["type"], format!("urn:docket:problem:{code}"), "{}", self.text);
-        // Under /api/auth the code is in Better Auth's spelling, and its message is there.
+        // Below /api/auth there is a `message`, and the code is Better Auth's.
         if self.body["message"].is_null() {
             assert_eq!(self.body["code"], code);
         } else {
-            let theirs = self.body["code"].as_str().unwrap();
+            let better_auth = self.body["code"].as_str().unwrap();
             assert!(
-                theirs.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'),
-                "{theirs}"
+                better_auth
+                    .bytes()
+                    .all(|byte| byte.is_ascii_uppercase() || byte == b'_'),
+                "{better_auth}"
             );
             assert_eq!(self.body["message"], self.body["detail"]);
         }
@@ -406,7 +439,7 @@ impl Answer {
         );
     }
 
-    /// Asserts a broken rule at `pointer`.
+    /// Asserts a validation error at `pointer`.
     #[track_caller]
     pub fn expect_invalid(&self, pointer: &str) {
         self.expect_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
@@ -419,7 +452,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The line that sets the cookie of that name, with or without `__Host-`; empty when none does.
+    /// The `Set-Cookie` header of that cookie, with or without `__Host-`; empty without one.
     pub fn set_cookie(&self, name: &str) -> &str {
         let lines = self.headers.get_all("set-cookie").iter();
         let mut lines = lines.map(|line| line.to_str().unwrap());

@@ -1,4 +1,4 @@
-//! The six operations on tasks: what they do when all is well, and who may do it.
+//! The operations on tasks: results, pagination, conditional requests, and isolation of users.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{id, on_both_databases, titles};
 
 on_both_databases! {
-    async fn a_created_task_comes_back_whole(server) {
+    async fn create_returns_the_task(server) {
         let owner = server.owner().await;
         let body = json!({ "title": "  Water the plants ", "description": "The ferns twice\n", "due_date": "2030-05-01" });
         let created = owner.post(body).send().await;
@@ -29,21 +29,21 @@ on_both_databases! {
         assert_eq!(owner.get("").send().await.body, json!([task]));
     }
 
-    async fn a_blank_description_is_none(server) {
+    async fn a_blank_description_is_stored_as_null(server) {
         let owner = server.owner().await;
         let created = owner.post(json!({ "title": "a", "description": " \n " })).send().await;
         created.expect(StatusCode::CREATED);
         assert_eq!(created.body["description"], Value::Null);
     }
 
-    async fn titles_are_counted_in_characters(server) {
+    async fn title_length_counts_characters(server) {
         let owner = server.owner().await;
         let title = "🌿".repeat(200);
         assert_eq!(owner.task(&title).await["title"], title);
         owner.post(json!({ "title": "🌿".repeat(201) })).send().await.expect_invalid("/title");
     }
 
-    async fn an_update_changes_what_is_sent_and_null_clears(server) {
+    async fn update_changes_the_members_sent_and_null_clears(server) {
         let owner = server.owner().await;
         let body = json!({ "title": "a", "description": "b", "due_date": "2030-05-01" });
         let task = owner.post(body).send().await.body;
@@ -64,7 +64,7 @@ on_both_databases! {
         assert_eq!(owner.get(&format!("/{}", id(&task))).send().await.body, cleared.body);
     }
 
-    async fn completing_toggles_without_a_body_and_sets_with_one(server) {
+    async fn complete_toggles_without_a_body_and_sets_with_one(server) {
         let owner = server.owner().await;
         let task = owner.task("a").await;
         assert_eq!(owner.toggle(id(&task)).send().await.body["completed"], true);
@@ -76,12 +76,12 @@ on_both_databases! {
         }
     }
 
-    async fn a_deleted_task_is_gone(server) {
+    async fn a_deleted_task_is_404(server) {
         let owner = server.owner().await;
         let task = owner.task("a").await;
-        let gone = owner.delete(id(&task)).send().await;
-        gone.expect(StatusCode::NO_CONTENT);
-        assert_eq!(gone.text, "");
+        let deleted = owner.delete(id(&task)).send().await;
+        deleted.expect(StatusCode::NO_CONTENT);
+        assert_eq!(deleted.text, "");
         assert_eq!(owner.get("").send().await.body, json!([]));
         owner.get(&format!("/{}", id(&task))).send().await.expect_problem(StatusCode::NOT_FOUND, "not_found");
         owner.put(id(&task), json!({ "title": "b" })).send().await.expect_problem(StatusCode::NOT_FOUND, "not_found");
@@ -116,7 +116,7 @@ on_both_databases! {
         assert_eq!(owner.titles("?sort=due_date&order=desc").await, ["a", "Ä", "b", "C"]);
     }
 
-    async fn pages_lead_through_the_whole_list_in_every_sort(server) {
+    async fn pagination_returns_the_whole_list_in_every_sort(server) {
         let owner = server.owner().await;
         for number in 0..7 {
             let due = (number % 2 == 0).then_some("2030-05-01");
@@ -141,7 +141,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_page_goes_on_where_the_last_one_ended_although_tasks_came_and_went(server) {
+    async fn pagination_is_stable_when_tasks_are_added_and_deleted(server) {
         let owner = server.owner().await;
         let mut tasks = Vec::new();
         for title in ["a", "b", "c", "d"] {
@@ -156,7 +156,7 @@ on_both_databases! {
         assert_eq!(titles(&page.body), ["c", "d"]);
     }
 
-    async fn a_client_that_has_the_current_version_is_told_so(server) {
+    async fn if_none_match_with_the_current_etag_is_304(server) {
         let owner = server.owner().await;
         let task = owner.task("a").await;
         for path in [String::new(), format!("/{}", id(&task))] {
@@ -175,7 +175,7 @@ on_both_databases! {
         }
     }
 
-    async fn a_change_is_refused_when_it_was_meant_for_another_version(server) {
+    async fn if_match_with_another_revision_is_412(server) {
         let owner = server.owner().await;
         let task = owner.task("a").await;
         let tag = format!("\"{}\"", task["revision"]);
@@ -184,8 +184,8 @@ on_both_databases! {
         for old in [tag.as_str(), "\"nonsense\"", "nonsense"] {
             let put = owner.put(id(&task), json!({ "title": "c" }));
             for late in [put, owner.toggle(id(&task)), owner.delete(id(&task))] {
-                let answer = late.header("if-match", old).send().await;
-                answer.expect_problem(StatusCode::PRECONDITION_FAILED, "changed_meanwhile");
+                let response = late.header("if-match", old).send().await;
+                response.expect_problem(StatusCode::PRECONDITION_FAILED, "changed_meanwhile");
             }
         }
         let now = owner.get(&format!("/{}", id(&task))).send().await;
@@ -194,7 +194,7 @@ on_both_databases! {
         owner.delete(id(&task)).header("if-match", "*").send().await.expect(StatusCode::NO_CONTENT);
     }
 
-    async fn a_create_that_is_repeated_makes_one_task(server) {
+    async fn create_with_an_idempotency_key_can_be_repeated(server) {
         let owner = server.owner().await;
         let stranger = server.user("stranger@example.com").await;
         let key = "01920000-0000-7000-8000-000000000001";
@@ -215,22 +215,22 @@ on_both_databases! {
         assert_eq!(stranger.titles("").await, ["theirs"]);
     }
 
-    async fn nobody_sees_or_changes_the_tasks_of_another(server) {
+    async fn tasks_of_another_user_are_inaccessible(server) {
         let owner = server.owner().await;
         let stranger = server.user("stranger@example.com").await;
         let task = owner.task("private").await;
 
-        // Under the owner's path the stranger's token does not fit, whether the task exists or not.
+        // The owner's path is 403 for the stranger's token, whether the task exists or not.
         for below in [format!("/{}", id(&task)), "/01920000-0000-7000-8000-000000000001".to_owned(), String::new()] {
-            let answer = server.get(&owner.path(&below)).bearer(&stranger.token).send().await;
-            answer.expect_problem(StatusCode::FORBIDDEN, "forbidden");
+            let response = server.get(&owner.path(&below)).bearer(&stranger.token).send().await;
+            response.expect_problem(StatusCode::FORBIDDEN, "forbidden");
         }
-        // A path that looks like another part of the API is no way around.
+        // Nor does `auth` as a user id give access.
         for path in ["/api/auth/tasks".to_owned(), format!("/api/auth/tasks/{}", id(&task))] {
-            let answer = server.get(&path).bearer(&owner.token).send().await;
-            answer.expect_problem(StatusCode::FORBIDDEN, "forbidden");
+            let response = server.get(&path).bearer(&owner.token).send().await;
+            response.expect_problem(StatusCode::FORBIDDEN, "forbidden");
         }
-        // Under the stranger's own path it does not exist.
+        // Under the stranger's own path the task is 404.
         let not_found = [
             stranger.get(&format!("/{}", id(&task))),
             stranger.put(id(&task), json!({ "title": "mine" })),
@@ -244,7 +244,7 @@ on_both_databases! {
         assert_eq!(owner.get(&format!("/{}", id(&task))).send().await.body, task);
     }
 
-    async fn what_is_judged_first_is_answered(server) {
+    async fn errors_follow_the_specified_order(server) {
         let owner = server.owner().await;
         let stranger = server.user("stranger@example.com").await;
         let missing = "01920000-0000-7000-8000-000000000001";

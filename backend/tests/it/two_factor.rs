@@ -1,4 +1,4 @@
-//! Two-factor: an authenticator app, recovery codes, and the sign-in between the password and the code.
+//! Two-factor: TOTP codes, recovery codes, and sign-ins that wait for a code.
 
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,94 +9,94 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use totp_rs::Totp;
 
-use crate::support::{Answer, PASSWORD, Server, User, on_both_databases};
+use crate::support::{PASSWORD, Response, Server, User, on_both_databases};
 
 const LONG_AGO: &str = "'2001-01-01T00:00:00+00:00'";
 
-/// An owner whose sign-in needs a code.
-struct Guarded<'a> {
+/// An owner with two-factor on.
+struct WithTwoFactor<'a> {
     user: User<'a>,
     app: Totp,
     recovery_codes: Vec<String>,
 }
 
-async fn guarded(server: &Server) -> Guarded<'_> {
+async fn with_two_factor(server: &Server) -> WithTwoFactor<'_> {
     let mut user = server.owner().await;
     let (app, recovery_codes) = set_up(server, &user.token).await;
     let on = turn_on(server, &user.token, &code(&app, 0)).await;
     on.expect(StatusCode::OK);
     user.token = on.body["token"].as_str().unwrap().to_owned();
     user.cookie = on.cookie();
-    // Else the test would have to wait for the next code.
+    // So that the current code can be used again.
     server.database.execute("UPDATE users SET totp_last_step = 0").await;
-    Guarded {
+    WithTwoFactor {
         user,
         app,
         recovery_codes,
     }
 }
 
-async fn with_password(server: &Server, operation: &str, token: &str, password: &str) -> Answer {
+async fn with_password(server: &Server, operation: &str, token: &str, password: &str) -> Response {
     let path = format!("/api/auth/two-factor/{operation}");
     let request = server.post(&path, json!({ "password": password }));
     request.bearer(token).send().await
 }
 
-/// What the app was set up with, and the recovery codes.
+/// Begins the set-up. Returns the authenticator app and the recovery codes.
 async fn set_up(server: &Server, token: &str) -> (Totp, Vec<String>) {
-    let answer = with_password(server, "enable", token, PASSWORD).await;
-    answer.expect(StatusCode::OK);
-    let app = Totp::from_url(answer.body["totpURI"].as_str().unwrap()).unwrap();
-    (app, texts(&answer.body["backupCodes"]))
+    let response = with_password(server, "enable", token, PASSWORD).await;
+    response.expect(StatusCode::OK);
+    let app = Totp::from_url(response.body["totpURI"].as_str().unwrap()).unwrap();
+    (app, texts(&response.body["backupCodes"]))
 }
 
-async fn turn_on(server: &Server, token: &str, code: &str) -> Answer {
+async fn turn_on(server: &Server, token: &str, code: &str) -> Response {
     let request = server.post("/api/auth/two-factor/verify-totp", json!({ "code": code }));
     request.bearer(token).send().await
 }
 
-async fn sign_in(server: &Server) -> Answer {
+async fn sign_in(server: &Server) -> Response {
     let credentials = json!({ "email": "owner@example.com", "password": PASSWORD });
     server.post("/api/auth/sign-in/email", credentials).send().await
 }
 
-/// `name=value` of the cookie of a new sign-in that wants a code.
+/// Begins a sign-in that waits for a code. Returns `name=value` of its cookie.
 async fn pending(server: &Server) -> String {
-    let answer = sign_in(server).await;
-    answer.expect(StatusCode::OK);
-    answer.cookie_of("docket_two_factor")
+    let response = sign_in(server).await;
+    response.expect(StatusCode::OK);
+    response.cookie_of("docket_two_factor")
 }
 
-async fn finish(server: &Server, by: &str, cookie: &str, code: &str) -> Answer {
+async fn finish(server: &Server, by: &str, cookie: &str, code: &str) -> Response {
     let request = server.post(&format!("/api/auth/two-factor/{by}"), json!({ "code": code }));
     request.header("cookie", cookie).send().await
 }
 
-async fn by_app(server: &Server, cookie: &str, code: &str) -> Answer {
+async fn by_app(server: &Server, cookie: &str, code: &str) -> Response {
     finish(server, "verify-totp", cookie, code).await
 }
 
-async fn by_recovery_code(server: &Server, cookie: &str, code: &str) -> Answer {
+async fn by_recovery_code(server: &Server, cookie: &str, code: &str) -> Response {
     finish(server, "verify-backup-code", cookie, code).await
 }
 
-/// How many of five wrong codes on each of these devices are judged. Each comes from an address of its own.
-async fn judged(server: &Server, app: &Totp, devices: &[String]) -> usize {
+/// Tries five wrong codes on each device, each from a new address. Returns how many are not refused by the rate limit.
+async fn admitted_attempts(server: &Server, app: &Totp, devices: &[String]) -> usize {
     let (waiting, wrong) = (pending(server).await, wrong_code(app));
-    let mut judged = 0;
+    let mut admitted = 0;
     for (number, device) in devices.iter().enumerate() {
-        for guess in 0..5 {
+        for attempt in 0..5 {
             let body = json!({ "code": wrong });
             let request = server.post("/api/auth/two-factor/verify-totp", body);
             let request = request.header("cookie", &format!("{waiting}; {device}"));
-            let request = request.header("x-forwarded-for", &format!("198.51.{number}.{guess}"));
-            judged += usize::from(request.send().await.status == StatusCode::UNAUTHORIZED);
+            let request = request.header("x-forwarded-for", &format!("198.51.{number}.{attempt}"));
+            admitted += usize::from(request.send().await.status == StatusCode::UNAUTHORIZED);
         }
     }
-    judged
+    admitted
 }
 
-/// Whether the right password is taken on that device while everybody else has to wait.
+/// Whether the right password is accepted from that device while unknown devices have to wait.
 async fn is_known(server: &Server, device: &str) -> bool {
     server.database.execute("DELETE FROM throttles").await;
     let credentials = |password: &str| json!({ "email": "owner@example.com", "password": password });
@@ -105,21 +105,21 @@ async fn is_known(server: &Server, device: &str) -> bool {
     let wait = "UPDATE throttles SET retry_at = '2999-01-01T00:00:00+00:00'";
     server.database.execute(wait).await;
     let right = server.post("/api/auth/sign-in/email", credentials(PASSWORD));
-    let answer = right.header("cookie", device).send().await;
+    let response = right.header("cookie", device).send().await;
     server.database.execute("DELETE FROM throttles").await;
-    answer.status == StatusCode::OK
+    response.status == StatusCode::OK
 }
 
 fn step() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 30
 }
 
-/// The code that the app shows, so many steps from now. The one of now still holds when the next step has begun.
+/// The code of the app `steps` steps from now. The current code stays valid during the next step.
 fn code(app: &Totp, steps: i64) -> String {
     app.generate(step().strict_add_signed(steps) * 30).to_string()
 }
 
-/// A code that the app shows at no moment of this test.
+/// A code that is not valid at any time during the test.
 fn wrong_code(app: &Totp) -> String {
     let shown: HashSet<String> = (-3..=30).map(|steps| code(app, steps)).collect();
     let mut codes = (0..).map(|number| format!("{number:06}"));
@@ -131,33 +131,33 @@ fn texts(list: &Value) -> Vec<String> {
     list.map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
-/// What `GET /api/auth/activity` tells, newest first.
+/// The events of `GET /api/auth/activity`, newest first.
 async fn events(server: &Server, token: &str) -> Vec<String> {
-    let answer = server.get("/api/auth/activity").bearer(token).send().await;
-    let events = answer.body.as_array().unwrap().iter();
+    let response = server.get("/api/auth/activity").bearer(token).send().await;
+    let events = response.body.as_array().unwrap().iter();
     events
         .map(|event| event["event"].as_str().unwrap().to_owned())
         .collect()
 }
 
 on_both_databases! {
-    async fn setting_up_locks_nobody_out_before_a_code_was_verified(server) {
+    async fn two_factor_stays_off_until_a_code_is_verified(server) {
         let owner = server.owner().await;
-        let answer = with_password(&server, "enable", &owner.token, PASSWORD).await;
-        answer.expect(StatusCode::OK);
-        let first = Totp::from_url(answer.body["totpURI"].as_str().unwrap()).unwrap();
+        let response = with_password(&server, "enable", &owner.token, PASSWORD).await;
+        response.expect(StatusCode::OK);
+        let first = Totp::from_url(response.body["totpURI"].as_str().unwrap()).unwrap();
         assert_eq!((first.issuer(), first.account_name()), (Some("Docket"), "owner@example.com"));
         assert_eq!(first.secret().as_bytes().len(), 20);
-        assert!(answer.body["qrCode"].as_str().unwrap().starts_with("data:image/svg+xml;base64,"));
+        assert!(response.body["qrCode"].as_str().unwrap().starts_with("data:image/svg+xml;base64,"));
         sign_in(&server).await.expect(StatusCode::OK);
 
         turn_on(&server, &owner.token, &wrong_code(&first)).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
-        // Begun anew: only the last app counts.
+        // After a second set-up only the new app is valid.
         let (second, _) = set_up(&server, &owner.token).await;
         turn_on(&server, &owner.token, &code(&first, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
-        let answer = sign_in(&server).await;
-        assert_eq!(answer.body["user"]["twoFactorEnabled"], false);
-        assert!(answer.body["token"].is_string());
+        let response = sign_in(&server).await;
+        assert_eq!(response.body["user"]["twoFactorEnabled"], false);
+        assert!(response.body["token"].is_string());
 
         let on = turn_on(&server, &owner.token, &code(&second, 0)).await;
         on.expect(StatusCode::OK);
@@ -168,7 +168,7 @@ on_both_databases! {
         assert!(sign_in(&server).await.body.get("token").is_none());
     }
 
-    async fn turning_it_on_ends_every_session_and_begins_a_new_one_here(server) {
+    async fn turning_two_factor_on_revokes_all_sessions_and_begins_a_new_one(server) {
         let owner = server.owner().await;
         let elsewhere = sign_in(&server).await;
         let (app, _) = set_up(&server, &owner.token).await;
@@ -186,23 +186,23 @@ on_both_databases! {
         }
         let token = on.body["token"].as_str().unwrap();
         server.get(&owner.path("")).bearer(token).send().await.expect(StatusCode::OK);
-        // A code is no password: the new session is as fresh as the one before.
+        // A code does not authenticate again: the new session is as fresh as the old one.
         let export = server.get("/api/auth/export").bearer(token).send().await;
         export.expect_problem(StatusCode::FORBIDDEN, "session_not_fresh");
         renew(on.cookie()).await.expect(StatusCode::OK);
         assert_eq!(server.database.count("sessions").await, 1);
     }
 
-    async fn a_second_app_needs_the_first_to_be_turned_off(server) {
-        let owner = guarded(&server).await;
+    async fn enable_is_refused_while_two_factor_is_on(server) {
+        let owner = with_two_factor(&server).await;
         let token = &owner.user.token;
         with_password(&server, "enable", token, PASSWORD).await.expect_problem(StatusCode::BAD_REQUEST, "two_factor_on");
         turn_on(&server, token, &code(&owner.app, 1)).await.expect_problem(StatusCode::BAD_REQUEST, "two_factor_on");
         by_app(&server, &pending(&server).await, &code(&owner.app, 0)).await.expect(StatusCode::OK);
     }
 
-    async fn each_change_needs_a_token_and_the_password(server) {
-        let owner = guarded(&server).await;
+    async fn each_change_requires_a_token_and_the_password(server) {
+        let owner = with_two_factor(&server).await;
         for operation in ["enable", "disable", "generate-backup-codes"] {
             let path = format!("/api/auth/two-factor/{operation}");
             let nobody = server.post(&path, json!({ "password": PASSWORD })).send().await;
@@ -214,7 +214,7 @@ on_both_databases! {
         by_recovery_code(&server, &pending(&server).await, &owner.recovery_codes[0]).await.expect(StatusCode::OK);
     }
 
-    async fn while_it_is_off_there_is_nothing_to_verify_replace_or_turn_off(server) {
+    async fn verify_replace_and_disable_are_refused_while_two_factor_is_off(server) {
         let owner = server.owner().await;
         turn_on(&server, &owner.token, "000000").await.expect_problem(StatusCode::BAD_REQUEST, "two_factor_off");
         for operation in ["disable", "generate-backup-codes"] {
@@ -223,18 +223,18 @@ on_both_databases! {
         }
     }
 
-    async fn signing_in_needs_the_password_and_then_a_code(server) {
-        let owner = guarded(&server).await;
-        let answer = sign_in(&server).await;
-        answer.expect(StatusCode::OK);
-        assert_eq!(answer.body, json!({ "twoFactorRedirect": true, "twoFactorMethods": ["totp"] }));
-        assert_eq!(answer.set_cookie("docket_refresh"), "");
-        let cookie = answer.set_cookie("docket_two_factor");
+    async fn sign_in_requires_the_password_and_a_code(server) {
+        let owner = with_two_factor(&server).await;
+        let response = sign_in(&server).await;
+        response.expect(StatusCode::OK);
+        assert_eq!(response.body, json!({ "twoFactorRedirect": true, "twoFactorMethods": ["totp"] }));
+        assert_eq!(response.set_cookie("docket_refresh"), "");
+        let cookie = response.set_cookie("docket_two_factor");
         for part in ["HttpOnly", "SameSite=Strict", "Max-Age=600", "Path=/api/auth"] {
             assert!(cookie.contains(part), "{cookie}");
         }
 
-        let cookie = answer.cookie_of("docket_two_factor");
+        let cookie = response.cookie_of("docket_two_factor");
         let done = by_app(&server, &cookie, &code(&owner.app, 0)).await;
         done.expect(StatusCode::OK);
         assert_eq!(done.body["user"]["id"], owner.user.id);
@@ -248,19 +248,19 @@ on_both_databases! {
         by_app(&server, &cookie, &code(&owner.app, 1)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
     }
 
-    async fn a_code_is_for_one_use_and_for_its_time(server) {
-        let owner = guarded(&server).await;
+    async fn a_totp_code_works_once_within_its_window(server) {
+        let owner = with_two_factor(&server).await;
         let used = code(&owner.app, 0);
         by_app(&server, &pending(&server).await, &used).await.expect(StatusCode::OK);
         let cookie = pending(&server).await;
         for refused in [wrong_code(&owner.app), code(&owner.app, -3), code(&owner.app, 30), used] {
             by_app(&server, &cookie, &refused).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
         }
-        // A wrong code does not end the sign-in.
+        // A wrong code does not end the pending sign-in.
         by_app(&server, &cookie, &code(&owner.app, 1)).await.expect(StatusCode::OK);
     }
 
-    async fn the_code_that_turned_it_on_does_not_sign_in(server) {
+    async fn the_code_that_turned_two_factor_on_is_used_up(server) {
         let owner = server.owner().await;
         let (app, _) = set_up(&server, &owner.token).await;
         let used = code(&app, 0);
@@ -268,35 +268,35 @@ on_both_databases! {
         by_app(&server, &pending(&server).await, &used).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
     }
 
-    async fn of_two_uses_of_a_code_at_once_one_wins(server) {
-        let owner = guarded(&server).await;
+    async fn of_two_concurrent_uses_of_a_code_one_succeeds(server) {
+        let owner = with_two_factor(&server).await;
         let (one, two) = (pending(&server).await, pending(&server).await);
         let app_code = code(&owner.app, 0);
         let recovery_code = &owner.recovery_codes[0];
-        let answers = tokio::join!(by_app(&server, &one, &app_code), by_app(&server, &two, &app_code));
-        let loser = one_wins(answers, [one, two], "invalid_code");
-        // The loser's sign-in goes on, with a code that nobody used.
+        let responses = tokio::join!(by_app(&server, &one, &app_code), by_app(&server, &two, &app_code));
+        let refused_cookie = one_succeeds(responses, [one, two], "invalid_code");
+        // The refused sign-in can continue with an unused code.
         let other = pending(&server).await;
-        let answers = tokio::join!(
-            by_recovery_code(&server, &loser, recovery_code),
+        let responses = tokio::join!(
+            by_recovery_code(&server, &refused_cookie, recovery_code),
             by_recovery_code(&server, &other, recovery_code),
         );
-        let loser = one_wins(answers, [loser, other], "invalid_code");
-        by_recovery_code(&server, &loser, &owner.recovery_codes[1]).await.expect(StatusCode::OK);
+        let refused_cookie = one_succeeds(responses, [refused_cookie, other], "invalid_code");
+        by_recovery_code(&server, &refused_cookie, &owner.recovery_codes[1]).await.expect(StatusCode::OK);
         assert_eq!(server.database.count("recovery_codes").await, 8);
     }
 
-    async fn of_two_codes_for_one_sign_in_at_once_one_is_used_up(server) {
-        let owner = guarded(&server).await;
+    async fn of_two_concurrent_codes_for_one_sign_in_one_is_used_up(server) {
+        let owner = with_two_factor(&server).await;
         let cookie = pending(&server).await;
         let [one, two] = [&owner.recovery_codes[0], &owner.recovery_codes[1]];
-        let answers = tokio::join!(by_recovery_code(&server, &cookie, one), by_recovery_code(&server, &cookie, two));
-        one_wins(answers, [cookie.clone(), cookie], "no_session");
+        let responses = tokio::join!(by_recovery_code(&server, &cookie, one), by_recovery_code(&server, &cookie, two));
+        one_succeeds(responses, [cookie.clone(), cookie], "no_session");
         assert_eq!(server.database.count("recovery_codes").await, 9);
     }
 
-    async fn each_recovery_code_signs_in_once(server) {
-        let owner = guarded(&server).await;
+    async fn each_recovery_code_works_once(server) {
+        let owner = with_two_factor(&server).await;
         let codes = &owner.recovery_codes;
         assert_eq!(codes.iter().collect::<HashSet<_>>().len(), 10);
         for code in codes {
@@ -309,19 +309,19 @@ on_both_databases! {
         }
         let cookie = pending(&server).await;
         for refused in [codes[0].as_str(), "AAAA-AAAA-AAAA-AAAA", "-", &code(&owner.app, 0)] {
-            let answer = by_recovery_code(&server, &cookie, refused).await;
-            answer.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+            let response = by_recovery_code(&server, &cookie, refused).await;
+            response.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
         }
         by_app(&server, &cookie, &codes[4]).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
         assert_eq!(server.database.count("recovery_codes").await, 6);
     }
 
     async fn new_recovery_codes_replace_the_old_ones(server) {
-        let owner = guarded(&server).await;
-        let answer = with_password(&server, "generate-backup-codes", &owner.user.token, PASSWORD).await;
-        answer.expect(StatusCode::OK);
-        assert_eq!(answer.body["status"], true);
-        let codes = texts(&answer.body["backupCodes"]);
+        let owner = with_two_factor(&server).await;
+        let response = with_password(&server, "generate-backup-codes", &owner.user.token, PASSWORD).await;
+        response.expect(StatusCode::OK);
+        assert_eq!(response.body["status"], true);
+        let codes = texts(&response.body["backupCodes"]);
         assert_eq!(codes.len(), 10);
         let cookie = pending(&server).await;
         let old = by_recovery_code(&server, &cookie, &owner.recovery_codes[0]).await;
@@ -329,28 +329,28 @@ on_both_databases! {
         by_recovery_code(&server, &cookie, &codes[9]).await.expect(StatusCode::OK);
     }
 
-    async fn two_replacements_at_once_leave_ten_recovery_codes(server) {
-        let owner = guarded(&server).await;
+    async fn concurrent_replacements_leave_ten_recovery_codes(server) {
+        let owner = with_two_factor(&server).await;
         let replace = || with_password(&server, "generate-backup-codes", &owner.user.token, PASSWORD);
         let (one, two) = tokio::join!(replace(), replace());
         assert_eq!((one.status, two.status), (StatusCode::OK, StatusCode::OK));
         assert_eq!(server.database.count("recovery_codes").await, 10);
     }
 
-    async fn turned_off_the_password_is_enough(server) {
-        let owner = guarded(&server).await;
-        let waiting = pending(&server).await;
+    async fn disable_deletes_the_secret_and_the_codes(server) {
+        let owner = with_two_factor(&server).await;
+        let pending_cookie = pending(&server).await;
         with_password(&server, "disable", &owner.user.token, PASSWORD).await.expect(StatusCode::OK);
-        let answer = sign_in(&server).await;
-        assert_eq!(answer.body["redirect"], false);
-        assert_eq!(answer.body["user"]["twoFactorEnabled"], false);
-        by_app(&server, &waiting, &code(&owner.app, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        let response = sign_in(&server).await;
+        assert_eq!(response.body["redirect"], false);
+        assert_eq!(response.body["user"]["twoFactorEnabled"], false);
+        by_app(&server, &pending_cookie, &code(&owner.app, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
         assert_eq!(server.database.count("recovery_codes").await, 0);
         assert_eq!(server.database.count("users WHERE totp_secret IS NOT NULL").await, 0);
     }
 
-    async fn a_sign_in_waits_ten_minutes_for_its_code(server) {
-        let owner = guarded(&server).await;
+    async fn a_pending_sign_in_expires(server) {
+        let owner = with_two_factor(&server).await;
         let cookie = pending(&server).await;
         server.database.execute(&format!("UPDATE one_time_tokens SET expires_at = {LONG_AGO}")).await;
         by_app(&server, &cookie, &code(&owner.app, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
@@ -359,8 +359,8 @@ on_both_databases! {
         assert_eq!(server.database.count("recovery_codes").await, 10);
     }
 
-    async fn the_cookie_of_a_sign_in_that_wants_a_code_is_good_for_nothing_else(server) {
-        let owner = guarded(&server).await;
+    async fn the_two_factor_cookie_is_no_other_credential(server) {
+        let owner = with_two_factor(&server).await;
         let cookie = pending(&server).await;
         let value = cookie.strip_prefix("docket_two_factor=").unwrap();
         let token = value.split('.').next().unwrap();
@@ -379,8 +379,8 @@ on_both_databases! {
         by_app(&server, &cookie, &code(&owner.app, 0)).await.expect(StatusCode::OK);
     }
 
-    async fn nothing_else_is_good_for_the_code(server) {
-        let owner = guarded(&server).await;
+    async fn no_other_credential_replaces_the_two_factor_cookie(server) {
+        let owner = with_two_factor(&server).await;
         let refresh = owner.user.cookie.strip_prefix("docket_refresh=").unwrap();
         let secret = refresh.split('.').next_back().unwrap();
         let made_up = ["", "x", ".", refresh, secret, &owner.user.token];
@@ -388,46 +388,46 @@ on_both_databases! {
             let refused = by_app(&server, &cookie, &code(&owner.app, 0)).await;
             refused.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
         }
-        // The token of a link in a mail.
+        // A token of another purpose.
         let cookie = pending(&server).await;
         server.database.execute("UPDATE one_time_tokens SET purpose = 'reset_password'").await;
         by_app(&server, &cookie, &code(&owner.app, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
     }
 
-    async fn a_page_of_another_site_cannot_finish_a_sign_in(server) {
-        let owner = guarded(&server).await;
+    async fn a_cross_site_request_cannot_complete_a_sign_in(server) {
+        let owner = with_two_factor(&server).await;
         let cookie = pending(&server).await;
         for by in ["verify-totp", "verify-backup-code"] {
             let request = server.post(&format!("/api/auth/two-factor/{by}"), json!({ "code": code(&owner.app, 0) }));
-            let answer = request.header("cookie", &cookie).header("origin", "http://evil.example").send().await;
-            answer.expect_problem(StatusCode::FORBIDDEN, "forbidden_origin");
+            let response = request.header("cookie", &cookie).header("origin", "http://evil.example").send().await;
+            response.expect_problem(StatusCode::FORBIDDEN, "forbidden_origin");
         }
     }
 
-    async fn the_choice_to_stay_signed_in_outlives_the_code(server) {
-        let owner = guarded(&server).await;
+    async fn remember_me_is_kept_across_the_code(server) {
+        let owner = with_two_factor(&server).await;
         for (remember, step) in [(false, 0), (true, 1)] {
             let credentials = json!({ "email": "owner@example.com", "password": PASSWORD, "rememberMe": remember });
-            let answer = server.post("/api/auth/sign-in/email", credentials).send().await;
-            let cookie = answer.cookie_of("docket_two_factor");
+            let response = server.post("/api/auth/sign-in/email", credentials).send().await;
+            let cookie = response.cookie_of("docket_two_factor");
             let done = by_app(&server, &cookie, &code(&owner.app, step)).await;
             done.expect(StatusCode::OK);
             assert_eq!(done.set_cookie("docket_refresh").contains("Max-Age"), remember);
         }
     }
 
-    async fn a_new_password_leaves_it_on_and_ends_what_waits_for_a_code(server) {
-        let owner = guarded(&server).await;
-        let waiting = pending(&server).await;
+    async fn change_password_keeps_two_factor_and_ends_pending_sign_ins(server) {
+        let owner = with_two_factor(&server).await;
+        let pending_cookie = pending(&server).await;
         let change = json!({ "currentPassword": PASSWORD, "newPassword": "another horse battery" });
-        let answer = server.post("/api/auth/change-password", change).bearer(&owner.user.token).send().await;
-        answer.expect(StatusCode::OK);
-        assert_eq!(answer.body["user"]["twoFactorEnabled"], true);
-        by_app(&server, &waiting, &code(&owner.app, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        let response = server.post("/api/auth/change-password", change).bearer(&owner.user.token).send().await;
+        response.expect(StatusCode::OK);
+        assert_eq!(response.body["user"]["twoFactorEnabled"], true);
+        by_app(&server, &pending_cookie, &code(&owner.app, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
     }
 
-    async fn the_activity_tells_of_it(server) {
-        let owner = guarded(&server).await;
+    async fn two_factor_changes_are_recorded_in_the_activity(server) {
+        let owner = with_two_factor(&server).await;
         let token = &owner.user.token;
         let cookie = pending(&server).await;
         by_app(&server, &cookie, &wrong_code(&owner.app)).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
@@ -447,8 +447,8 @@ on_both_databases! {
         assert_eq!(told, expected);
     }
 
-    async fn codes_cannot_be_guessed_one_after_the_other(server, "--rate-limit", "on") {
-        let owner = guarded(&server).await;
+    async fn codes_are_rate_limited(server, "--rate-limit", "on") {
+        let owner = with_two_factor(&server).await;
         let first = by_recovery_code(&server, &pending(&server).await, &owner.recovery_codes[9]).await;
         let device = first.cookie_of("docket_device");
         let cookie = pending(&server).await;
@@ -457,22 +457,22 @@ on_both_databases! {
             by_app(&server, &cookie, &wrong).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
         }
         by_recovery_code(&server, &cookie, "wrong").await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
-        // As if no time passed.
+        // Extends the delays, as if no time passed.
         let late = "'2999-01-01T00:00:00+00:00'";
         server.database.execute(&format!("UPDATE throttles SET retry_at = {late} WHERE retry_at > {LONG_AGO}")).await;
-        // The right password earns no new guesses, and the right code no other answer.
+        // The right password gives no new attempts, and the right code gets the same response.
         for cookie in [cookie, pending(&server).await] {
             let refused = by_app(&server, &cookie, &code(&owner.app, 0)).await;
             refused.expect_problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
             let refused = by_recovery_code(&server, &cookie, &owner.recovery_codes[0]).await;
             refused.expect_problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
         }
-        // Who guesses elsewhere does not keep the owner from signing in on a known device.
+        // Attempts of others do not affect a known device.
         let known = format!("{}; {device}", pending(&server).await);
         by_app(&server, &known, &code(&owner.app, 0)).await.expect(StatusCode::OK);
     }
 
-    async fn thirty_known_devices_do_not_lift_the_limit_on_codes(
+    async fn known_devices_share_one_limit_on_codes(
         server,
         "--rate-limit", "on", "--trusted-proxies", "127.0.0.1", "--argon2-memory-kib", "7168", "--argon2-iterations", "1"
     ) {
@@ -483,11 +483,11 @@ on_both_databases! {
         }
         let (app, recovery_codes) = set_up(&server, &owner.token).await;
         turn_on(&server, &owner.token, &code(&app, 0)).await.expect(StatusCode::OK);
-        // Collected without a code, they are worth nothing once one is wanted.
+        // Turning two-factor on makes the devices unknown.
         server.database.execute("DELETE FROM throttles").await;
-        assert_eq!(judged(&server, &app, &collected).await, 100);
+        assert_eq!(admitted_attempts(&server, &app, &collected).await, 100);
 
-        // Collected with codes, they have twenty guesses together, besides the hundred of unknown devices.
+        // Known devices share twenty attempts, apart from the hundred of unknown devices.
         server.database.execute("DELETE FROM throttles").await;
         let mut collected = Vec::new();
         for code in &recovery_codes[..9] {
@@ -495,11 +495,11 @@ on_both_databases! {
             done.expect(StatusCode::OK);
             collected.push(done.cookie_of("docket_device"));
         }
-        assert_eq!(judged(&server, &app, &vec![String::new(); 30]).await, 100);
-        assert_eq!(judged(&server, &app, &collected).await, 20);
+        assert_eq!(admitted_attempts(&server, &app, &vec![String::new(); 30]).await, 100);
+        assert_eq!(admitted_attempts(&server, &app, &collected).await, 20);
     }
 
-    async fn a_known_device_is_forgotten_by_two_factor_and_by_a_new_password(server, "--rate-limit", "on") {
+    async fn two_factor_changes_and_new_passwords_forget_known_devices(server, "--rate-limit", "on") {
         let owner = server.owner().await;
         let first = sign_in(&server).await.cookie_of("docket_device");
         assert!(is_known(&server, &first).await);
@@ -522,8 +522,8 @@ on_both_databases! {
         assert!(is_known(&server, &changed.cookie_of("docket_device")).await);
     }
 
-    async fn recovery_codes_and_what_waits_for_a_code_are_kept_as_hashes(server) {
-        let owner = guarded(&server).await;
+    async fn recovery_codes_and_pending_sign_ins_are_stored_as_hashes(server) {
+        let owner = with_two_factor(&server).await;
         let cookie = pending(&server).await;
         let token = cookie.split(['=', '.']).nth(1).unwrap();
         let code = owner.recovery_codes[0].replace('-', "");
@@ -538,15 +538,15 @@ on_both_databases! {
     }
 }
 
-/// One of two answers is a success, the other that problem. The answer is the cookie of the other.
+/// Asserts that one of two responses is a success and the other that problem. Returns the cookie of the other.
 #[track_caller]
-fn one_wins(answers: (Answer, Answer), cookies: [String; 2], problem: &str) -> String {
+fn one_succeeds(responses: (Response, Response), cookies: [String; 2], problem: &str) -> String {
     let [first, second] = cookies;
-    let (winner, loser, cookie) = match answers.0.status {
-        StatusCode::OK => (answers.0, answers.1, second),
-        _ => (answers.1, answers.0, first),
+    let (winner, refused_cookie, cookie) = match responses.0.status {
+        StatusCode::OK => (responses.0, responses.1, second),
+        _ => (responses.1, responses.0, first),
     };
     winner.expect(StatusCode::OK);
-    loser.expect_problem(StatusCode::UNAUTHORIZED, problem);
+    refused_cookie.expect_problem(StatusCode::UNAUTHORIZED, problem);
     cookie
 }
