@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use docket::config::Config;
 use docket::serve::Draining;
 use reqwest::StatusCode;
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::jwt::pem_file;
@@ -83,8 +84,8 @@ async fn a_missing_secret_is_drawn_once_and_kept_for_the_owner_alone() {
     let kept = folder.path().join("docket.db.secret");
     assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
     let again = config(&["--database-url", &url]).secrets().unwrap().newest.secret;
-    assert_eq!(drawn.expose(), again.expose());
-    assert!(drawn.expose().len() >= 32);
+    assert_eq!(drawn.expose_secret(), again.expose_secret());
+    assert!(drawn.expose_secret().len() >= 32);
 
     std::fs::write(&kept, "").unwrap();
     let text = refusal(&["--database-url", &url]).await;
