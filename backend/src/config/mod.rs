@@ -12,7 +12,6 @@ use std::time::Duration;
 use clap::Parser;
 use clap::builder::NonEmptyStringValueParser;
 use ipnet::IpNet;
-use poem::http::Uri;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -344,14 +343,13 @@ impl Config {
     }
 }
 
-/// Whether a mail server is told its password without encryption, where others can listen.
+/// Whether the password would be sent to the mail server over the network without encryption. The URL is read as lettre
+/// reads it.
 fn shows_password(smtp_url: &str) -> bool {
-    smtp_url.parse().is_ok_and(|url: Uri| {
-        let has_user = url
-            .authority()
-            .is_some_and(|authority| authority.as_str().contains('@'));
-        let encrypts = url.query().is_some_and(|query| query.contains("tls=required"));
-        let is_here = matches!(url.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        url.scheme_str() == Some("smtp") && has_user && !encrypts && !is_here
+    Url::parse(smtp_url).is_ok_and(|url| {
+        let tls = url.query_pairs().find(|(name, _)| name == "tls");
+        let encrypts = tls.is_some_and(|(_, value)| value == "required");
+        let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        url.scheme() == "smtp" && url.password().is_some() && !encrypts && !is_loopback
     })
 }

@@ -522,7 +522,7 @@ async fn a_mail_server_that_cannot_be_used_is_refused_at_start_with_advice() {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}", folder.path().join("docket.db").display());
     let from = ["--mail-from", "docket@example.com"];
-    let cases: [(&str, &[&str], &str); 5] = [
+    let cases: [(&str, &[&str], &str); 7] = [
         ("smtps://owner:hidden@mail.example.com", &[], "MAIL_FROM"),
         (
             "smtps://owner:hidden@mail.example.com",
@@ -532,6 +532,12 @@ async fn a_mail_server_that_cannot_be_used_is_refused_at_start_with_advice() {
         ("owner:hidden@mail.example.com", &from, "SMTP_URL must look like"),
         ("", &from, "SMTP_URL must look like"),
         ("smtp://owner:hidden@mail.example.com", &from, "unencrypted"),
+        ("SMTP://owner:hidden@mail.example.com", &from, "unencrypted"),
+        (
+            "smtp://owner:hidden@mail.example.com?note=tls=required",
+            &from,
+            "unencrypted",
+        ),
     ];
     for (url, flags, advice) in cases {
         let fixed = ["--database-url", &database, "--smtp-url", url];
