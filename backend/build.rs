@@ -1,6 +1,9 @@
 //! Puts the web client, as `trunk build --release` left it in `dist/`, into the server: every file plain, as brotli and as
 //! gzip, and a Content-Security-Policy that allows exactly the inline scripts and styles of its page.
 
+#[path = "build/media_type.rs"]
+mod media_type;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -62,7 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let digest = BASE64_STANDARD.encode(&Sha256::digest(&content)[..12]);
         writeln!(table, "    File {{")?;
         writeln!(table, "        path: {path:?},")?;
-        writeln!(table, "        media_type: {:?},", media_type(&path))?;
+        writeln!(table, "        media_type: {:?},", media_type::media_type(&path))?;
         writeln!(table, "        immutable: {},", is_hashed(&path))?;
         writeln!(table, "        etag: {:?},", format!("W/\"{digest}\""))?;
         for (form, bytes) in forms {
@@ -121,21 +124,6 @@ fn gzip(content: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     writer.write_all(content)?;
     writer.finish()
-}
-
-fn media_type(path: &str) -> &'static str {
-    match path.rsplit('.').next().unwrap_or_default() {
-        "html" => "text/html; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "js" => "text/javascript; charset=utf-8",
-        "wasm" => "application/wasm",
-        "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "ico" => "image/x-icon",
-        "json" | "webmanifest" => "application/manifest+json",
-        "txt" => "text/plain; charset=utf-8",
-        _ => "application/octet-stream",
-    }
 }
 
 /// A dash and up to sixteen hexadecimal digits stand before the ending, or before `_bg` or `_loader`.

@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use chrono::Utc;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, OctetKeyPairParameters, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::accounts::user_id::UserId;
-use crate::config::{Config, ConfigError, Secret, Secrets, Version};
+use crate::config::{Config, ConfigError, Secrets, Version};
 use crate::fault::Fault;
 
 /// Who issues our tokens, and whom they are for.
@@ -77,7 +78,7 @@ impl AccessTokens {
         let (algorithm, id, signing) = match pairs.first() {
             Some(first) => (Algorithm::EdDSA, first.public.id.clone(), first.signing.clone()),
             None => {
-                let signing = EncodingKey::from_secret(newest.secret.expose().as_bytes());
+                let signing = EncodingKey::from_secret(newest.secret.expose_secret().as_bytes());
                 (Algorithm::HS256, newest.number.to_string(), signing)
             }
         };
@@ -158,8 +159,8 @@ struct KeyPair {
 }
 
 impl KeyPair {
-    fn read((file, pem): &(PathBuf, Secret)) -> Result<Self, ConfigError> {
-        Self::from_pem(pem.expose()).ok_or_else(|| {
+    fn read((file, pem): &(PathBuf, SecretString)) -> Result<Self, ConfigError> {
+        Self::from_pem(pem.expose_secret()).ok_or_else(|| {
             ConfigError(format!(
                 "SIGNING_KEY_FILES names {}, which is no Ed25519 private key. \
                  Make one with `openssl genpkey -algorithm ed25519 -out FILE`.",
@@ -184,5 +185,8 @@ impl KeyPair {
 }
 
 fn verifying_by_secret(Version { number, secret }: &Version) -> (String, DecodingKey) {
-    (number.to_string(), DecodingKey::from_secret(secret.expose().as_bytes()))
+    (
+        number.to_string(),
+        DecodingKey::from_secret(secret.expose_secret().as_bytes()),
+    )
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -95,7 +96,7 @@ impl ExternalIssuer {
         let keys = match external.jwks_url {
             Some(url) => Keys::Published(Arc::new(KeySet::new(url)?)),
             None => {
-                let secrets = secrets.all().map(|version| version.secret.expose().as_bytes());
+                let secrets = secrets.all().map(|version| version.secret.expose_secret().as_bytes());
                 Keys::Shared(secrets.map(DecodingKey::from_secret).collect())
             }
         };

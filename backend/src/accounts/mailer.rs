@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::Retryable;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox, SinglePart};
 use lettre::transport::smtp;
@@ -23,7 +24,7 @@ const WAITING_MAX: usize = 256;
 const CONNECTIONS_MAX: usize = 4;
 /// How long the mail server may be silent.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long to wait before each further try.
+/// Pauses before each retry.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
 
 /// Too many mails wait for the mail server.
@@ -106,27 +107,26 @@ impl Mailer {
             Ok(message) => message,
             Err(error) => return tracing::error!(request_id, subject, error, "a mail cannot be sent to this address"),
         };
-        let mut pauses = PAUSES.into_iter();
-        loop {
-            let sent = match self.connections.acquire().await {
-                Ok(_connection) => self.server.send(message.clone()).await,
-                Err(_) => return,
-            };
-            let Err(error) = sent else { return };
-            let reason = reason(&error);
-            match pauses.next() {
-                Some(pause) if !error.is_permanent() => {
-                    tracing::warn!(
-                        request_id,
-                        subject,
-                        reason,
-                        ?pause,
-                        "a mail could not be sent; retrying"
-                    );
-                    tokio::time::sleep(pause).await;
-                }
-                _ => return tracing::error!(request_id, subject, reason, "a mail was not sent"),
-            }
+        let attempt = || async {
+            let _connection = self.connections.acquire().await;
+            self.server.send(message.clone()).await
+        };
+        let sent = attempt
+            .retry(PAUSES.into_iter())
+            .when(|error| !error.is_permanent())
+            .notify(|error, pause| {
+                let reason = reason(error);
+                tracing::warn!(
+                    request_id,
+                    subject,
+                    reason,
+                    ?pause,
+                    "a mail could not be sent; retrying"
+                );
+            })
+            .await;
+        if let Err(error) = sent {
+            tracing::error!(request_id, subject, reason = reason(&error), "a mail was not sent");
         }
     }
 

@@ -1,10 +1,13 @@
-//! Refresh tokens, as they are in the browser's cookie.
+//! Refresh tokens: generating, parsing and replacing them.
 //!
-//! Each renewal replaces the token by a new one. The database stores the successor encrypted with its predecessor, so that
-//! the same token presented twice, by two tabs at once or because a response was lost, leads to the same successor; from the
-//! database alone nobody can read one.
+//! Each renewal replaces the token by a new one. The database stores the successor encrypted with a key that is derived from
+//! its predecessor. So the same token presented twice, by two tabs at once or because a response was lost, leads to the same
+//! successor, and nobody can read it from the database alone.
 
+use aes_gcm::aead::Aead;
+use aes_gcm::{Aes256Gcm, KeyInit};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use hkdf::Hkdf;
 use poem::web::cookie::CookieJar;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -13,6 +16,9 @@ use crate::accounts::cookies::{Cookies, REFRESH_COOKIE};
 use crate::accounts::random::random;
 use crate::accounts::store::sessions::{IDLE, RefreshHash};
 use crate::fault::Fault;
+
+/// Length of the nonce of AES-GCM in bytes.
+const NONCE: usize = 12;
 
 /// A refresh token: the session it renews, what all of its session's tokens have in common, and 256 random bits of its own.
 pub struct RefreshToken {
@@ -50,7 +56,7 @@ impl RefreshToken {
         })
     }
 
-    /// Gives it to the browser, which keeps it when it is closed if `remember`.
+    /// Sets the cookie. With `remember` it outlives the browser window.
     pub fn write(&self, cookies: &Cookies, jar: &CookieJar, remember: bool) {
         let [family, secret] = [&self.family[..], &self.secret].map(|bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes));
         let value = format!("{}.{family}.{secret}", self.session);
@@ -58,36 +64,44 @@ impl RefreshToken {
         cookies.set(jar, REFRESH_COOKIE, &value, lifetime);
     }
 
-    /// What the database keeps of it.
+    /// Its hash, as it is stored.
     pub fn hash(&self) -> RefreshHash {
         Sha256::digest(self.secret).into()
     }
 
-    /// What the database keeps of its family. Whoever knows the family has had one of its tokens.
+    /// The hash of its family, as it is stored. Whoever knows the family has had one of its tokens.
     pub fn family_hash(&self) -> RefreshHash {
         Sha256::digest(self.family).into()
     }
 
-    /// `successor`, readable only with this token.
-    pub fn seal(&self, successor: &Self) -> [u8; 32] {
-        self.mask(successor.secret)
+    /// Encrypts `successor`, so that only this token can decrypt it: nonce, ciphertext and tag.
+    pub fn seal(&self, successor: &Self) -> Result<Vec<u8>, Fault> {
+        // Concurrent renewals encrypt different successors with the same key, so the nonce is random.
+        let nonce: [u8; NONCE] = random()?;
+        let sealed = self
+            .cipher()?
+            .encrypt(&nonce.into(), successor.secret.as_slice())
+            .map_err(|_| Fault::internal("a refresh token cannot be encrypted"))?;
+        Ok([&nonce[..], &sealed].concat())
     }
 
-    /// The successor that [`RefreshToken::seal`] sealed. None if it is not of that length.
-    pub fn unseal(&self, sealed: &[u8]) -> Option<Self> {
-        let secret = self.mask(sealed.try_into().ok()?);
-        Some(Self { secret, ..*self })
+    /// Decrypts the successor that [`RefreshToken::seal`] encrypted. None if it is not intact, or not by this version.
+    pub fn unseal(&self, sealed: &[u8]) -> Result<Option<Self>, Fault> {
+        let cipher = self.cipher()?;
+        let secret = sealed
+            .split_first_chunk::<NONCE>()
+            .and_then(|(nonce, sealed)| cipher.decrypt(nonce.into(), sealed).ok())
+            .and_then(|secret| secret.try_into().ok());
+        Ok(secret.map(|secret| Self { secret, ..*self }))
     }
 
-    /// A token seals one successor in its life, so its hash serves as a pad that is used once.
-    fn mask(&self, mut bytes: [u8; 32]) -> [u8; 32] {
-        let pad = Sha256::new()
-            .chain_update("docket successor of a refresh token")
-            .chain_update(self.secret)
-            .finalize();
-        for (byte, pad) in bytes.iter_mut().zip(pad) {
-            *byte ^= pad;
-        }
-        bytes
+    /// The cipher for the successor of this token. The database stores a hash of the same secret; HKDF keeps the key apart
+    /// from it.
+    fn cipher(&self) -> Result<Aes256Gcm, Fault> {
+        let mut key = [0; 32];
+        Hkdf::<Sha256>::new(None, &self.secret)
+            .expand(b"docket: successor of a refresh token", &mut key)
+            .map_err(|_| Fault::internal("the key for a refresh token cannot be derived"))?;
+        Ok(Aes256Gcm::new(&key.into()))
     }
 }

@@ -1,4 +1,4 @@
-//! The configuration: flags and environment, one struct. What is secret does not print.
+//! The configuration: flags and environment, one struct. Secrets are redacted in its debug output.
 
 mod external;
 mod log;
@@ -12,14 +12,14 @@ use std::time::Duration;
 use clap::Parser;
 use clap::builder::NonEmptyStringValueParser;
 use ipnet::IpNet;
-use poem::http::Uri;
 use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::sqlite::SqliteConnectOptions;
 use tracing_subscriber::filter::Targets;
 
 pub use external::External;
 use secrets::MAKE_SECRET;
-pub use secrets::{Secret, Secrets, Version};
+pub use secrets::{Secrets, Version};
 
 /// How the server runs. Each flag can also be given by the environment variable beside it.
 #[derive(Clone, Debug, Parser)]
@@ -27,7 +27,7 @@ pub use secrets::{Secret, Secrets, Version};
 pub struct Config {
     /// The database: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME
     #[arg(long, env, default_value = "sqlite://docket.db", hide_env_values = true)]
-    pub database_url: Secret,
+    pub database_url: SecretString,
 
     /// Maximum number of connections to the database; on SQLite these read, and one more writes
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -43,11 +43,11 @@ pub struct Config {
 
     /// Secret that signs access tokens; generated and stored beside the database for SQLite on loopback, otherwise required
     #[arg(long, env, hide_env_values = true)]
-    pub better_auth_secret: Option<Secret>,
+    pub better_auth_secret: Option<SecretString>,
 
     /// Numbered secrets for rotation, as 2:NEW,1:OLD: the highest number signs, all verify; instead of BETTER_AUTH_SECRET
     #[arg(long, env, hide_env_values = true)]
-    pub better_auth_secrets: Option<Secret>,
+    pub better_auth_secrets: Option<SecretString>,
 
     /// Files with Ed25519 private keys (PEM), separated by commas; the first signs tokens, all verify and are published
     #[arg(long, env, value_delimiter = ',')]
@@ -84,7 +84,7 @@ pub struct Config {
 
     /// SMTP server: smtps://USER:PASSWORD@HOST, or smtp://USER:PASSWORD@HOST:587?tls=required; if unset, no mail is sent
     #[arg(long, env, hide_env_values = true)]
-    pub smtp_url: Option<Secret>,
+    pub smtp_url: Option<SecretString>,
 
     /// From address of outgoing mail, such as "Docket <docket@example.com>"; required with SMTP_URL
     #[arg(long, env)]
@@ -210,7 +210,7 @@ pub struct ConfigError(pub(crate) String);
 impl Config {
     /// The database. Its address must be of one of the two kinds, and the folder of a file must exist.
     pub fn database(&self) -> Result<DatabaseConfig<'_>, ConfigError> {
-        let url = self.database_url.expose();
+        let url = self.database_url.expose_secret();
         let known = ["sqlite:", "postgres:", "postgresql:"];
         if !known.iter().any(|scheme| url.starts_with(scheme)) {
             return Err(ConfigError(
@@ -276,24 +276,28 @@ impl Config {
                     .to_owned(),
             )
         })?;
-        if shows_password(url.expose()) {
+        if shows_password(url.expose_secret()) {
             return Err(ConfigError(
                 "SMTP_URL would send its password unencrypted. Write smtps://, or add ?tls=required at the end."
                     .to_owned(),
             ));
         }
         Ok(Some(SmtpSettings {
-            url: url.expose(),
+            url: url.expose_secret(),
             from,
         }))
     }
 
-    /// The secrets that sign. For SQLite on loopback a missing one is drawn and kept beside the database.
+    /// The secrets that sign. For SQLite on loopback a missing one is generated and stored beside the database.
     pub fn secrets(&self) -> Result<Secrets, ConfigError> {
         match (&self.better_auth_secrets, &self.better_auth_secret) {
             (Some(list), lone) => {
                 let secrets = Secrets::versioned(list)?;
-                let listed = |lone: &Secret| secrets.all().any(|version| version.secret.expose() == lone.expose());
+                let listed = |lone: &SecretString| {
+                    secrets
+                        .all()
+                        .any(|version| version.secret.expose_secret() == lone.expose_secret())
+                };
                 if lone.as_ref().is_none_or(listed) {
                     Ok(secrets)
                 } else {
@@ -306,7 +310,7 @@ impl Config {
             }
             (None, Some(lone)) => Secrets::lone(lone),
             (None, None) => match self.sqlite_file() {
-                Some(file) if self.bind.ip().is_loopback() => Secrets::kept(&file.with_added_extension("secret")),
+                Some(file) if self.bind.ip().is_loopback() => Secrets::stored(&file.with_added_extension("secret")),
                 _ => Err(ConfigError(format!(
                     "BETTER_AUTH_SECRET is required for PostgreSQL and for an address that others can reach. {MAKE_SECRET}"
                 ))),
@@ -315,9 +319,9 @@ impl Config {
     }
 
     /// The files with private keys, and what they hold.
-    pub fn signing_keys(&self) -> Result<Vec<(PathBuf, Secret)>, ConfigError> {
+    pub fn signing_keys(&self) -> Result<Vec<(PathBuf, SecretString)>, ConfigError> {
         let read = |file: &PathBuf| match fs::read_to_string(file) {
-            Ok(pem) => Ok((file.clone(), Secret::from(pem))),
+            Ok(pem) => Ok((file.clone(), SecretString::from(pem))),
             Err(error) => Err(ConfigError(format!(
                 "SIGNING_KEY_FILES names {}, which cannot be read: {error}. Mend that, or leave it out.",
                 file.display()
@@ -333,20 +337,19 @@ impl Config {
 
     /// The file of the database, if it is one.
     pub(crate) fn sqlite_file(&self) -> Option<PathBuf> {
-        let url = self.database_url.expose();
+        let url = self.database_url.expose_secret();
         let options: SqliteConnectOptions = url.starts_with("sqlite:").then(|| url.parse().ok())??;
         Some(options.get_filename().to_owned())
     }
 }
 
-/// Whether a mail server is told its password without encryption, where others can listen.
+/// Whether the password would be sent to the mail server over the network without encryption. The URL is read as lettre
+/// reads it.
 fn shows_password(smtp_url: &str) -> bool {
-    smtp_url.parse().is_ok_and(|url: Uri| {
-        let has_user = url
-            .authority()
-            .is_some_and(|authority| authority.as_str().contains('@'));
-        let encrypts = url.query().is_some_and(|query| query.contains("tls=required"));
-        let is_here = matches!(url.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        url.scheme_str() == Some("smtp") && has_user && !encrypts && !is_here
+    Url::parse(smtp_url).is_ok_and(|url| {
+        let tls = url.query_pairs().find(|(name, _)| name == "tls");
+        let encrypts = tls.is_some_and(|(_, value)| value == "required");
+        let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        url.scheme() == "smtp" && url.password().is_some() && !encrypts && !is_loopback
     })
 }

@@ -61,8 +61,8 @@ pub(crate) enum OnDatabase<S, P> {
 /// Where the statements of a write run: inside a transaction.
 pub(crate) type Tx<'a> = OnDatabase<Statements<'a, Sqlite>, Statements<'a, Postgres>>;
 
-/// How often a start or a transaction that lost a race is tried.
-const ATTEMPTS: u32 = 6;
+/// Maximum number of retries of a migration at start-up, and of a transaction after a serialization failure.
+const MAX_RETRIES: usize = 5;
 /// How long a check of the readiness may take.
 const READY: Duration = Duration::from_millis(800);
 

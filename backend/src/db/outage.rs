@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::watch;
@@ -18,8 +19,12 @@ use super::DbError;
 /// A probe that takes longer than this part of the deadline counts as an outage until it succeeds. Connecting to a database
 /// that was asleep, or is only slow, takes less.
 const PROBE_TIMEOUT: u32 = 3;
-/// The pauses between probes: the first, and the longest; each is twice the one before.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// Pauses between probes. With jitter, the servers of a database do not probe it at the same moment.
+const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(100))
+    .with_max_delay(Duration::from_secs(1))
+    .without_max_times()
+    .with_jitter();
 
 /// The circuit breaker of the database. Cheap to clone.
 #[derive(Clone)]
@@ -75,14 +80,12 @@ impl Outage {
     }
 
     async fn probe_until_over(&self) {
-        let mut pause = PAUSES.0;
-        while !self.0.pool.is_closed() {
+        for pause in BACKOFF.build() {
             self.discard_idle();
-            if self.probe().await {
+            if self.0.pool.is_closed() || self.probe().await {
                 break;
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSES.1);
         }
         if self.0.is_out.send_replace(false) {
             tracing::info!("the database can be reached again");

@@ -3,14 +3,21 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::lease::Lease;
 use super::outage::Outage;
 use super::statement::Statements;
-use super::{ATTEMPTS, Abort, DbError, OnDatabase, Transaction, certificate, schema};
+use super::{Abort, DbError, MAX_RETRIES, OnDatabase, Transaction, certificate, schema};
 use crate::config::DatabaseConfig;
+
+/// Pauses between attempts of a transaction. With jitter, transactions that failed on each other do not meet again.
+const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(5))
+    .with_max_times(MAX_RETRIES)
+    .with_jitter();
 
 /// A connected database. Cheap to clone.
 #[derive(Clone)]
@@ -61,27 +68,16 @@ impl PostgresDb {
         Ok(())
     }
 
-    /// Applies a transaction, again after a serialization failure.
+    /// Applies a transaction, and retries it after a serialization failure.
     pub(super) async fn transact<T: Transaction>(
         &self,
         transaction: &T,
     ) -> Result<Result<T::Output, T::Refusal>, DbError> {
-        self.outage.guard(self.transact_with_retry(transaction)).await
-    }
-
-    async fn transact_with_retry<T: Transaction>(
-        &self,
-        transaction: &T,
-    ) -> Result<Result<T::Output, T::Refusal>, DbError> {
-        let mut pause = Duration::from_millis(5);
-        for _ in 1..ATTEMPTS {
-            match self.try_transact(transaction).await {
-                Err(DbError::LostRace(_)) => tokio::time::sleep(pause).await,
-                done => return done,
-            }
-            pause *= 2;
-        }
-        self.try_transact(transaction).await
+        let attempt = || self.try_transact(transaction);
+        let attempts = attempt
+            .retry(BACKOFF)
+            .when(|error| matches!(error, DbError::LostRace(_)));
+        self.outage.guard(attempts).await
     }
 
     async fn try_transact<T: Transaction>(&self, transaction: &T) -> Result<Result<T::Output, T::Refusal>, DbError> {

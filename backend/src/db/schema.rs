@@ -1,12 +1,18 @@
 //! The schema: bringing it up to date, and telling whether it is the one that this version knows.
 
-use std::future::Future;
 use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable};
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 use sqlx::{Database, Pool};
 
-use super::{ATTEMPTS, DbError};
+use super::{DbError, MAX_RETRIES};
+
+/// Pauses between attempts to migrate.
+const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(125))
+    .with_max_times(MAX_RETRIES)
+    .with_jitter();
 
 /// Where the migrator notes what it has run.
 const TABLE: &str = "_sqlx_migrations";
@@ -26,7 +32,7 @@ fn beside_newer(mut migrator: Migrator) -> Migrator {
     migrator
 }
 
-/// Runs the migrations that the database has not seen. A failure that is `worth_retry` is retried for a while.
+/// Runs the migrations that the database has not seen. Failures that are `worth_retry` are retried with back-off.
 pub(super) async fn migrate<DB>(
     migrator: &Migrator,
     pool: &Pool<DB>,
@@ -36,7 +42,7 @@ where
     DB: Database,
     DB::Connection: Migrate,
 {
-    retry(worth_retry, || async {
+    let run = || async {
         migrator.run(pool).await.map_err(failure)?;
         let applied = pool
             .acquire()
@@ -50,8 +56,11 @@ where
             );
         }
         Ok(())
-    })
-    .await
+    };
+    run.retry(BACKOFF)
+        .when(worth_retry)
+        .notify(|error, pause| tracing::warn!(%error, ?pause, "the database is not ready; trying again"))
+        .await
 }
 
 /// Checks that the database has exactly the migrations that this version knows. Changes nothing.
@@ -94,21 +103,4 @@ fn failure(error: MigrateError) -> DbError {
         MigrateError::Execute(error) => error.into(),
         other => DbError::Failed(sqlx::Error::Migrate(Box::new(other))),
     }
-}
-
-/// Tries until it works, or fails in a way that is not worth a retry, or was tried often enough.
-async fn retry<F>(worth_retry: fn(&DbError) -> bool, mut attempt: impl FnMut() -> F) -> Result<(), DbError>
-where
-    F: Future<Output = Result<(), DbError>>,
-{
-    let mut pause = Duration::from_millis(125);
-    for _ in 1..ATTEMPTS {
-        match attempt().await {
-            Err(error) if worth_retry(&error) => tracing::warn!(%error, "the database is not ready; trying again"),
-            done => return done,
-        }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-    }
-    attempt().await
 }

@@ -197,6 +197,29 @@ on_both_databases! {
         refresh(&server, &again.cookie()).await.expect(StatusCode::OK);
     }
 
+    async fn a_stored_successor_that_does_not_decrypt_is_never_given_out(server) {
+        let owner = server.owner().await;
+        let current = refresh(&server, &owner.cookie).await.cookie();
+        let is_sqlite = server.database.url.starts_with("sqlite:");
+        let (hex, blob) = if is_sqlite {
+            ("lower(hex(sealed_successor))", ("X'", "'"))
+        } else {
+            ("encode(sealed_successor, 'hex')", ("'\\x", "'"))
+        };
+        let stored = server.database.rows(&format!("SELECT {hex} FROM sessions")).await[0][0].clone();
+        let last = if stored.ends_with('0') { "1" } else { "0" };
+        let altered = format!("{}{last}", &stored[..stored.len() - 1]);
+        // The second is as long as the successors of earlier versions, the third is cut off within the nonce.
+        for wrong in [altered, "5a".repeat(32), "5a".repeat(5), String::new()] {
+            let value = format!("{}{wrong}{}", blob.0, blob.1);
+            server.database.execute(&format!("UPDATE sessions SET sealed_successor = {value}")).await;
+            refresh(&server, &owner.cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        }
+        server.database.execute("UPDATE sessions SET sealed_successor = NULL").await;
+        refresh(&server, &owner.cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+        refresh(&server, &current).await.expect(StatusCode::OK);
+    }
+
     async fn without_remember_me_the_refresh_token_is_in_a_session_cookie(server) {
         let owner = server.owner().await;
         assert!(owner.cookie.starts_with("docket_refresh="));
@@ -315,6 +338,13 @@ on_both_databases! {
         let kept = &server.database.rows(&format!("SELECT lower({column}) FROM sessions")).await[0][0];
         assert_eq!(kept.len(), 64);
         assert!(!owner.cookie.contains(kept.as_str()));
+
+        let renewed = refresh(&server, &owner.cookie).await.cookie();
+        let secret = BASE64_URL_SAFE_NO_PAD.decode(renewed.rsplit('.').next().unwrap()).unwrap();
+        let hex = column.replace("refresh_hash", "sealed_successor");
+        let sealed = &server.database.rows(&format!("SELECT lower({hex}) FROM sessions")).await[0][0];
+        assert_eq!(sealed.len(), 2 * (12 + secret.len() + 16));
+        assert!(!sealed.contains(&secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>()));
     }
 }
 

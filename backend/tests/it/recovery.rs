@@ -514,7 +514,7 @@ async fn invalid_mail_settings_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}", folder.path().join("docket.db").display());
     let from = ["--mail-from", "docket@example.com"];
-    let cases: [(&str, &[&str], &str); 5] = [
+    let cases: [(&str, &[&str], &str); 7] = [
         ("smtps://owner:hidden@mail.example.com", &[], "MAIL_FROM"),
         (
             "smtps://owner:hidden@mail.example.com",
@@ -524,6 +524,12 @@ async fn invalid_mail_settings_are_refused() {
         ("owner:hidden@mail.example.com", &from, "SMTP_URL must look like"),
         ("", &from, "SMTP_URL must look like"),
         ("smtp://owner:hidden@mail.example.com", &from, "unencrypted"),
+        ("SMTP://owner:hidden@mail.example.com", &from, "unencrypted"),
+        (
+            "smtp://owner:hidden@mail.example.com?note=tls=required",
+            &from,
+            "unencrypted",
+        ),
     ];
     for (url, flags, advice) in cases {
         let fixed = ["--database-url", &database, "--smtp-url", url];

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use docket::config::Config;
 use docket::serve::Draining;
 use reqwest::StatusCode;
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::jwt::pem_file;
@@ -83,8 +84,8 @@ async fn a_missing_secret_is_generated_once_with_file_mode_0600() {
     let kept = folder.path().join("docket.db.secret");
     assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
     let again = config(&["--database-url", &url]).secrets().unwrap().newest.secret;
-    assert_eq!(generated.expose(), again.expose());
-    assert!(generated.expose().len() >= 32);
+    assert_eq!(generated.expose_secret(), again.expose_secret());
+    assert!(generated.expose_secret().len() >= 32);
 
     std::fs::write(&kept, "").unwrap();
     let text = refusal(&["--database-url", &url]).await;

@@ -1,5 +1,8 @@
 //! The embedded web client and the Swagger UI, as served.
 
+#[path = "../../build/media_type.rs"]
+mod media_type;
+
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -87,6 +90,20 @@ on_both_databases! {
         }
     }
 
+    async fn every_file_has_its_media_type(server) {
+        let files = files(&page(&server).await);
+        for (ending, media_type) in [
+            (".js", "text/javascript; charset=utf-8"),
+            (".css", "text/css; charset=utf-8"),
+            (".wasm", "application/wasm"),
+            (".svg", "image/svg+xml"),
+        ] {
+            let file = files.iter().find(|file| file.ends_with(ending)).unwrap();
+            let answer = server.request(Method::HEAD, file).send().await;
+            assert_eq!(answer.header("content-type"), media_type, "{file}");
+        }
+    }
+
     async fn files_are_compressed_and_have_etags(server) {
         let files = files(&page(&server).await);
         let wasm = files.iter().find(|file| file.ends_with(".wasm")).unwrap();
@@ -130,5 +147,22 @@ on_both_databases! {
         assert!(!docs.text.contains("src=\"http") && !docs.text.contains("href=\"http"));
         let policy = docs.header("content-security-policy");
         assert!(policy.contains("default-src 'none'") && policy.contains("'unsafe-inline'"), "{policy}");
+    }
+}
+
+/// The build script calls the same function. `dist/` does not have files of every kind.
+#[test]
+fn media_types_follow_the_extension() {
+    for (path, expected) in [
+        ("/index.html", "text/html; charset=utf-8"),
+        ("/messages-0123456789abcdef.json", "application/json"),
+        ("/manifest.webmanifest", "application/manifest+json"),
+        ("/robots.txt", "text/plain; charset=utf-8"),
+        ("/icon.png", "image/png"),
+        ("/favicon.ico", "image/x-icon"),
+        ("/fonts/inter.woff2", "font/woff2"),
+        ("/no-extension", "application/octet-stream"),
+    ] {
+        assert_eq!(media_type::media_type(path), expected, "{path}");
     }
 }

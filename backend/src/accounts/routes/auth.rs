@@ -203,14 +203,14 @@ impl AuthApi {
             presented: token.hash(),
             family: token.family_hash(),
             successor: successor.hash(),
-            sealed_successor: token.seal(&successor),
+            sealed_successor: token.seal(&successor)?,
             client,
         };
         let Renewed::Live(session) = accounts.db.renew_session(renewal).await? else {
             return Err(Problem::NoSession);
         };
         let sealed = session.sealed_successor.as_deref().unwrap_or_default();
-        let successor = token.unseal(sealed).ok_or(Problem::NoSession)?;
+        let successor = token.unseal(sealed)?.ok_or(Problem::NoSession)?;
         let user = accounts.db.user(&session.user_id).await?.ok_or(Problem::NoSession)?;
         let (token, user) = session::renew(&accounts, jar, &successor, user, session.remember)?;
         Ok(RefreshResponse::Ok(RawJson::of(&RenewedSession { token, user })?))

@@ -34,7 +34,7 @@ pub struct SessionRow {
     refresh_hash: Vec<u8>,
     previous_hash: Option<Vec<u8>>,
     family_hash: Option<Vec<u8>>,
-    /// The current refresh token, sealed with the one before.
+    /// The current refresh token, encrypted with a key derived from the one before.
     pub sealed_successor: Option<Vec<u8>>,
     rotated_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
@@ -176,15 +176,15 @@ pub struct Renewal {
     pub family: RefreshHash,
     /// Of the token that is to replace it.
     pub successor: RefreshHash,
-    /// That token, sealed with the presented one.
-    pub sealed_successor: [u8; 32],
+    /// That token, encrypted with a key derived from the presented one.
+    pub sealed_successor: Vec<u8>,
     /// Where it was asked.
     pub client: Client,
 }
 
 /// What became of a renewal.
 pub enum Renewed {
-    /// The session goes on; its `sealed_successor` can be read with the token that was presented.
+    /// The session is alive; the token that was presented decrypts its `sealed_successor`.
     Live(Box<SessionRow>),
     /// The session had ended before, or the token was never one of it.
     Ended,
