@@ -21,6 +21,7 @@ mod log;
 mod outside;
 mod passwords;
 mod recovery;
+mod request_log;
 mod self_service;
 mod settings;
 mod spec;

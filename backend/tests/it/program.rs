@@ -70,7 +70,7 @@ pub fn command(program: &str) -> Command {
 /// A server in its own process.
 pub struct Program {
     pub address: SocketAddr,
-    /// What it logged until it listened.
+    /// What has been read of its log so far: at least until it listens.
     pub log: String,
     process: Process,
 }
@@ -90,19 +90,33 @@ impl Program {
 
     async fn listening(command: &mut Command) -> Self {
         let command = command.args(["--bind", "127.0.0.1:0", "--better-auth-secret", SECRET]);
-        let mut process = Process::start(command);
-        let mut log = String::new();
+        let mut program = Self {
+            address: SocketAddr::from(([0; 4], 0)),
+            log: String::new(),
+            process: Process::start(command),
+        };
+        let line = program.line_with("listening on http://").await;
+        let (_, address) = line.split_once("listening on http://").unwrap();
+        // In JSON, the text ends with a quote.
+        program.address = address.split('"').next().unwrap().parse().unwrap();
+        program
+    }
+
+    /// Its address as a URL, without a path.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The next line of the log that contains `text`.
+    pub async fn line_with(&mut self, text: &str) -> String {
         loop {
-            let line = process.line().await;
-            log += &line.unwrap_or_else(|| panic!("it did not start: {log}"));
-            if let Some((_, address)) = log.split_once("listening on http://") {
-                return Self {
-                    address: address.parse().unwrap(),
-                    log,
-                    process,
-                };
+            let line = self.process.line().await;
+            let line = line.unwrap_or_else(|| panic!("the server ended before it logged \"{text}\": {}", self.log));
+            self.log += &line;
+            self.log.push('\n');
+            if line.contains(text) {
+                return line;
             }
-            log.push('\n');
         }
     }
 
@@ -117,6 +131,14 @@ impl Program {
     /// Waits for its end. The answer is its exit code; none if a signal killed it.
     pub async fn ended(mut self) -> Option<i32> {
         self.process.ended().await.0.code()
+    }
+
+    /// Stops the server as an operator does. Returns its whole log.
+    pub async fn stop(mut self) -> String {
+        self.signal(Signal::TERM);
+        let (status, rest) = self.process.ended().await;
+        assert_eq!(status.code(), Some(0), "{rest}");
+        self.log + &rest
     }
 }
 
