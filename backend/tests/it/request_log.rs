@@ -248,6 +248,22 @@ on_both_databases! {
         }
     }
 
+    async fn a_change_whose_commit_fails_is_no_event(server) {
+        let (program, server) = start(&server.database, &[]).await;
+        server.owner().await;
+        let at_the_commit = if server.database.url.starts_with("sqlite:") {
+            "CREATE TABLE checked (id TEXT REFERENCES users DEFERRABLE INITIALLY DEFERRED); \
+             CREATE TRIGGER refuse AFTER INSERT ON audit_events BEGIN INSERT INTO checked VALUES ('nobody'); END"
+        } else {
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$; \
+             CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED \
+             FOR EACH ROW EXECUTE FUNCTION refuse()"
+        };
+        server.database.execute(at_the_commit).await;
+        assert!(sign_in(&server, PASSWORD).await["status"].as_u64().unwrap() >= 500);
+        assert_eq!(events(&program.stop().await), ["signing_key_loaded", "signed_up"]);
+    }
+
     async fn an_old_refresh_token_is_an_event(server) {
         let (program, server) = start(&server.database, &[]).await;
         let owner = server.owner().await;
