@@ -8,9 +8,9 @@ use shared::account::{Session, User};
 use shared::profile::Export;
 use tokio::sync::Semaphore;
 
+use crate::accounts::event::Event;
 use crate::accounts::extract::RecentMember;
 use crate::accounts::routes::Tag;
-use crate::accounts::store::audit::Event;
 use crate::db::Db;
 use crate::http::client::Client;
 use crate::http::json::StreamedJson;

@@ -24,8 +24,8 @@ use config::{Config, ConfigError};
 pub use db::{Db, DbError};
 use export::Exports;
 use fault::Fault;
-pub use http::methods::Methods;
 pub use http::middleware::Outermost;
+pub use http::routes::Routes;
 use http::{health, static_files};
 use serve::Draining;
 use tasks::Tasks;
@@ -75,7 +75,7 @@ pub async fn app(
 
     let document = openapi::document()?;
     let outermost = Outermost {
-        methods: Methods::of(&document),
+        routes: Routes::of(&document),
         origins: config.cors_origins.clone().into(),
         trusted_proxies: config.trusted_proxies.clone().into(),
     };

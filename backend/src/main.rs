@@ -1,15 +1,17 @@
 //! The process: read the command line, start the log, then serve until a signal, or run one command.
 
 use std::io::{IsTerminal, stderr};
+use std::panic;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use docket::command::Command;
-use docket::config::Config;
+use docket::config::{Config, LogFormat};
 use docket::serve::{Draining, Limits, serve, stop_signal};
 use poem::Endpoint;
 use tokio::net::TcpListener;
+use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -37,11 +39,7 @@ struct Cli {
 #[tokio::main]
 async fn main() -> ExitCode {
     let Cli { command, config } = Cli::parse();
-    let has_colours = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let log = tracing_subscriber::fmt::layer()
-        .with_ansi(has_colours)
-        .with_writer(stderr);
-    tracing_subscriber::registry().with(config.log.clone()).with(log).init();
+    start_log(&config);
     match run(command, &config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -49,6 +47,27 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Sends the log to stderr. A panic is a line of it, too.
+fn start_log(config: &Config) {
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
+    let lines = match config.log_format {
+        LogFormat::Text => {
+            let has_colours =
+                stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            lines.with_ansi(has_colours).boxed()
+        }
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(config.log.clone())
+        .with(lines)
+        .init();
+    // As a string, so that its line breaks are escaped.
+    panic::set_hook(Box::new(|info| {
+        tracing::error!(panic = info.to_string(), "a thread panicked")
+    }));
 }
 
 async fn run(command: Option<Command>, config: &Config) -> Result<(), Box<dyn std::error::Error>> {

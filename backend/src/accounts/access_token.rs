@@ -135,6 +135,12 @@ impl AccessTokens {
         })
     }
 
+    /// The algorithm and the id of the key that signs, for the log.
+    pub fn signing_key(&self) -> String {
+        let id = self.header.kid.as_deref().unwrap_or_default();
+        format!("{:?}, kid {id}", self.header.alg)
+    }
+
     /// The public halves of the keys that sign; none when secrets do.
     pub fn public_keys(&self) -> &[PublicKey] {
         &self.public_keys

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::accounts::event::Event;
 use crate::accounts::letter::Letter;
 use crate::accounts::link;
 use crate::accounts::service::Accounts;
-use crate::accounts::store::audit::Event;
 use crate::accounts::store::one_time_tokens::Purpose;
 use crate::accounts::store::sign_up::NewUser;
 use crate::accounts::store::users::{EmailTaken, UserRow};

@@ -151,8 +151,10 @@ pub fn bearer(request: &Request) -> Option<&str> {
 
 async fn required(request: &Request) -> Result<Identity, Problem> {
     let token = bearer(request).ok_or(Problem::Unauthenticated)?;
-    let request_id = request.data::<Client>().map_or("", |client| &client.request_id);
-    accounts(request)?.identify(token, request_id).await
+    let client = request.data::<Client>().ok_or_else(Client::missing)?;
+    let identity = accounts(request)?.identify(token, client).await?;
+    client.set_user_id(identity.user.as_str());
+    Ok(identity)
 }
 
 async fn optional(request: &Request) -> Result<Option<Identity>, Problem> {

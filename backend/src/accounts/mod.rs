@@ -8,6 +8,7 @@ mod access_token;
 mod account_mail;
 mod cookies;
 mod device;
+pub mod event;
 mod external;
 pub mod extract;
 mod identity;

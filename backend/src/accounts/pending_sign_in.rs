@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 use shared::account::Renewed;
 
 use crate::accounts::cookies::TWO_FACTOR_COOKIE;
+use crate::accounts::event::Event;
 use crate::accounts::random::random;
 use crate::accounts::rate_limit::{Attempt, Permit};
 use crate::accounts::recovery_codes::recovery_code_hash;
 use crate::accounts::service::Accounts;
-use crate::accounts::store::audit::Event;
 use crate::accounts::store::two_factor::{AppCode, CodeRefusal, PENDING};
 use crate::accounts::store::users::UserRow;
 use crate::accounts::totp::step_of;

@@ -7,6 +7,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use uuid::Uuid;
 
 use crate::accounts::device::KnownDevice;
+use crate::accounts::event::Event;
 use crate::accounts::policy::{
     ACCOUNT, ACCOUNT_AT_ADDRESS, ADDRESS, Counter, DEVICE, KNOWN_DEVICES, MAIL_FROM_ADDRESS, MAIL_TO_ACCOUNT, Refusal,
     SESSION, SIGN_UP,
@@ -43,10 +44,24 @@ pub enum Attempt<'a> {
         device: Option<KnownDevice>,
     },
     /// The password, asked for again in a session.
-    Password { session: Uuid },
+    Password { client: &'a Client, session: Uuid },
 }
 
 impl Attempt<'_> {
+    fn client(&self) -> &Client {
+        match self {
+            Self::SignIn { client, .. } | Self::Code { client, .. } | Self::Password { client, .. } => client,
+        }
+    }
+
+    /// The account, if it is known: that of an e-mail address is not.
+    fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::Code { user_id, .. } => Some(user_id),
+            Self::SignIn { .. } | Self::Password { .. } => None,
+        }
+    }
+
     fn device(&self) -> Option<&KnownDevice> {
         match self {
             Self::SignIn { device, .. } | Self::Code { device, .. } => device.as_ref(),
@@ -57,7 +72,7 @@ impl Attempt<'_> {
     /// What is counted; `device` is the known one, if it counts as such.
     fn counters(&self, device: Option<&KnownDevice>) -> Vec<Counter> {
         let (client, kind, account) = match self {
-            Self::Password { session } => return vec![Counter::of(&SESSION, &[&session.to_string()])],
+            Self::Password { session, .. } => return vec![Counter::of(&SESSION, &[&session.to_string()])],
             Self::SignIn { client, email, .. } => (client, "password", email),
             Self::Code { client, user_id, .. } => (client, "code", &user_id.as_str()),
         };
@@ -75,6 +90,13 @@ impl Attempt<'_> {
             Counter::of(&ACCOUNT_AT_ADDRESS, &[kind, account, &network]),
             Counter::of(&ACCOUNT, &[kind, account]),
         ]
+    }
+}
+
+/// Logs an exceeded limit.
+fn log(abort: &Abort<Refusal>, client: &Client, user: Option<&UserId>) {
+    if let Abort::Refused(refusal) = abort {
+        Event::RateLimited.log_with_reason(client, user, refusal.policy.name);
     }
 }
 
@@ -131,14 +153,15 @@ impl RateLimiter {
             }
             counted => counted,
         };
-        let counters = counted?;
+        let counters = counted.inspect_err(|abort| log(abort, attempt.client(), attempt.user()))?;
         let db = self.db.clone();
         Ok(Permit { db, counters })
     }
 
     /// Counts a sign-up, successful or not. [`Problem::TooMany`] if there were too many from that address.
     pub async fn sign_up(&self, client: &Client) -> Result<(), Problem> {
-        self.count(vec![Counter::of(&SIGN_UP, &[&network(client)])]).await?;
+        let counted = self.count(vec![Counter::of(&SIGN_UP, &[&network(client)])]).await;
+        counted.inspect_err(|abort| log(abort, client, None))?;
         Ok(())
     }
 
@@ -150,7 +173,8 @@ impl RateLimiter {
             Counter::of(&MAIL_FROM_ADDRESS, &[&network(client)]),
             Counter::of(&MAIL_TO_ACCOUNT, &[kind, email]),
         ];
-        self.count(counters).await?;
+        let counted = self.count(counters).await;
+        counted.inspect_err(|abort| log(abort, client, None))?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use crate::accounts::access_token::{AccessTokens, Claims};
 use crate::accounts::cookies::Cookies;
+use crate::accounts::event::Event;
 use crate::accounts::external::{self, ExternalIssuer, claims_to_be_ours};
 use crate::accounts::identity::{Identity, Membership, OwnSession};
 use crate::accounts::mailer::Mailer;
@@ -12,6 +13,7 @@ use crate::accounts::store::users::UserRow;
 use crate::config::{Config, ConfigError};
 use crate::db::Db;
 use crate::fault::Fault;
+use crate::http::client::Client;
 use crate::http::problem::Problem;
 
 /// Accounts, sessions and tokens. It has no state of its own that cannot be made again.
@@ -55,6 +57,7 @@ impl Accounts {
     pub fn configure(config: &Config) -> Result<impl FnOnce(Db) -> Self + use<>, AccountsError> {
         let secrets = config.secrets()?;
         let tokens = AccessTokens::new(config, &secrets)?;
+        Event::SigningKeyLoaded.log_without_request(&tokens.signing_key());
         let external = config.external()?;
         let external = external.map(|external| ExternalIssuer::new(external, &secrets));
         let external = external.transpose()?;
@@ -80,10 +83,10 @@ impl Accounts {
     }
 
     /// Verifies an access token. [`Problem::Unauthenticated`] if it is not valid, or its session has ended.
-    pub async fn identify(&self, token: &str, request_id: &str) -> Result<Identity, Problem> {
+    pub async fn identify(&self, token: &str, client: &Client) -> Result<Identity, Problem> {
         match self.tokens.verify(token) {
             Some(claims) => self.own_identity(claims).await,
-            None => self.external_identity(token, request_id).await,
+            None => self.external_identity(token, client).await,
         }
     }
 
@@ -104,14 +107,14 @@ impl Accounts {
     }
 
     /// The user of a token of the external issuer, if there is one. The account is created on first use.
-    async fn external_identity(&self, token: &str, request_id: &str) -> Result<Identity, Problem> {
+    async fn external_identity(&self, token: &str, client: &Client) -> Result<Identity, Problem> {
         let issuer = self.external.as_ref().ok_or(Problem::Unauthenticated)?;
         if claims_to_be_ours(token) {
             return Err(Problem::Unauthenticated);
         }
         let identity = issuer.verify(token).await.map_err(|refusal| match refusal {
             external::Refusal::Invalid(reason) => {
-                tracing::info!(request_id, reason, "an external token is refused");
+                Event::ExternalTokenRefused.log_with_reason(client, None, &reason);
                 Problem::Unauthenticated
             }
             external::Refusal::Unavailable(fault) => fault.into(),
@@ -136,16 +139,18 @@ impl Accounts {
     /// member of the request body that it came in.
     pub async fn verify_password(
         &self,
+        client: &Client,
         member: &Membership,
         password: String,
         field: &'static str,
     ) -> Result<UserRow, Problem> {
         let user = self.db.user(&member.user).await?.ok_or(Problem::Unauthenticated)?;
         let session = member.session.id;
-        let permit = self.rate_limiter.attempt(Attempt::Password { session }).await?;
+        let permit = self.rate_limiter.attempt(Attempt::Password { client, session }).await?;
         if self.is_password(permit, password, Some(&user)).await? {
             Ok(user)
         } else {
+            Event::PasswordRefused.log(client, Some(&user.id));
             Err(Problem::WrongPassword(field))
         }
     }

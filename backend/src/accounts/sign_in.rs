@@ -5,10 +5,10 @@ use std::sync::Arc;
 use poem::web::cookie::CookieJar;
 use shared::account::{SignIn, User};
 
+use crate::accounts::event::Event;
 use crate::accounts::pending_sign_in::PendingSignIn;
 use crate::accounts::rate_limit::Attempt;
 use crate::accounts::service::Accounts;
-use crate::accounts::store::audit::Event;
 use crate::accounts::store::users::UserRow;
 use crate::accounts::{account_mail, device, session};
 use crate::http::client::Client;
@@ -40,6 +40,7 @@ pub async fn sign_in(
         accounts.rate_limiter.mail(&client, "confirm", &body.email).await?;
         let letter = account_mail::verification_letter(Arc::clone(accounts), body.email, client.clone());
         mailer.post(&client, letter)?;
+        Event::SignInRefused.log(&client, Some(&user.id));
         return Err(Problem::EmailNotVerified);
     }
     if user.two_factor_enabled {
@@ -74,8 +75,11 @@ async fn verify_credentials(
 }
 
 /// Records the failure in the account's history, after the response: otherwise its time would tell that there is an account.
+/// Without an account only the log tells.
 fn record_failure(accounts: &Accounts, user: Option<UserRow>, client: Client) {
-    let Some(user) = user else { return };
+    let Some(user) = user else {
+        return Event::SignInFailed.log(&client, None);
+    };
     let db = accounts.db.clone();
     tokio::spawn(async move {
         if let Err(error) = db.record(user.id, Event::SignInFailed, client).await {

@@ -5,8 +5,8 @@ use std::error::Error;
 use uuid::Uuid;
 
 use super::existing_database;
+use crate::accounts::event::Event;
 use crate::accounts::link;
-use crate::accounts::store::audit::Event;
 use crate::accounts::store::one_time_tokens::Purpose;
 use crate::config::Config;
 use crate::db::{Db, DbError};
@@ -34,11 +34,7 @@ async fn reset_link(db: &Db, config: &Config, email: &str) -> Result<String, Box
         .into());
     };
     let (link, token) = link::generate(&config.public_url(), Purpose::ResetPassword, None)?;
-    let client = Client {
-        address: None,
-        user_agent: Some("docket reset-password".to_owned()),
-        request_id: Uuid::now_v7().to_string(),
-    };
+    let client = Client::local("docket reset-password", Uuid::now_v7().to_string());
     db.issue_token(user.id, token, Some(Event::PasswordResetRequested), client)
         .await?;
     Ok(link)

@@ -1,6 +1,16 @@
-//! The filter of the log. A word that is not a level is refused: it is a typo more often than a module.
+//! The filter and the format of the log. A word that is not a level is refused: it is a typo more often than a module.
 
+use clap::ValueEnum;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+
+/// The format of the log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object per line.
+    Json,
+}
 
 const LEVELS: [(&str, LevelFilter); 6] = [
     ("off", LevelFilter::OFF),

@@ -18,6 +18,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tracing_subscriber::filter::Targets;
 
 pub use external::External;
+pub use log::LogFormat;
 use secrets::MAKE_SECRET;
 pub use secrets::{Secrets, Version};
 
@@ -125,6 +126,10 @@ pub struct Config {
     /// What to log: off, error, warn, info, debug or trace; other levels by module after it, such as info,docket=debug
     #[arg(long, env, default_value = "info", value_parser = log::filter)]
     pub log: Targets,
+
+    /// The format of the log
+    #[arg(long, env, default_value = "text", value_enum)]
+    pub log_format: LogFormat,
 }
 
 /// A socket address, or a host name and a port. Of a name's addresses the first of IPv4 is preferred: it is what clients on

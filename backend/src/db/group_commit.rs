@@ -129,7 +129,12 @@ impl<T: Transaction> Job for Pending<T> {
 
     fn finish(self: Box<Self>, outcome: Result<(), &Failure>) {
         let result = match (self.result, outcome) {
-            (Some(result), Ok(())) => result,
+            (Some(result), Ok(())) => {
+                if let Ok(Ok(output)) = &result {
+                    self.transaction.committed(output);
+                }
+                result
+            }
             (Some(Err(error)), Err(Failure::RolledBack(_))) => Err(error),
             (_, Err(Failure::Final(reason) | Failure::RolledBack(reason))) => Err(DbError::Unavailable(reason.clone())),
             (None, Ok(())) => Err(DbError::Unavailable("the write was not tried".to_owned())),

@@ -156,6 +156,9 @@ pub(crate) trait Transaction: Send + Sync + 'static {
     /// Runs the statements. An error rolls all of them back. After a [`DbError`] no further statement may be run: it might not
     /// be part of the transaction.
     fn apply(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, Abort<Self::Refusal>>> + Send;
+
+    /// Called once, after the commit, even if the caller has gone away.
+    fn committed(&self, _output: &Self::Output) {}
 }
 
 /// Why a transaction was rolled back.

@@ -95,8 +95,11 @@ async fn apply<T: Transaction>(
     let mut tx = connection.begin().await?;
     let statements = Statements::<Postgres>(&mut tx);
     let applied = Abort::split(transaction.apply(&mut OnDatabase::Postgres(statements)).await)?;
-    match applied {
-        Ok(_) => tx.commit().await?,
+    match &applied {
+        Ok(output) => {
+            tx.commit().await?;
+            transaction.committed(output);
+        }
         Err(_) => tx.rollback().await?,
     }
     Ok(applied)

@@ -2,6 +2,7 @@
 //! request, and operations read it from there.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
 use poem::http::header;
@@ -22,16 +23,42 @@ pub struct Client {
     pub user_agent: Option<String>,
     /// The `X-Request-Id` of its answer.
     pub request_id: String,
+    /// The id of the user, once a credential was verified. Shared by all clones, so that the middleware sees it.
+    user_id: Arc<OnceLock<String>>,
 }
 
 impl Client {
+    /// The operator at the server itself, who runs the command `name`.
+    pub fn local(name: &str, request_id: String) -> Self {
+        Self {
+            address: None,
+            user_agent: Some(name.to_owned()),
+            request_id,
+            user_id: Arc::default(),
+        }
+    }
+
     /// The address as it is stored.
     pub fn address_text(&self) -> Option<String> {
         self.address.map(|address| address.to_string())
     }
-}
 
-impl Client {
+    /// A credential of this user was verified: the line of the request in the log names the user.
+    pub fn set_user_id(&self, id: &str) {
+        // The first one counts.
+        let _ = self.user_id.set(id.to_owned());
+    }
+
+    /// The id of the user, if a credential was verified.
+    pub fn user_id(&self) -> Option<&str> {
+        self.user_id.get().map(String::as_str)
+    }
+
+    /// The problem when a request has no client, which the middleware inserts.
+    pub fn missing() -> Problem {
+        Fault::internal("the middleware did not identify the client").into()
+    }
+
     /// The client of a request. The `X-Forwarded-For` of the proxies in `trusted` is believed.
     pub fn of(request: &Request, request_id: &str, trusted: &[IpNet]) -> Self {
         let peer = request.remote_addr().as_socket_addr();
@@ -40,6 +67,7 @@ impl Client {
             address: peer.map(|peer| address(request, peer.ip(), trusted)),
             user_agent: user_agent.map(|agent| agent.chars().take(USER_AGENT_MAX).collect()),
             request_id: request_id.to_owned(),
+            user_id: Arc::default(),
         }
     }
 }
@@ -47,7 +75,7 @@ impl Client {
 impl<'a> FromRequest<'a> for Client {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         let client = request.data::<Self>().cloned();
-        Ok(client.ok_or_else(|| Problem::from(Fault::internal("the middleware did not identify the client")))?)
+        Ok(client.ok_or_else(Self::missing)?)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The outermost layer: every response gets a request id, security headers and CORS headers; errors and panics become
-//! problems.
+//! The outermost layer: every request gets an id and a line in the log, every response security headers and CORS headers;
+//! errors and panics become problems.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,16 +13,17 @@ use uuid::Uuid;
 use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::cors;
-use crate::http::methods::Methods;
 use crate::http::problem::{Problem, Wire};
+use crate::http::request_log::RequestLine;
+use crate::http::routes::Routes;
 
 /// Identifies the response in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The outermost layer.
 pub struct Outermost {
-    /// The methods of each path, for `Allow`.
-    pub methods: Methods,
+    /// The routes, for `Allow` and for the log.
+    pub routes: Routes,
     /// The origins whose pages may call.
     pub origins: Arc<[String]>,
     /// The proxies whose `X-Forwarded-For` is believed.
@@ -34,7 +35,7 @@ impl<E: Endpoint> Middleware<E> for Outermost {
 
     fn transform(&self, inner: E) -> OutermostEndpoint<E> {
         OutermostEndpoint {
-            methods: self.methods.clone(),
+            routes: self.routes.clone(),
             origins: Arc::clone(&self.origins),
             trusted_proxies: Arc::clone(&self.trusted_proxies),
             inner,
@@ -44,7 +45,7 @@ impl<E: Endpoint> Middleware<E> for Outermost {
 
 /// An endpoint inside the outermost layer.
 pub struct OutermostEndpoint<E> {
-    methods: Methods,
+    routes: Routes,
     origins: Arc<[String]>,
     trusted_proxies: Arc<[IpNet]>,
     inner: E,
@@ -56,18 +57,18 @@ impl<E: Endpoint> Endpoint for OutermostEndpoint<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let id = Uuid::now_v7().to_string();
         let client = Client::of(&request, &id, &self.trusted_proxies);
-        request.extensions_mut().insert(client);
+        request.extensions_mut().insert(client.clone());
         let uri = request.uri().clone();
-        let method = request.method().clone();
+        let mut line = RequestLine::begin(request.method(), self.routes.name(uri.path()), client);
         let origin = cors::allowed(&request, &self.origins);
         let mut response = if cors::is_preflight(&request) {
             cors::preflight()
         } else {
             self.answer(request).await.unwrap_or_else(|problem| {
                 if let Some(fault) = problem.fault() {
-                    tracing::error!(request_id = id, %method, path = uri.path(), %fault, "a request failed");
+                    line.fail(fault);
                 }
-                refuse(problem, uri.path(), &self.methods)
+                refuse(problem, uri.path(), &self.routes)
             })
         };
         let headers = response.headers_mut();
@@ -78,6 +79,7 @@ impl<E: Endpoint> Endpoint for OutermostEndpoint<E> {
         if let Ok(id) = HeaderValue::try_from(id) {
             headers.insert(REQUEST_ID, id);
         }
+        line.end(response.status());
         Ok(response)
     }
 }
@@ -92,10 +94,10 @@ impl<E: Endpoint> OutermostEndpoint<E> {
     }
 }
 
-fn refuse(problem: Problem, path: &str, methods: &Methods) -> Response {
+fn refuse(problem: Problem, path: &str, routes: &Routes) -> Response {
     let allowed = match problem {
         // What is not an operation is only read.
-        Problem::MethodNotAllowed => Some(methods.allowed(path).unwrap_or("GET, HEAD")),
+        Problem::MethodNotAllowed => Some(routes.allowed(path).unwrap_or("GET, HEAD")),
         _ => None,
     };
     let allowed = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok());

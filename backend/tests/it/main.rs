@@ -25,6 +25,7 @@ mod panics;
 mod passwords;
 mod rate_limit;
 mod recovery;
+mod request_log;
 mod self_service;
 mod settings;
 mod spec;

@@ -3,7 +3,7 @@
 use std::future::pending;
 
 use docket::serve::{Limits, serve};
-use docket::{Methods, Outermost, openapi};
+use docket::{Outermost, Routes, openapi};
 use futures_util::future::join_all;
 use poem::EndpointExt;
 use poem::endpoint::make_sync;
@@ -15,9 +15,9 @@ use crate::support::{Database, Server, eventually, on_both_databases};
 
 #[tokio::test]
 async fn a_panic_in_a_handler_is_500_and_the_server_continues() {
-    let methods = Methods::of(&openapi::document().unwrap());
+    let routes = Routes::of(&openapi::document().unwrap());
     let outermost = Outermost {
-        methods,
+        routes,
         origins: [].into(),
         trusted_proxies: [].into(),
     };

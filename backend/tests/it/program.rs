@@ -98,7 +98,8 @@ impl Program {
         };
         let line = program.line_with("listening on http://").await;
         let (_, address) = line.split_once("listening on http://").unwrap();
-        program.address = address.parse().unwrap();
+        // In JSON, the text ends with a quote.
+        program.address = address.split('"').next().unwrap().parse().unwrap();
         program
     }
 

@@ -65,11 +65,12 @@ impl AccountApi {
     async fn verify_password(
         &self,
         accounts: Data<&Arc<Accounts>>,
+        client: Client,
         member: Member,
         body: JsonBody<PasswordProof>,
     ) -> Result<DoneResponse, OperationError<VerifyPasswordErrors>> {
         let PasswordProof { password } = body.valid()?;
-        accounts.verify_password(&member, password, "password").await?;
+        accounts.verify_password(&client, &member, password, "password").await?;
         accounts.db.authenticate_session(member.session.id).await?;
         Ok(DoneResponse::done()?)
     }
@@ -92,7 +93,7 @@ impl AccountApi {
             ..
         } = body.valid()?;
         let user = accounts
-            .verify_password(&member, current_password, "currentPassword")
+            .verify_password(&client, &member, current_password, "currentPassword")
             .await?;
         let email = user.email.as_deref().unwrap_or_default();
         let password = accounts
@@ -114,13 +115,14 @@ impl AccountApi {
     async fn delete(
         &self,
         accounts: Data<&Arc<Accounts>>,
+        client: Client,
         jar: &CookieJar,
         member: Member,
         body: JsonBody<PasswordProof>,
     ) -> Result<DeleteUserResponse, OperationError<DeleteUserErrors>> {
         let PasswordProof { password } = body.valid()?;
-        accounts.verify_password(&member, password, "password").await?;
-        accounts.db.delete_user(member.user.clone()).await?;
+        accounts.verify_password(&client, &member, password, "password").await?;
+        accounts.db.delete_user(member.user.clone(), client).await?;
         accounts.cookies.clear(jar, REFRESH_COOKIE);
         Ok(DeleteUserResponse::Ok(RawJson::of(&AccountDeleted {
             success: true,

@@ -204,11 +204,12 @@ impl AuthApi {
             family: token.family_hash(),
             successor: successor.hash(),
             sealed_successor: token.seal(&successor)?,
-            client,
+            client: client.clone(),
         };
         let Renewed::Live(session) = accounts.db.renew_session(renewal).await? else {
             return Err(Problem::NoSession);
         };
+        client.set_user_id(session.user_id.as_str());
         let sealed = session.sealed_successor.as_deref().unwrap_or_default();
         let successor = token.unseal(sealed)?.ok_or(Problem::NoSession)?;
         let user = accounts.db.user(&session.user_id).await?.ok_or(Problem::NoSession)?;

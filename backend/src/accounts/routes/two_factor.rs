@@ -63,11 +63,12 @@ impl TwoFactorApi {
     async fn enable(
         &self,
         accounts: Data<&Arc<Accounts>>,
+        client: Client,
         member: Member,
         body: JsonBody<PasswordProof>,
     ) -> Result<EnableResponse, OperationError<EnableErrors>> {
         let PasswordProof { password } = body.valid()?;
-        let user = accounts.verify_password(&member, password, "password").await?;
+        let user = accounts.verify_password(&client, &member, password, "password").await?;
         let secret = totp::generate_secret()?;
         let codes = RecoveryCodes::generate()?;
         let (totp_uri, qr_code) = totp::setup(&secret, user.email.as_deref().unwrap_or_default())?;
@@ -142,7 +143,7 @@ impl TwoFactorApi {
         body: JsonBody<PasswordProof>,
     ) -> Result<DoneResponse, OperationError<TwoFactorOffErrors>> {
         let PasswordProof { password } = body.valid()?;
-        accounts.verify_password(&member, password, "password").await?;
+        accounts.verify_password(&client, &member, password, "password").await?;
         let device = Device::generate()?;
         accounts
             .db
@@ -168,7 +169,7 @@ impl TwoFactorApi {
         body: JsonBody<PasswordProof>,
     ) -> Result<RecoveryCodesResponse, OperationError<TwoFactorOffErrors>> {
         let PasswordProof { password } = body.valid()?;
-        accounts.verify_password(&member, password, "password").await?;
+        accounts.verify_password(&client, &member, password, "password").await?;
         let codes = RecoveryCodes::generate()?;
         accounts
             .db

@@ -1,6 +1,8 @@
-//! The table `audit_events`: what happened to an account. Rows are only added; they go with the account.
+//! The table `audit_events`, the history of an account, and the transactions that add to it. Rows are only added; they go with
+//! the account.
 
 use std::convert::Infallible;
+use std::future::Future;
 
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, stream};
@@ -8,65 +10,13 @@ use shared::profile::Activity;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use crate::accounts::event::Event;
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
 
 /// How many events a page has when all of them are read.
 const PAGE: i64 = 500;
-
-/// What happened. The word in the table and on the wire is [`Event::word`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Event {
-    SignedUp,
-    SignedIn,
-    SignInFailed,
-    SignedOut,
-    SessionRevoked,
-    OtherSessionsRevoked,
-    AllSessionsRevoked,
-    RefreshReused,
-    PasswordChanged,
-    PasswordResetRequested,
-    PasswordReset,
-    EmailChangeRequested,
-    EmailChanged,
-    EmailVerified,
-    NameChanged,
-    TwoFactorEnabled,
-    TwoFactorDisabled,
-    RecoveryCodesReplaced,
-    RecoveryCodeUsed,
-    DataExported,
-}
-
-impl Event {
-    /// The stable name.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::SignedUp => "signed_up",
-            Self::SignedIn => "signed_in",
-            Self::SignInFailed => "sign_in_failed",
-            Self::SignedOut => "signed_out",
-            Self::SessionRevoked => "session_revoked",
-            Self::OtherSessionsRevoked => "other_sessions_revoked",
-            Self::AllSessionsRevoked => "all_sessions_revoked",
-            Self::RefreshReused => "refresh_reused",
-            Self::PasswordChanged => "password_changed",
-            Self::PasswordResetRequested => "password_reset_requested",
-            Self::PasswordReset => "password_reset",
-            Self::EmailChangeRequested => "email_change_requested",
-            Self::EmailChanged => "email_changed",
-            Self::EmailVerified => "email_verified",
-            Self::NameChanged => "name_changed",
-            Self::TwoFactorEnabled => "two_factor_enabled",
-            Self::TwoFactorDisabled => "two_factor_disabled",
-            Self::RecoveryCodesReplaced => "recovery_codes_replaced",
-            Self::RecoveryCodeUsed => "recovery_code_used",
-            Self::DataExported => "data_exported",
-        }
-    }
-}
 
 #[derive(FromRow)]
 struct EventRow {
@@ -91,8 +41,65 @@ impl From<EventRow> for Activity {
     }
 }
 
-/// Adds an event as a part of the change that it is about.
-pub(super) async fn record(tx: &mut Tx<'_>, user_id: &UserId, event: Event, client: &Client) -> Result<(), DbError> {
+/// A change of an account whose event is added to the history in the same transaction.
+pub(super) trait AuditedChange: Send + Sync + 'static {
+    /// As [`Transaction::Output`].
+    type Output: Send + 'static;
+    /// As [`Transaction::Refusal`].
+    type Refusal: Send + 'static;
+
+    /// The client that asked for the change.
+    fn client(&self) -> &Client;
+
+    /// As [`Transaction::apply`]. What it returns besides the output is added to the history.
+    fn apply(
+        &self,
+        tx: &mut Tx<'_>,
+    ) -> impl Future<Output = Result<Audited<Self::Output>, Abort<Self::Refusal>>> + Send;
+}
+
+/// The output of a change, and what happened to whose account, if anything did.
+pub(super) struct Audited<T> {
+    output: T,
+    event: Option<(UserId, Event)>,
+}
+
+impl<T> Audited<T> {
+    /// `event` happened to the account of `user`.
+    pub(super) fn event(user: &UserId, event: Event, output: T) -> Self {
+        let event = Some((user.clone(), event));
+        Self { output, event }
+    }
+
+    /// Nothing happened that belongs in a history.
+    pub(super) fn nothing(output: T) -> Self {
+        Self { output, event: None }
+    }
+}
+
+/// A change as a transaction: it adds the event to the history, and logs it once it is committed.
+struct Audit<T>(T);
+
+impl<T: AuditedChange> Transaction for Audit<T> {
+    type Output = Audited<T::Output>;
+    type Refusal = T::Refusal;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Abort<T::Refusal>> {
+        let audited = self.0.apply(tx).await?;
+        if let Some((user, event)) = &audited.event {
+            insert(tx, user, *event, self.0.client()).await?;
+        }
+        Ok(audited)
+    }
+
+    fn committed(&self, audited: &Self::Output) {
+        if let Some((user, event)) = &audited.event {
+            event.log(self.0.client(), Some(user));
+        }
+    }
+}
+
+async fn insert(tx: &mut Tx<'_>, user_id: &UserId, event: Event, client: &Client) -> Result<(), DbError> {
     const SQL: &str = "INSERT INTO audit_events (user_id, id, event, ip_address, user_agent, request_id, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)";
     execute!(
@@ -100,7 +107,7 @@ pub(super) async fn record(tx: &mut Tx<'_>, user_id: &UserId, event: Event, clie
         sqlx::query(SQL)
             .bind(user_id)
             .bind(Uuid::now_v7())
-            .bind(event.word())
+            .bind(event.name())
             .bind(client.address_text())
             .bind(&client.user_agent)
             .bind(&client.request_id)
@@ -115,19 +122,29 @@ struct Record {
     client: Client,
 }
 
-impl Transaction for Record {
+impl AuditedChange for Record {
     type Output = ();
     type Refusal = Infallible;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
-        Ok(record(tx, &self.user_id, self.event, &self.client).await?)
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, _: &mut Tx<'_>) -> Result<Audited<()>, Abort<Infallible>> {
+        Ok(Audited::event(&self.user_id, self.event, ()))
     }
 }
 
 impl Db {
-    /// Adds an event that changes nothing else.
+    /// Applies a change, adds its event to the history, and logs the event after the commit.
+    pub(super) async fn audit<T: AuditedChange>(&self, change: T) -> Result<T::Output, Abort<T::Refusal>> {
+        let audited = self.transact(Audit(change)).await?;
+        Ok(audited.output)
+    }
+
+    /// Adds an event that changes nothing else to the history.
     pub async fn record(&self, user_id: UserId, event: Event, client: Client) -> Result<(), DbError> {
-        Ok(self.transact(Record { user_id, event, client }).await?)
+        Ok(self.audit(Record { user_id, event, client }).await?)
     }
 
     /// The last `limit` events of an account, newest first.

@@ -1,10 +1,11 @@
 //! Changing and confirming the e-mail address: rows of `users` and `one_time_tokens`.
 
-use crate::accounts::store::audit::{self, Event};
+use crate::accounts::event::Event;
+use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::one_time_tokens::{Purpose, Redeemed, TokenHash, redeem};
 use crate::accounts::store::users::{self, EmailTaken, UserRow};
 use crate::accounts::user_id::UserId;
-use crate::db::{Abort, Db, Transaction, Tx};
+use crate::db::{Abort, Db, Tx};
 use crate::http::client::Client;
 
 struct ChangeEmail {
@@ -13,13 +14,17 @@ struct ChangeEmail {
     client: Client,
 }
 
-impl Transaction for ChangeEmail {
+impl AuditedChange for ChangeEmail {
     type Output = ();
     type Refusal = EmailTaken;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<EmailTaken>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<EmailTaken>> {
         users::set_email(tx, &self.user, &self.email, false).await?;
-        Ok(audit::record(tx, &self.user, Event::EmailChanged, &self.client).await?)
+        Ok(Audited::event(&self.user, Event::EmailChanged, ()))
     }
 }
 
@@ -28,11 +33,15 @@ struct ConfirmEmail {
     client: Client,
 }
 
-impl Transaction for ConfirmEmail {
+impl AuditedChange for ConfirmEmail {
     type Output = Option<UserRow>;
     type Refusal = EmailTaken;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<UserRow>, Abort<EmailTaken>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<Option<UserRow>>, Abort<EmailTaken>> {
         let (redeemed, purpose) = match redeem(tx, &self.hash, Purpose::VerifyEmail).await? {
             Some(redeemed) => (Some(redeemed), Purpose::VerifyEmail),
             None => (
@@ -45,7 +54,7 @@ impl Transaction for ConfirmEmail {
             email: Some(email),
         }) = redeemed
         else {
-            return Ok(None);
+            return Ok(Audited::nothing(None));
         };
         let (user, event) = if purpose == Purpose::VerifyEmail {
             (users::verify_email(tx, &user_id, &email).await?, Event::EmailVerified)
@@ -55,21 +64,21 @@ impl Transaction for ConfirmEmail {
                 Event::EmailChanged,
             )
         };
-        if user.is_some() {
-            audit::record(tx, &user_id, event, &self.client).await?;
-        }
-        Ok(user)
+        Ok(match user {
+            Some(user) => Audited::event(&user_id, event, Some(user)),
+            None => Audited::nothing(None),
+        })
     }
 }
 
 impl Db {
     /// Sets another e-mail address, which is not confirmed.
     pub async fn change_email(&self, user: UserId, email: String, client: Client) -> Result<(), Abort<EmailTaken>> {
-        self.transact(ChangeEmail { user, email, client }).await
+        self.audit(ChangeEmail { user, email, client }).await
     }
 
     /// Uses up a token that confirms the address of the account, or a new one. None if it is not valid.
     pub async fn confirm_email(&self, hash: TokenHash, client: Client) -> Result<Option<UserRow>, Abort<EmailTaken>> {
-        self.transact(ConfirmEmail { hash, client }).await
+        self.audit(ConfirmEmail { hash, client }).await
     }
 }

@@ -6,9 +6,10 @@ use std::convert::Infallible;
 use chrono::TimeDelta;
 use sqlx::FromRow;
 
-use crate::accounts::store::audit::{self, Event};
+use crate::accounts::event::Event;
+use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::user_id::UserId;
-use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
+use crate::db::{Abort, Db, DbError, Tx, execute, now, on_database};
 use crate::http::client::Client;
 
 /// SHA-256 of a token: all that is stored of it.
@@ -105,16 +106,20 @@ struct Issue {
     client: Client,
 }
 
-impl Transaction for Issue {
+impl AuditedChange for Issue {
     type Output = ();
     type Refusal = Infallible;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<Infallible>> {
         insert(tx, &self.user_id, &self.token).await?;
-        if let Some(event) = self.event {
-            audit::record(tx, &self.user_id, event, &self.client).await?;
-        }
-        Ok(())
+        Ok(match self.event {
+            Some(event) => Audited::event(&self.user_id, event, ()),
+            None => Audited::nothing(()),
+        })
     }
 }
 
@@ -133,6 +138,6 @@ impl Db {
             event,
             client,
         };
-        Ok(self.transact(issue).await?)
+        Ok(self.audit(issue).await?)
     }
 }

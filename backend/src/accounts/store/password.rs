@@ -2,12 +2,13 @@
 
 use std::convert::Infallible;
 
-use crate::accounts::store::audit::{self, Event};
+use crate::accounts::event::Event;
+use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::known_devices::{self, DeviceHash};
 use crate::accounts::store::one_time_tokens::{Purpose, TokenHash, redeem};
 use crate::accounts::store::sessions::{self, Replacement};
 use crate::accounts::store::users::{self, UserRow, user_columns};
-use crate::db::{Abort, Db, DbError, Transaction, Tx, now, on_database};
+use crate::db::{Abort, Db, DbError, Tx, now, on_database};
 use crate::http::client::Client;
 
 /// The account has changed since it was read, or the session of the request has ended.
@@ -20,11 +21,15 @@ struct ChangePassword {
     replacement: Replacement,
 }
 
-impl Transaction for ChangePassword {
+impl AuditedChange for ChangePassword {
     type Output = UserRow;
     type Refusal = Stale;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, Abort<Stale>> {
+    fn client(&self) -> &Client {
+        &self.replacement.session.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<UserRow>, Abort<Stale>> {
         let user_id = &self.user.id;
         if !users::lock(tx, &self.user).await? {
             return Err(Abort::Refused(Stale));
@@ -33,8 +38,7 @@ impl Transaction for ChangePassword {
         if !sessions::replace_all(tx, user_id, &self.replacement).await? {
             return Err(Abort::Refused(Stale));
         }
-        audit::record(tx, user_id, Event::PasswordChanged, &self.replacement.session.client).await?;
-        Ok(row)
+        Ok(Audited::event(user_id, Event::PasswordChanged, row))
     }
 }
 
@@ -45,13 +49,17 @@ struct ResetPassword {
     client: Client,
 }
 
-impl Transaction for ResetPassword {
+impl AuditedChange for ResetPassword {
     type Output = Option<UserRow>;
     type Refusal = Infallible;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<UserRow>, Abort<Infallible>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<Option<UserRow>>, Abort<Infallible>> {
         let Some(redeemed) = redeem(tx, &self.hash, Purpose::ResetPassword).await? else {
-            return Ok(None);
+            return Ok(Audited::nothing(None));
         };
         let mut user = users::set_password(tx, &redeemed.user_id, &self.password_hash).await?;
         sessions::end_all(tx, &redeemed.user_id, None).await?;
@@ -61,8 +69,7 @@ impl Transaction for ResetPassword {
         {
             user = verified;
         }
-        audit::record(tx, &redeemed.user_id, Event::PasswordReset, &self.client).await?;
-        Ok(Some(user))
+        Ok(Audited::event(&redeemed.user_id, Event::PasswordReset, Some(user)))
     }
 }
 
@@ -75,7 +82,7 @@ impl Db {
         password_hash: String,
         replacement: Replacement,
     ) -> Result<UserRow, Abort<Stale>> {
-        self.transact(ChangePassword {
+        self.audit(ChangePassword {
             user,
             password_hash,
             replacement,
@@ -112,6 +119,6 @@ impl Db {
             device,
             client,
         };
-        Ok(self.transact(reset).await?)
+        Ok(self.audit(reset).await?)
     }
 }

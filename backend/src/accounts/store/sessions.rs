@@ -7,7 +7,8 @@ use shared::account::Session;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::accounts::store::audit::{self, Event};
+use crate::accounts::event::Event;
+use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::known_devices::{self, DeviceHash};
 use crate::accounts::store::users::{self, UserRow};
 use crate::accounts::user_id::UserId;
@@ -98,11 +99,15 @@ struct Start {
     session: NewSession,
 }
 
-impl Transaction for Start {
+impl AuditedChange for Start {
     type Output = ();
     type Refusal = UserChanged;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<UserChanged>> {
+    fn client(&self) -> &Client {
+        &self.session.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<UserChanged>> {
         const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
         let user_id = &self.user.id;
         // A new password that is set during a sign-in with the old one wins.
@@ -111,7 +116,7 @@ impl Transaction for Start {
         }
         execute!(tx, sqlx::query(SWEEP).bind(user_id).bind(now()))?;
         insert(tx, user_id, &self.session).await?;
-        Ok(audit::record(tx, user_id, Event::SignedIn, &self.session.client).await?)
+        Ok(Audited::event(user_id, Event::SignedIn, ()))
     }
 }
 
@@ -192,11 +197,15 @@ pub enum Renewed {
     Reused,
 }
 
-impl Transaction for Renewal {
+impl AuditedChange for Renewal {
     type Output = Renewed;
     type Refusal = Infallible;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Renewed, Abort<Infallible>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<Renewed>, Abort<Infallible>> {
         const FIND: &str = concat!(
             "SELECT ",
             session_columns!(),
@@ -214,7 +223,7 @@ impl Transaction for Renewal {
             on_database!(tx, c => c.optional(sqlx::query(FIND).bind(self.session).bind(now)).await)?;
         let of_family = |session: &SessionRow| session.family_hash.as_deref() == Some(self.family.as_slice());
         let Some(session) = found.filter(of_family) else {
-            return Ok(Renewed::Ended);
+            return Ok(Audited::nothing(Renewed::Ended));
         };
         let expires_at = (now + IDLE).min(session.created_at + ABSOLUTE);
         let swapped: Option<SessionRow> = on_database!(tx, c => c.optional(sqlx::query(SWAP)
@@ -227,21 +236,20 @@ impl Transaction for Renewal {
             .bind(self.client.address_text())
             .bind(&self.client.user_agent)).await)?;
         if let Some(session) = swapped {
-            return Ok(Renewed::Live(Box::new(session)));
+            return Ok(Audited::nothing(Renewed::Live(Box::new(session))));
         }
         // Only a renewal that happened while we waited for the row can make this differ from `session`.
         let current: Option<SessionRow> =
             on_database!(tx, c => c.optional(sqlx::query(FIND).bind(self.session).bind(now)).await)?;
         let Some(session) = current else {
-            return Ok(Renewed::Ended);
+            return Ok(Audited::nothing(Renewed::Ended));
         };
         let is_parent = session.previous_hash.as_deref() == Some(self.presented.as_slice());
         if is_parent && now < session.rotated_at + GRACE {
-            return Ok(Renewed::Live(Box::new(session)));
+            return Ok(Audited::nothing(Renewed::Live(Box::new(session))));
         }
-        audit::record(tx, &session.user_id, Event::RefreshReused, &self.client).await?;
         delete(tx, self.session).await?;
-        Ok(Renewed::Reused)
+        Ok(Audited::event(&session.user_id, Event::RefreshReused, Renewed::Reused))
     }
 }
 
@@ -256,15 +264,19 @@ struct End {
     client: Client,
 }
 
-impl Transaction for End {
+impl AuditedChange for End {
     type Output = ();
     type Refusal = Infallible;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
-        if let Some(user_id) = delete(tx, self.id).await? {
-            audit::record(tx, &user_id, Event::SignedOut, &self.client).await?;
-        }
-        Ok(())
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<Infallible>> {
+        Ok(match delete(tx, self.id).await? {
+            Some(user_id) => Audited::event(&user_id, Event::SignedOut, ()),
+            None => Audited::nothing(()),
+        })
     }
 }
 
@@ -278,18 +290,22 @@ struct Revoke {
     client: Client,
 }
 
-impl Transaction for Revoke {
+impl AuditedChange for Revoke {
     type Output = ();
     type Refusal = NoSuchSession;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<NoSuchSession>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<NoSuchSession>> {
         const SQL: &str = "DELETE FROM sessions WHERE user_id = $1 AND id = $2";
         let user = &self.user;
         let done = execute!(tx, sqlx::query(SQL).bind(user).bind(self.id))?;
         if done == 0 {
             return Err(Abort::Refused(NoSuchSession));
         }
-        Ok(audit::record(tx, user, Event::SessionRevoked, &self.client).await?)
+        Ok(Audited::event(user, Event::SessionRevoked, ()))
     }
 }
 
@@ -299,17 +315,21 @@ struct RevokeAll {
     client: Client,
 }
 
-impl Transaction for RevokeAll {
+impl AuditedChange for RevokeAll {
     type Output = ();
     type Refusal = Infallible;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<Infallible>> {
         end_all(tx, &self.user, self.keep).await?;
         let event = match self.keep {
             Some(_) => Event::OtherSessionsRevoked,
             None => Event::AllSessionsRevoked,
         };
-        Ok(audit::record(tx, &self.user, event, &self.client).await?)
+        Ok(Audited::event(&self.user, event, ()))
     }
 }
 
@@ -331,13 +351,13 @@ impl Transaction for Authenticate {
 impl Db {
     /// Begins a session for a user who signed in, and deletes those that have expired.
     pub async fn start_session(&self, user: UserRow, session: NewSession) -> Result<(), Abort<UserChanged>> {
-        self.transact(Start { user, session }).await
+        self.audit(Start { user, session }).await
     }
 
     /// Replaces a refresh token by its successor. Presenting the same one again within the grace changes nothing and finds
     /// the same successor.
     pub async fn renew_session(&self, renewal: Renewal) -> Result<Renewed, DbError> {
-        Ok(self.transact(renewal).await?)
+        Ok(self.audit(renewal).await?)
     }
 
     /// Whether `refresh_hash` is the session's current or previous token.
@@ -365,17 +385,17 @@ impl Db {
 
     /// Signs a session out. It is fine if there is none.
     pub async fn end_session(&self, id: Uuid, client: Client) -> Result<(), DbError> {
-        Ok(self.transact(End { id, client }).await?)
+        Ok(self.audit(End { id, client }).await?)
     }
 
     /// Ends a session of the user from another one.
     pub async fn revoke_session(&self, user: UserId, id: Uuid, client: Client) -> Result<(), Abort<NoSuchSession>> {
-        self.transact(Revoke { user, id, client }).await
+        self.audit(Revoke { user, id, client }).await
     }
 
     /// Ends every session of the user, except `keep`.
     pub async fn revoke_sessions(&self, user: UserId, keep: Option<Uuid>, client: Client) -> Result<(), DbError> {
-        Ok(self.transact(RevokeAll { user, keep, client }).await?)
+        Ok(self.audit(RevokeAll { user, keep, client }).await?)
     }
 
     /// Notes that the password was just proved in a session.

@@ -2,11 +2,12 @@
 
 use shared::account::User;
 
-use crate::accounts::store::audit::{self, Event};
+use crate::accounts::event::Event;
+use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::sessions::{self, NewSession};
 use crate::accounts::store::users::{EmailTaken, UserRow, user_columns};
 use crate::accounts::user_id::UserId;
-use crate::db::{Abort, Db, Transaction, Tx, now, on_database};
+use crate::db::{Abort, Db, Tx, now, on_database};
 use crate::http::client::Client;
 
 /// An account to create.
@@ -43,11 +44,15 @@ struct SignUp {
     client: Client,
 }
 
-impl Transaction for SignUp {
+impl AuditedChange for SignUp {
     type Output = UserRow;
     type Refusal = EmailTaken;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, Abort<EmailTaken>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<UserRow>, Abort<EmailTaken>> {
         const SQL: &str = concat!(
             "INSERT INTO users (id, name, email, password_hash, created_at, updated_at) \
              VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (email) DO NOTHING RETURNING ",
@@ -63,8 +68,7 @@ impl Transaction for SignUp {
         if let Some(session) = &self.session {
             sessions::insert(tx, &user.id, session).await?;
         }
-        audit::record(tx, &user.id, Event::SignedUp, &self.client).await?;
-        Ok(user)
+        Ok(Audited::event(&user.id.clone(), Event::SignedUp, user))
     }
 }
 
@@ -76,6 +80,6 @@ impl Db {
         session: Option<NewSession>,
         client: Client,
     ) -> Result<UserRow, Abort<EmailTaken>> {
-        self.transact(SignUp { user, session, client }).await
+        self.audit(SignUp { user, session, client }).await
     }
 }

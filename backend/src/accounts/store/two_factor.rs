@@ -6,7 +6,8 @@ use std::convert::Infallible;
 use chrono::Duration;
 use sqlx::FromRow;
 
-use crate::accounts::store::audit::{self, Event};
+use crate::accounts::event::Event;
+use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::known_devices::{self, DeviceHash};
 use crate::accounts::store::sessions::{self, Replacement};
 use crate::accounts::store::users::{UserRow, user_columns};
@@ -91,11 +92,15 @@ struct TurnOn {
     replacement: Replacement,
 }
 
-impl Transaction for TurnOn {
+impl AuditedChange for TurnOn {
     type Output = UserRow;
     type Refusal = TurnOnRefusal;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, Abort<TurnOnRefusal>> {
+    fn client(&self) -> &Client {
+        &self.replacement.session.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<UserRow>, Abort<TurnOnRefusal>> {
         const SQL: &str = concat!(
             "UPDATE users SET two_factor_enabled = TRUE, totp_last_step = $3, updated_at = $4 \
              WHERE id = $1 AND totp_secret = $2 AND NOT two_factor_enabled RETURNING ",
@@ -111,8 +116,7 @@ impl Transaction for TurnOn {
         if !sessions::replace_all(tx, user, &self.replacement).await? {
             return Err(Abort::Refused(TurnOnRefusal::SessionEnded));
         }
-        audit::record(tx, user, Event::TwoFactorEnabled, &self.replacement.session.client).await?;
-        Ok(row)
+        Ok(Audited::event(user, Event::TwoFactorEnabled, row))
     }
 }
 
@@ -122,11 +126,15 @@ struct TurnOff {
     client: Client,
 }
 
-impl Transaction for TurnOff {
+impl AuditedChange for TurnOff {
     type Output = ();
     type Refusal = TwoFactorIsOff;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<TwoFactorIsOff>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<TwoFactorIsOff>> {
         const SQL: &str = "UPDATE users SET two_factor_enabled = FALSE, totp_secret = NULL, totp_last_step = NULL, \
              updated_at = $2 WHERE id = $1 AND two_factor_enabled";
         const PENDING: &str = "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = 'two_factor'";
@@ -138,7 +146,7 @@ impl Transaction for TurnOff {
         replace_codes(tx, user, &[]).await?;
         execute!(tx, sqlx::query(PENDING).bind(user))?;
         known_devices::replace_all(tx, user, &self.device).await?;
-        Ok(audit::record(tx, user, Event::TwoFactorDisabled, &self.client).await?)
+        Ok(Audited::event(user, Event::TwoFactorDisabled, ()))
     }
 }
 
@@ -148,11 +156,15 @@ struct ReplaceCodes {
     client: Client,
 }
 
-impl Transaction for ReplaceCodes {
+impl AuditedChange for ReplaceCodes {
     type Output = ();
     type Refusal = TwoFactorIsOff;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<TwoFactorIsOff>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<TwoFactorIsOff>> {
         // Also holds the row, so that of two replacements at once the second finds the codes of the first.
         const SQL: &str = "UPDATE users SET updated_at = $2 WHERE id = $1 AND two_factor_enabled";
         let user = &self.user;
@@ -161,7 +173,7 @@ impl Transaction for ReplaceCodes {
             return Err(Abort::Refused(TwoFactorIsOff));
         }
         replace_codes(tx, user, &self.recovery_codes).await?;
-        Ok(audit::record(tx, user, Event::RecoveryCodesReplaced, &self.client).await?)
+        Ok(Audited::event(user, Event::RecoveryCodesReplaced, ()))
     }
 }
 
@@ -246,11 +258,15 @@ struct FinishByRecoveryCode {
     client: Client,
 }
 
-impl Transaction for FinishByRecoveryCode {
+impl AuditedChange for FinishByRecoveryCode {
     type Output = UserRow;
     type Refusal = CodeRefusal;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, Abort<CodeRefusal>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<UserRow>, Abort<CodeRefusal>> {
         const USE: &str = "DELETE FROM recovery_codes WHERE user_id = $1 AND hash = $2";
         const USER: &str = concat!(
             "SELECT ",
@@ -262,9 +278,9 @@ impl Transaction for FinishByRecoveryCode {
         if done == 0 {
             return Err(Abort::Refused(CodeRefusal::Used));
         }
-        audit::record(tx, &self.user_id, Event::RecoveryCodeUsed, &self.client).await?;
-        let user = on_database!(tx, c => c.optional(sqlx::query(USER).bind(&self.user_id)).await)?;
-        user.ok_or(Abort::Refused(CodeRefusal::SignInEnded))
+        let user: Option<UserRow> = on_database!(tx, c => c.optional(sqlx::query(USER).bind(&self.user_id)).await)?;
+        let user = user.ok_or(Abort::Refused(CodeRefusal::SignInEnded))?;
+        Ok(Audited::event(&self.user_id, Event::RecoveryCodeUsed, user))
     }
 }
 
@@ -297,7 +313,7 @@ impl Db {
         code: AppCode,
         replacement: Replacement,
     ) -> Result<UserRow, Abort<TurnOnRefusal>> {
-        self.transact(TurnOn {
+        self.audit(TurnOn {
             user,
             code,
             replacement,
@@ -312,7 +328,7 @@ impl Db {
         device: DeviceHash,
         client: Client,
     ) -> Result<(), Abort<TwoFactorIsOff>> {
-        self.transact(TurnOff { user, device, client }).await
+        self.audit(TurnOff { user, device, client }).await
     }
 
     /// Replaces the recovery codes.
@@ -322,7 +338,7 @@ impl Db {
         recovery_codes: Vec<Hash>,
         client: Client,
     ) -> Result<(), Abort<TwoFactorIsOff>> {
-        self.transact(ReplaceCodes {
+        self.audit(ReplaceCodes {
             user,
             recovery_codes,
             client,
@@ -362,7 +378,7 @@ impl Db {
         code: Hash,
         client: Client,
     ) -> Result<UserRow, Abort<CodeRefusal>> {
-        self.transact(FinishByRecoveryCode {
+        self.audit(FinishByRecoveryCode {
             user_id,
             pending,
             code,

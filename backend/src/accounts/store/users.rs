@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use shared::account::User;
 use sqlx::FromRow;
 
-use crate::accounts::store::audit::{self, Event};
+use crate::accounts::event::Event;
+use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::one_time_tokens;
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
@@ -79,15 +80,19 @@ struct Rename {
     client: Client,
 }
 
-impl Transaction for Rename {
+impl AuditedChange for Rename {
     type Output = ();
     type Refusal = Infallible;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<Infallible>> {
         const SQL: &str = "UPDATE users SET name = $2, updated_at = $3 WHERE id = $1";
         let user = &self.user;
         execute!(tx, sqlx::query(SQL).bind(user).bind(&self.name).bind(now()))?;
-        Ok(audit::record(tx, user, Event::NameChanged, &self.client).await?)
+        Ok(Audited::event(user, Event::NameChanged, ()))
     }
 }
 
@@ -181,6 +186,7 @@ impl Transaction for Rehash {
 
 struct Delete {
     user: UserId,
+    client: Client,
 }
 
 impl Transaction for Delete {
@@ -193,12 +199,17 @@ impl Transaction for Delete {
         execute!(tx, sqlx::query(SQL).bind(&self.user))?;
         Ok(())
     }
+
+    /// The history has gone with the account.
+    fn committed(&self, (): &()) {
+        Event::AccountDeleted.log(&self.client, Some(&self.user));
+    }
 }
 
 impl Db {
     /// Changes the display name.
     pub async fn rename_user(&self, user: UserId, name: String, client: Client) -> Result<(), DbError> {
-        Ok(self.transact(Rename { user, name, client }).await?)
+        Ok(self.audit(Rename { user, name, client }).await?)
     }
 
     /// Stores another hash of the same password, unless that is no longer the password.
@@ -212,8 +223,8 @@ impl Db {
     }
 
     /// Deletes an account and everything that belongs to it.
-    pub async fn delete_user(&self, user: UserId) -> Result<(), DbError> {
-        Ok(self.transact(Delete { user }).await?)
+    pub async fn delete_user(&self, user: UserId, client: Client) -> Result<(), DbError> {
+        Ok(self.transact(Delete { user, client }).await?)
     }
 
     /// The account of an address in normal form.
