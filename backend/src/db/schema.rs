@@ -1,4 +1,4 @@
-//! The schema: bringing it up to date, and telling whether it is the one that this version knows.
+//! The schema: running migrations, and checking the schema version.
 
 use std::future::Future;
 use std::time::Duration;
@@ -6,37 +6,37 @@ use std::time::Duration;
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
 use sqlx::{Database, Pool};
 
-use super::{ATTEMPTS, DbError};
+use super::{DbError, MAX_ATTEMPTS};
 
-/// Where the migrator notes what it has run.
+/// The migrator's table of applied migrations.
 const TABLE: &str = "_sqlx_migrations";
 
 pub(super) fn sqlite() -> Migrator {
-    beside_newer(sqlx::migrate!("migrations/sqlite"))
+    ignore_newer(sqlx::migrate!("migrations/sqlite"))
 }
 
 pub(super) fn postgres() -> Migrator {
-    beside_newer(sqlx::migrate!("migrations/postgres"))
+    ignore_newer(sqlx::migrate!("migrations/postgres"))
 }
 
-/// A migration breaks no server of the version before, so such a server may also start after it: by a restart while servers
-/// are replaced one by one, or because of a rollback to the older version.
-fn beside_newer(mut migrator: Migrator) -> Migrator {
+/// Allows migrations of newer versions in the database. A migration is compatible with servers of the version before, so such
+/// a server may start after it: during a rolling update, or after a rollback.
+fn ignore_newer(mut migrator: Migrator) -> Migrator {
     migrator.set_ignore_missing(true);
     migrator
 }
 
-/// Runs the migrations that the database has not seen. A failure that is `worth_retry` is retried for a while.
+/// Runs pending migrations. Failures that are `is_retryable` are retried.
 pub(super) async fn migrate<DB>(
     migrator: &Migrator,
     pool: &Pool<DB>,
-    worth_retry: fn(&DbError) -> bool,
+    is_retryable: fn(&DbError) -> bool,
 ) -> Result<(), DbError>
 where
     DB: Database,
     DB::Connection: Migrate,
 {
-    retry(worth_retry, || async {
+    retry(is_retryable, || async {
         migrator.run(pool).await.map_err(failure)?;
         let applied = pool
             .acquire()
@@ -46,7 +46,7 @@ where
             .map_err(failure)?;
         if has_newer(migrator, &applied) {
             tracing::warn!(
-                "the database was updated by a newer version of Docket; this one works with it as far as it knows it"
+                "the database was migrated by a newer version of Docket; this version ignores what it does not know"
             );
         }
         Ok(())
@@ -54,7 +54,7 @@ where
     .await
 }
 
-/// Checks that the database has exactly the migrations that this version knows. Changes nothing.
+/// Checks that exactly the migrations of this version are applied. Does not write.
 pub(super) async fn check<DB>(migrator: &Migrator, pool: &Pool<DB>) -> Result<(), DbError>
 where
     DB: Database,
@@ -63,14 +63,14 @@ where
     let applied = match pool.acquire().await?.list_applied_migrations(TABLE).await {
         Err(MigrateError::Execute(sqlx::Error::Database(_))) => {
             return Err(DbError::Schema(
-                "no server has started on this database. Set DATABASE_URL as the server has it",
+                "no server has started on this database. Set DATABASE_URL to the value that the server uses",
             ));
         }
         applied => applied.map_err(failure)?,
     };
     if has_newer(migrator, &applied) {
         return Err(DbError::Schema(
-            "the database is newer than this program. Use the docket of the version that the server runs",
+            "the database was migrated by a newer version. Use the docket binary of the version that the server runs",
         ));
     }
     if migrator
@@ -78,8 +78,8 @@ where
         .any(|known| applied.iter().all(|applied| applied.version != known.version))
     {
         return Err(DbError::Schema(
-            "the database is older than this program. Start a server of this version once, which updates the database, \
-             or use the docket of the version that the server runs",
+            "the database has not been migrated to this version. Start a server of this version once, which migrates it, \
+             or use the docket binary of the version that the server runs",
         ));
     }
     Ok(())
@@ -96,15 +96,16 @@ fn failure(error: MigrateError) -> DbError {
     }
 }
 
-/// Tries until it works, or fails in a way that is not worth a retry, or was tried often enough.
-async fn retry<F>(worth_retry: fn(&DbError) -> bool, mut attempt: impl FnMut() -> F) -> Result<(), DbError>
+/// Retries with exponential backoff until the attempt succeeds, fails with an error that is not retryable, or
+/// [`MAX_ATTEMPTS`] is reached.
+async fn retry<F>(is_retryable: fn(&DbError) -> bool, mut attempt: impl FnMut() -> F) -> Result<(), DbError>
 where
     F: Future<Output = Result<(), DbError>>,
 {
     let mut pause = Duration::from_millis(125);
-    for _ in 1..ATTEMPTS {
+    for _ in 1..MAX_ATTEMPTS {
         match attempt().await {
-            Err(error) if worth_retry(&error) => tracing::warn!(%error, "the database is not ready; trying again"),
+            Err(error) if is_retryable(&error) => tracing::warn!(%error, "the database is not ready; retrying"),
             done => return done,
         }
         tokio::time::sleep(pause).await;

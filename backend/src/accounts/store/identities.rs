@@ -55,7 +55,7 @@ impl Transaction for Create {
         )?;
         if inserted == 0 {
             let reason = "the account of an external identity was created meanwhile";
-            return Err(DbError::LostRace(reason.to_owned()).into());
+            return Err(DbError::SerializationFailure(reason.to_owned()).into());
         }
         Ok(())
     }
