@@ -247,7 +247,7 @@ impl<'a, C: CredentialCookie> ApiExtractor<'a> for FromCookie<C> {
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
         let accounts = accounts(request)?;
-        let value = if cors::may_use_cookies(request, &accounts.page_origins) {
+        let value = if cors::may_use_cookies(request, &accounts.cookie_origins) {
             Ok(accounts.cookies.get(request.cookie(), C::NAME))
         } else {
             Err(Problem::ForbiddenOrigin)

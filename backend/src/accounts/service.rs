@@ -35,7 +35,7 @@ pub struct Accounts {
     /// The external issuer whose tokens are accepted, if any.
     pub external: Option<ExternalIssuer>,
     /// The origins whose pages may use our cookies, besides the one that `Host` names.
-    pub page_origins: Vec<String>,
+    pub cookie_origins: Vec<String>,
 }
 
 /// Why the service cannot be built.
@@ -63,7 +63,7 @@ impl Accounts {
         let timeout = config.database()?.timeout;
         let secure = config.is_https();
         let public_url = config.public_url();
-        let page_origins = config.page_origins();
+        let cookie_origins = config.cookie_origins();
         let rate_limit = config.rate_limit;
         Ok(move |db: Db| Self {
             sessions: SessionCheck::start(db.clone(), timeout),
@@ -75,7 +75,7 @@ impl Accounts {
             mailer,
             public_url,
             external,
-            page_origins,
+            cookie_origins,
         })
     }
 

@@ -1,13 +1,13 @@
-//! The methods of each path of the API, for the `Allow` header.
+//! The allowed methods of each path of the API, for the `Allow` header.
 
 use serde_json::Value;
 
-/// The methods of each path, as `Allow` lists them.
+/// The path templates of the API, split at `/`, each with the value of its `Allow` header.
 #[derive(Clone)]
 pub struct Methods(Vec<(Vec<String>, String)>);
 
 impl Methods {
-    /// Reads them from the document.
+    /// Reads the methods from the OpenAPI document.
     pub fn of(document: &Value) -> Self {
         let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
         let paths = members(&document["paths"]).into_iter();
@@ -24,7 +24,7 @@ impl Methods {
         )
     }
 
-    /// What the path of a request allows.
+    /// The value of `Allow` for a request path; none if the path is unknown.
     pub fn allowed(&self, path: &str) -> Option<&str> {
         let path: Vec<&str> = path.split('/').collect();
         let fits = |template: &[String]| {

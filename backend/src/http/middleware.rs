@@ -59,7 +59,7 @@ impl<E: Endpoint> Endpoint for OutermostEndpoint<E> {
         request.extensions_mut().insert(client);
         let uri = request.uri().clone();
         let method = request.method().clone();
-        let origin = cors::allowed(&request, &self.origins);
+        let origin = cors::allowed_origin(&request, &self.origins);
         let mut response = if cors::is_preflight(&request) {
             cors::preflight()
         } else {
@@ -71,7 +71,7 @@ impl<E: Endpoint> Endpoint for OutermostEndpoint<E> {
             })
         };
         let headers = response.headers_mut();
-        cors::mark(headers, origin);
+        cors::add_headers(headers, origin);
         forbid_caching(headers, uri.path());
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));

@@ -32,10 +32,10 @@ const GET: &[u8] = &[0, 0, 3, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84];
 /// No deadline counts but those that a test sets.
 fn patient() -> Limits {
     Limits {
-        headers: NEVER,
-        body: NEVER,
-        idle: NEVER,
-        grace: NEVER,
+        header_timeout: NEVER,
+        body_timeout: NEVER,
+        idle_timeout: NEVER,
+        grace_period: NEVER,
         ..Limits::default()
     }
 }
@@ -70,7 +70,7 @@ const REQUEST: &str = "GET / HTTP/1.1\r\nHost: docket\r\n\r\n";
 #[tokio::test]
 async fn a_header_that_does_not_come_ends_the_connection() {
     let limits = Limits {
-        headers: SHORT,
+        header_timeout: SHORT,
         ..patient()
     };
     let address = start(make_sync(|_| "served"), limits).await;
@@ -96,7 +96,7 @@ async fn a_header_that_does_not_come_ends_the_connection() {
 #[tokio::test]
 async fn a_connection_that_asks_for_nothing_more_ends() {
     let limits = Limits {
-        idle: SHORT,
+        idle_timeout: SHORT,
         ..patient()
     };
     let address = start(make_sync(|_| "served"), limits).await;
@@ -122,8 +122,8 @@ async fn an_http2_client_that_asks_for_no_more_of_its_response_is_disconnected()
     // More than the 64 KiB that HTTP/2 sends before the client asks for more.
     let body = Bytes::from(vec![b'a'; 1 << 20]);
     let limits = Limits {
-        headers: SHORT,
-        idle: SHORT,
+        header_timeout: SHORT,
+        idle_timeout: SHORT,
         ..patient()
     };
     let address = start(make_sync(move |_| Response::builder().body(body.clone())), limits).await;
@@ -137,15 +137,15 @@ async fn a_client_that_does_not_read_its_response_is_disconnected() {
         (
             REQUEST.as_bytes().to_vec(),
             Limits {
-                body: SHORT,
+                body_timeout: SHORT,
                 ..patient()
             },
         ),
         (
             [PREFACE, GET].concat(),
             Limits {
-                headers: SHORT,
-                idle: SHORT,
+                header_timeout: SHORT,
+                idle_timeout: SHORT,
                 ..patient()
             },
         ),
@@ -171,9 +171,9 @@ async fn a_client_that_does_not_read_its_response_is_disconnected() {
 #[tokio::test]
 async fn an_answer_that_takes_longer_than_every_deadline_arrives() {
     let limits = Limits {
-        headers: SHORT,
-        body: SHORT,
-        idle: SHORT,
+        header_timeout: SHORT,
+        body_timeout: SHORT,
+        idle_timeout: SHORT,
         ..patient()
     };
     let late = make(|_| async {
@@ -191,7 +191,7 @@ async fn an_answer_that_takes_longer_than_every_deadline_arrives() {
 
 on_both_databases! {
     async fn a_body_that_stops_or_trickles_is_408(server) {
-        let limits = Limits { body: SHORT, ..patient() };
+        let limits = Limits { body_timeout: SHORT, ..patient() };
         let limited = server.limited(limits).await;
         let host = limited.base.strip_prefix("http://").unwrap();
         let head = "POST /api/auth/sign-in/email HTTP/1.1\r\nHost: docket\r\nContent-Type: application/json\r\n";
@@ -231,8 +231,8 @@ on_both_databases! {
 async fn a_body_that_keeps_the_least_rate_arrives_however_long_it_takes() {
     // Every rate is enough here, and the time is over again and again.
     let limits = Limits {
-        body: Duration::from_millis(1),
-        rate: 0,
+        body_timeout: Duration::from_millis(1),
+        min_rate: 0,
         ..patient()
     };
     let endpoint = make(|request| async move {
@@ -254,7 +254,7 @@ async fn a_body_that_keeps_the_least_rate_arrives_however_long_it_takes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_all_connections_are_taken_the_one_that_waits_longest_gives_way() {
     let limits = Limits {
-        connections: 2,
+        max_connections: 2,
         ..patient()
     };
     let address = start(make_sync(|_| "served"), limits).await;
@@ -273,7 +273,7 @@ async fn when_all_connections_are_taken_the_one_that_waits_longest_gives_way() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_all_connections_are_being_served_the_next_wait() {
     let limits = Limits {
-        connections: 2,
+        max_connections: 2,
         ..patient()
     };
     let (arrived, go) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()));

@@ -36,9 +36,9 @@ async fn what_was_asked_is_answered_and_an_idle_connection_delays_nothing() {
     let (stop, is_stopped) = oneshot::channel();
     let never = Duration::from_secs(3600);
     let limits = Limits {
-        headers: never,
-        idle: never,
-        grace: never,
+        header_timeout: never,
+        idle_timeout: never,
+        grace_period: never,
         ..Limits::default()
     };
     let server = tokio::spawn(serve(listener, endpoint, limits, async {
@@ -85,7 +85,7 @@ async fn a_request_that_takes_longer_than_the_grace_is_cut() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let limits = Limits {
-        grace: Duration::from_millis(100),
+        grace_period: Duration::from_millis(100),
         ..Limits::default()
     };
     let stop = Arc::clone(&arrived);
