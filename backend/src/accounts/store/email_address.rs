@@ -1,4 +1,4 @@
-//! Changing and confirming the e-mail address: rows of `users` and `one_time_tokens`.
+//! Changing and verifying the e-mail address: rows of `users` and `one_time_tokens`.
 
 use crate::accounts::store::audit::{self, Event};
 use crate::accounts::store::one_time_tokens::{Purpose, Redeemed, TokenHash, redeem};
@@ -23,12 +23,12 @@ impl Transaction for ChangeEmail {
     }
 }
 
-struct ConfirmEmail {
+struct VerifyEmail {
     hash: TokenHash,
     client: Client,
 }
 
-impl Transaction for ConfirmEmail {
+impl Transaction for VerifyEmail {
     type Output = Option<UserRow>;
     type Refusal = EmailTaken;
 
@@ -63,13 +63,13 @@ impl Transaction for ConfirmEmail {
 }
 
 impl Db {
-    /// Sets another e-mail address, which is not confirmed.
+    /// Sets a new, unverified e-mail address.
     pub async fn change_email(&self, user: UserId, email: String, client: Client) -> Result<(), Abort<EmailTaken>> {
         self.transact(ChangeEmail { user, email, client }).await
     }
 
-    /// Uses up a token that confirms the address of the account, or a new one. None if it is not valid.
-    pub async fn confirm_email(&self, hash: TokenHash, client: Client) -> Result<Option<UserRow>, Abort<EmailTaken>> {
-        self.transact(ConfirmEmail { hash, client }).await
+    /// Consumes a token that verifies the current or a new address of the account. None if the token is invalid.
+    pub async fn verify_email(&self, hash: TokenHash, client: Client) -> Result<Option<UserRow>, Abort<EmailTaken>> {
+        self.transact(VerifyEmail { hash, client }).await
     }
 }
