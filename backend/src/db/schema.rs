@@ -70,7 +70,7 @@ where
     };
     if has_newer(migrator, &applied) {
         return Err(DbError::Schema(
-            "the database was migrated by a newer version. Use the docket binary of the version that the server runs",
+            "the database is newer than this program. Use the docket binary of the version that the server runs",
         ));
     }
     if migrator
@@ -78,7 +78,7 @@ where
         .any(|known| applied.iter().all(|applied| applied.version != known.version))
     {
         return Err(DbError::Schema(
-            "the database has not been migrated to this version. Start a server of this version once, which migrates it, \
+            "the database is older than this program. Start a server of this version once, which migrates the database, \
              or use the docket binary of the version that the server runs",
         ));
     }
