@@ -374,7 +374,7 @@ async fn errors_declare_their_headers_and_the_codes_of_the_table() {
 #[test]
 fn the_tests_of_the_threat_model_exist() {
     let rows = tables("security/threat-model.md", "Threats");
-    for row in &rows["Who | What | How we answer | Test"] {
+    for row in &rows["Who | What | Mitigation | Test"] {
         let (file, name) = row[3].split_once("::").unwrap_or_else(|| panic!("{row:?}"));
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/{file}.rs"));
         let text = fs::read_to_string(&file).unwrap();

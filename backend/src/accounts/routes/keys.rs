@@ -76,7 +76,7 @@ enum JwksResponse {
 impl KeyApi {
     /// Get the current access token
     ///
-    /// Returns the token of the request. It does not issue a new one; use the refresh token for that. Whoever has the token can
+    /// Returns the token of the request. It does not issue a new one; use the refresh token for that. A holder of the token can
     /// act as the user until it expires, so send it only to services that are allowed to read and change the user's tasks.
     #[oai(path = "/token", method = "get", operation_id = "get_token")]
     async fn token(&self, request: &Request, _member: Member) -> Result<TokenResponse, Problem> {
