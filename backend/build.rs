@@ -1,5 +1,5 @@
-//! Puts the web client, as `trunk build --release` left it in `dist/`, into the server: every file plain, as brotli and as
-//! gzip, and a Content-Security-Policy that allows exactly the inline scripts and styles of its page.
+//! Embeds the web client, which `trunk build --release` writes to `dist/`, into the server: every file uncompressed, as brotli
+//! and as gzip, and a Content-Security-Policy that allows only the inline scripts and styles of `index.html`.
 
 #[path = "build/media_type.rs"]
 mod media_type;
@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
 
-/// The page calls the server it came from. Under `trunk serve` it calls this address.
+/// The API address in the page under `trunk serve`. The embedded page calls its own origin instead.
 const DEVELOPMENT_API: &str = r#"name="docket-api" content="http://localhost:8000""#;
 const SAME_ORIGIN_API: &str = r#"name="docket-api" content="""#;
 
-/// Trunk puts no hash into the names of the second program. Each file stands after those that it names.
+/// Files of the second program, to whose names Trunk adds no hash. Each file is listed after the files that it refers to.
 const UNHASHED: [&str; 3] = [
     "docket-account_bg.wasm",
     "docket-account.js",
@@ -51,13 +51,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if path == "/index.html" {
             let page = String::from_utf8(content)?;
             if !page.contains(DEVELOPMENT_API) {
-                return Err(format!("{path} does not say {DEVELOPMENT_API}").into());
+                return Err(format!("{path} does not contain {DEVELOPMENT_API}").into());
             }
             let page = page.replace(DEVELOPMENT_API, SAME_ORIGIN_API);
             policy = content_security_policy(&page);
             content = page.into_bytes();
         }
-        let forms = [
+        let encodings = [
             ("plain", content.clone()),
             ("brotli", brotli(&content)?),
             ("gzip", gzip(&content)?),
@@ -68,13 +68,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         writeln!(table, "        media_type: {:?},", media_type::media_type(&path))?;
         writeln!(table, "        immutable: {},", is_hashed(&path))?;
         writeln!(table, "        etag: {:?},", format!("W/\"{digest}\""))?;
-        for (form, bytes) in forms {
-            let kept = out.join(format!("{number}.{form}"));
-            fs::write(&kept, bytes)?;
+        for (encoding, bytes) in encodings {
+            let file = out.join(format!("{number}.{encoding}"));
+            fs::write(&file, bytes)?;
             writeln!(
                 table,
-                "        {form}: include_bytes!({:?}),",
-                kept.display().to_string()
+                "        {encoding}: include_bytes!({:?}),",
+                file.display().to_string()
             )?;
         }
         writeln!(table, "    }},")?;
@@ -126,7 +126,7 @@ fn gzip(content: &[u8]) -> std::io::Result<Vec<u8>> {
     writer.finish()
 }
 
-/// A dash and up to sixteen hexadecimal digits stand before the ending, or before `_bg` or `_loader`.
+/// Whether the name contains a content hash: at least 12 hexadecimal digits, which Trunk or [`add_hash`] puts after a dash.
 fn is_hashed(path: &str) -> bool {
     path.split(['-', '_', '.', '/'])
         .any(|part| part.len() >= 12 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -142,7 +142,7 @@ fn content_security_policy(page: &str) -> String {
     )
 }
 
-/// The hashes of the inline elements of that name, each after a space.
+/// The CSP hash sources of the inline elements with that name, each with a leading space.
 fn hashes(page: &str, element: &str) -> String {
     let (open, close) = (format!("<{element}"), format!("</{element}>"));
     page.split(&open)

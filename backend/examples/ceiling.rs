@@ -1,5 +1,5 @@
-//! What the framework itself can serve: the bytes of a file from memory, without a token, a database or JSON. `just bench`
-//! gives it the list that the API answers, and measures the API beside it.
+//! An upper bound for `just bench`: serves a file from memory, without authentication, a database or JSON. `just bench` passes
+//! a response of the API as the file, and measures both.
 
 use bytes::Bytes;
 use docket::serve::{Limits, serve};

@@ -1,4 +1,4 @@
-//! The export of everything that the server stores about a user.
+//! Export of all data that the server stores about a user.
 
 use std::sync::Arc;
 
@@ -17,30 +17,30 @@ use crate::http::json::StreamedJson;
 use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
-/// The maximum number of concurrent exports. Each holds a page of tasks in memory, for as long as the client takes.
+/// Maximum number of concurrent exports. Each keeps a page of tasks in memory until the client has received it.
 const CONCURRENT_MAX: usize = 16;
 
-/// What exports share.
+/// The state that exports share.
 pub struct Exports {
     db: Db,
     permits: Arc<Semaphore>,
 }
 
 impl Exports {
-    /// Exports from that database.
+    /// Exports from `db`.
     pub fn new(db: Db) -> Self {
         let permits = Arc::new(Semaphore::new(CONCURRENT_MAX));
         Self { db, permits }
     }
 }
 
-/// The operations.
+/// The export operation.
 #[derive(Default)]
 pub struct ExportApi;
 
 #[derive(ApiResponse)]
 enum ExportResponse {
-    /// Everything, as a file.
+    /// All data of the user, as a file.
     #[oai(status = 200)]
     Ok(
         StreamedJson<Export>,
@@ -54,7 +54,7 @@ operation_errors!(BetterAuth, ExportErrors: Problem::SessionNotFresh, Problem::B
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl ExportApi {
-    /// Download everything
+    /// Export all data of the user
     #[oai(path = "/export", method = "get", operation_id = "export_data")]
     async fn export(
         &self,
@@ -79,7 +79,7 @@ impl ExportApi {
         let request_id = client.request_id.clone();
         db.record(member.user.clone(), Event::DataExported, client).await?;
         let export = export.finish(move |fault| {
-            // Released with the stream.
+            // The permit is released when the stream is dropped.
             let _permit = &permit;
             tracing::error!(request_id, %fault, "an export failed after its status was sent")
         });

@@ -1,47 +1,47 @@
-//! A failure that is not the client's doing: the log gets the reason, the client only learns that it can try again.
+//! Failures that the client did not cause. The reason is logged; the client gets a generic error.
 
 use std::error::Error;
 use std::fmt::{self, Display};
 
 type Source = Box<dyn Error + Send + Sync>;
 
-/// Why the server cannot do what was asked of it. `Display` is the whole chain of causes, for the log and for operators.
+/// A failure that the client did not cause. `Display` prints the whole error chain, for the log and for operators.
 #[derive(Debug)]
 pub struct Fault {
     kind: FaultKind,
-    what: String,
+    message: String,
     source: Option<Source>,
 }
 
-/// Whether a retry may help.
+/// The kind of a fault, which determines the status of the response.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FaultKind {
-    /// Something the server depends on does not work at the moment.
+    /// A dependency is temporarily unavailable; a retry may succeed.
     Unavailable,
     /// A bug or a broken environment.
     Internal,
 }
 
 impl Fault {
-    /// Something the server depends on does not work at the moment, for this reason.
-    pub fn unavailable(reason: impl Into<String>) -> Self {
+    /// A dependency is temporarily unavailable.
+    pub fn unavailable(message: impl Into<String>) -> Self {
         Self {
             kind: FaultKind::Unavailable,
-            what: reason.into(),
+            message: message.into(),
             source: None,
         }
     }
 
-    /// `what` should have worked: a bug or a broken environment.
-    pub fn internal(what: impl Into<String>) -> Self {
+    /// A bug or a broken environment.
+    pub fn internal(message: impl Into<String>) -> Self {
         Self {
             kind: FaultKind::Internal,
-            what: what.into(),
+            message: message.into(),
             source: None,
         }
     }
 
-    /// The error that caused it.
+    /// Adds the error that caused the fault.
     pub fn caused_by(self, source: impl Into<Source>) -> Self {
         Self {
             source: Some(source.into()),
@@ -49,7 +49,7 @@ impl Fault {
         }
     }
 
-    /// Whether a retry may help.
+    /// The kind of the fault.
     pub fn kind(&self) -> FaultKind {
         self.kind
     }
@@ -57,7 +57,7 @@ impl Fault {
 
 impl Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
+        f.write_str(&self.message)?;
         let mut source = self.source();
         while let Some(error) = source {
             write!(f, ": {error}")?;

@@ -1,4 +1,4 @@
-//! Docket's server. [`app`] is all the wiring: read it first. ARCHITECTURE.md has the picture.
+//! The Docket server. [`app`] wires everything together; start reading there. ARCHITECTURE.md describes the modules.
 
 mod accounts;
 pub mod command;
@@ -30,14 +30,14 @@ use http::{health, static_files};
 use serve::Draining;
 use tasks::Tasks;
 
-/// Swagger UI is one page of inline script and style.
+/// The Content-Security-Policy of Swagger UI, which is a page with inline script and style.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The configuration is wrong; the text says what to do.
+    /// The configuration is invalid. The message says what to do.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The database cannot be used.
@@ -46,7 +46,7 @@ pub enum StartError {
     /// The OpenAPI document cannot be generated.
     #[error("The OpenAPI document cannot be generated: {0}.")]
     Document(#[from] serde_json::Error),
-    /// The operating system fails.
+    /// A system call failed.
     #[error("The server cannot start: {0}.")]
     Fault(#[from] Fault),
 }
@@ -60,8 +60,8 @@ impl From<AccountsError> for StartError {
     }
 }
 
-/// Everything that the server serves, and its database, which the caller closes once nothing is served any more. After
-/// `draining` has begun, readiness fails.
+/// The root endpoint of the server, and its database, which the caller closes after serving. Readiness fails once `draining`
+/// has begun.
 pub async fn app(
     config: &Config,
     draining: Draining,
@@ -97,13 +97,13 @@ pub async fn app(
     Ok((routes, db))
 }
 
-/// A page that is the same for everyone.
+/// An endpoint with a constant response.
 fn page(media_type: &'static str, text: String) -> impl Endpoint + use<> {
     let body = Bytes::from(text);
     make_sync(move |_| Response::builder().content_type(media_type).body(body.clone()))
 }
 
-/// Swagger UI, which shows the document as it is served and not as the framework made it.
+/// Swagger UI with the completed document in place of the one that the framework generates.
 fn docs(document: &str) -> impl Endpoint + use<> {
     let service = openapi::service();
     let html = service.swagger_ui_html().replacen(&service.spec(), document, 1);

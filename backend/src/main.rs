@@ -1,4 +1,4 @@
-//! The process: read the command line, start the log, then serve until a signal, or run one command.
+//! The process: parses the command line, initialises logging, and runs the server or a command.
 
 use std::io::{IsTerminal, stderr};
 use std::panic;
@@ -15,7 +15,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// The system's allocator keeps the 19 MiB of each password hash for every thread that ever made one.
+/// The system allocator does not return the 19 MiB of a password hash, for each thread that has computed one.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -82,7 +82,7 @@ async fn run_server(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     let draining = Draining::default();
     let (app, db) = docket::app(config, draining.clone()).await?;
     let served = listen(config, app, draining).await;
-    // A handler that outlived the grace finds the database closed.
+    // Handlers that are still running after the grace period get an error from the closed database.
     db.close().await;
     served?;
     tracing::info!("stopped");
@@ -98,6 +98,12 @@ async fn listen(
     let listener = listener.map_err(|error| format!("cannot listen on {}: {error}. Set BIND.", config.bind))?;
     let stop = stop_signal(draining, Duration::from_secs(config.shutdown_delay.into()))?;
     tracing::info!("listening on http://{}", listener.local_addr()?);
-    serve(listener, app, Limits::of_process(config.database_max_connections), stop).await;
+    serve(
+        listener,
+        app,
+        Limits::for_process(config.database_max_connections),
+        stop,
+    )
+    .await;
     Ok(())
 }

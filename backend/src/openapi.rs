@@ -27,10 +27,10 @@ type Operations = (
 /// The operations as an endpoint.
 pub fn service() -> OpenApiService<Operations, ()> {
     OpenApiService::new(Operations::default(), "Docket", env!("CARGO_PKG_VERSION"))
-        .description("Tasks for many people. Sign up or sign in, then send the token as a bearer.")
+        .description("Multi-user task list. Sign up or sign in, then send the token in `Authorization: Bearer`.")
 }
 
-/// The document.
+/// The OpenAPI document.
 pub fn document() -> Result<Value, serde_json::Error> {
     document::complete(&service().spec())
 }

@@ -1,14 +1,14 @@
-//! Serving HTTP/1 and HTTP/2: the accept loop, deadlines and connection limits.
+//! The HTTP/1 and HTTP/2 server: the accept loop, timeouts and connection limits.
 //!
-//! On a connection either the server owes the next step (a handler runs) or the client does (a header, a body, taking the
-//! response). [`turn`] keeps whose turn it is and since when. A client that lets its time pass loses the connection; a
-//! body that is late is an error to the handler that reads it, which answers 408.
+//! A connection waits either for the server (a handler runs) or for the client (to send a header or a body, or to receive the
+//! response). [`state`] tracks which one, and since when. When the client exceeds a timeout, the connection is closed, except
+//! for a request body: then the handler that reads it gets an error and answers 408.
 
 mod body;
 mod connection;
 mod descriptors;
+mod state;
 mod stop;
-mod turn;
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -23,66 +23,67 @@ use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use connection::Server;
+use state::ConnectionState;
 pub use stop::{Draining, stop_signal};
-use turn::Turn;
 
-/// How long the accept loop rests when it cannot accept, or must not.
+/// Pause of the accept loop after a failed `accept`, or while the connection limit is reached.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// A connection is closed in favour of a new one only if its client has been due for this long.
+/// Minimum time that a connection must have waited for its client before it is evicted for a new connection.
 const EVICTION_AGE: Duration = Duration::from_millis(500);
 
-/// How often the log repeats that the server is short of connections or descriptors.
+/// Minimum interval between warnings about the connection limit or failed `accept` calls.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What a client may take.
+/// Timeouts and limits of connections.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a request header may take from its first byte, and the first one from the opening of the connection.
-    pub headers: Duration,
-    /// How long a client may take for a body, or for taking a response. It gets as long again whenever it kept [`rate`](Self::rate).
-    pub body: Duration,
-    /// How long a connection may be open without a request.
-    pub idle: Duration,
-    /// The least rate of bodies and responses, in bytes per second.
-    pub rate: u32,
-    /// The most concurrent requests on an HTTP/2 connection.
-    pub streams: u32,
-    /// The most connections. Beyond that, the one that has waited longest for its client is closed.
-    pub connections: usize,
-    /// How long requests that are under way may take after the server was told to stop.
-    pub grace: Duration,
+    /// Timeout of a request header, from its first byte; of the first header, from the opening of the connection.
+    pub header_timeout: Duration,
+    /// Timeout of sending a body or receiving a response. It is extended as long as the client keeps
+    /// [`min_rate`](Self::min_rate).
+    pub body_timeout: Duration,
+    /// Timeout of a connection without a request.
+    pub idle_timeout: Duration,
+    /// Minimum transfer rate of bodies and responses, in bytes per second.
+    pub min_rate: u32,
+    /// Maximum number of concurrent requests on an HTTP/2 connection.
+    pub max_streams: u32,
+    /// Maximum number of connections. Beyond it, the connection that has waited longest for its client is closed.
+    pub max_connections: usize,
+    /// How long requests in progress may take after shutdown has begun.
+    pub grace_period: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            headers: Duration::from_secs(10),
-            body: Duration::from_secs(30),
-            // Longer than proxies keep an idle connection to a server: nginx does for 60 seconds.
-            idle: Duration::from_secs(75),
-            rate: 1024,
-            streams: 100,
-            connections: 10_000,
-            grace: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            // Longer than the upstream keep-alive of reverse proxies, which is 60 seconds in nginx.
+            idle_timeout: Duration::from_secs(75),
+            min_rate: 1024,
+            max_streams: 100,
+            max_connections: 10_000,
+            grace_period: Duration::from_secs(10),
         }
     }
 }
 
 impl Limits {
-    /// The default, with no more connections than this process may have file descriptors for beside
+    /// The default, with `max_connections` reduced to what the file descriptor limit of the process allows besides
     /// `database_connections`.
-    pub fn of_process(database_connections: u32) -> Self {
+    pub fn for_process(database_connections: u32) -> Self {
         let limits = Self::default();
         Self {
-            connections: limits
-                .connections
+            max_connections: limits
+                .max_connections
                 .min(descriptors::for_connections(database_connections)),
             ..limits
         }
     }
 }
 
-/// Serves until `stop` is ready and the requests under way are answered, or `limits.grace` is over.
+/// Serves until `stop` completes, then waits until requests in progress are answered or `limits.grace_period` has elapsed.
 pub async fn serve<E>(listener: TcpListener, endpoint: E, limits: Limits, stop: impl Future<Output = ()>)
 where
     E: Endpoint + 'static,
@@ -98,13 +99,13 @@ where
     let mut is_failing = false;
     tokio::pin!(stop);
     loop {
-        // One connection beyond the limit is accepted, to detect that a client is waiting.
-        let is_full = connections.open.len() > limits.connections && !connections.evict();
+        // One connection beyond the limit is accepted, which shows that a client is waiting.
+        let is_full = connections.open.len() > limits.max_connections && !connections.evict();
         tokio::select! {
             () = &mut stop => break,
             Some(ended) = connections.tasks.join_next_with_id() => {
                 connections.open.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
-                // It has left its descriptor.
+                // A file descriptor is free again.
                 is_failing = false;
             }
             () = sleep(ACCEPT_PAUSE), if is_full || is_failing => is_failing = false,
@@ -123,10 +124,10 @@ where
     stopping.send_replace(true);
     let mut tasks = connections.tasks;
     let finished = async { while tasks.join_next().await.is_some() {} };
-    if timeout(limits.grace, finished).await.is_err() {
+    if timeout(limits.grace_period, finished).await.is_err() {
         tracing::warn!(
             connections = tasks.len(),
-            "closing connections whose requests are not finished"
+            "the grace period is over; closing connections with unfinished requests"
         );
         tasks.shutdown().await;
     }
@@ -136,36 +137,36 @@ where
 struct Connections<E> {
     server: Arc<Server<E>>,
     tasks: JoinSet<()>,
-    open: HashMap<Id, (Arc<Turn>, AbortHandle)>,
+    open: HashMap<Id, (Arc<ConnectionState>, AbortHandle)>,
     last_warning: Option<Instant>,
 }
 
 impl<E: Endpoint + 'static> Connections<E> {
     fn open(&mut self, stream: TcpStream, address: SocketAddr) {
-        let turn = Arc::new(Turn::new());
-        let task = connection::serve(Arc::clone(&self.server), stream, address, Arc::clone(&turn));
+        let state = Arc::new(ConnectionState::new());
+        let task = connection::serve(Arc::clone(&self.server), stream, address, Arc::clone(&state));
         let task = self.tasks.spawn(task);
-        self.open.insert(task.id(), (turn, task));
+        self.open.insert(task.id(), (state, task));
     }
 
-    /// Closes the connection whose client has been due for longest. False if there is none.
+    /// Closes the connection that has waited longest for its client. False if there is none.
     fn evict(&mut self) -> bool {
-        let due = self
+        let waiting = self
             .open
             .iter()
-            .filter_map(|(id, (turn, _))| Some((turn.client_due_since()?, *id)));
-        let oldest = due.min_by_key(|(since, _)| *since);
+            .filter_map(|(id, (state, _))| Some((state.awaiting_client_since()?, *id)));
+        let oldest = waiting.min_by_key(|(since, _)| *since);
         let Some((_, id)) = oldest.filter(|(since, _)| since.elapsed() >= EVICTION_AGE) else {
             return false;
         };
         if let Some((_, task)) = self.open.remove(&id) {
             task.abort();
         }
-        self.warn("the limit of connections is reached: closing those that wait for their clients");
+        self.warn("the connection limit is reached; closing connections that wait for their clients");
         true
     }
 
-    /// Logs a warning, unless there was one in the last minute.
+    /// Logs a warning, at most one per [`WARNING_INTERVAL`].
     fn warn(&mut self, text: &str) {
         if self.last_warning.is_none_or(|last| last.elapsed() >= WARNING_INTERVAL) {
             self.last_warning = Some(Instant::now());

@@ -1,20 +1,20 @@
-//! Accounts: wire types and rules. This wire is camelCase.
+//! Accounts: wire types and validation rules. The JSON is camelCase.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::FieldError;
-use crate::rules::{Check, Verdict, text};
+use crate::rules::{Check, Validation, text};
 use crate::times;
 use crate::unicode::{folded, nfkc};
 
-/// The longest name, in characters after trimming.
+/// Maximum length of a name, in characters after trimming.
 pub const NAME_MAX: usize = 100;
-/// The longest e-mail address, in characters.
+/// Maximum length of an e-mail address, in characters.
 pub const EMAIL_MAX: usize = 254;
-/// The shortest password, in characters.
+/// Minimum length of a password, in characters.
 pub const PASSWORD_MIN: usize = 8;
-/// The longest password, in characters.
+/// Maximum length of a password, in characters.
 pub const PASSWORD_MAX: usize = 128;
 
 /// The body of a sign-up.
@@ -26,19 +26,19 @@ pub const PASSWORD_MAX: usize = 128;
 )]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SignUp {
-    /// What to call the person: 1 to 100 characters after trimming.
+    /// Display name: 1 to 100 characters after trimming.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 1, max_length = 100)))]
     pub name: String,
-    /// Trimmed, normalised (NFKC) and lower-cased before it is compared.
+    /// Trimmed, normalised (NFKC) and lower-cased.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 3, max_length = 254)))]
     pub email: String,
     /// 8 to 128 characters, not the name, not the e-mail address and not a common password.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 8, max_length = 128)))]
     pub password: String,
-    /// Whether the browser stays signed in after it is closed; true when absent.
+    /// Whether the session outlives the browser window; true when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remember_me: Option<bool>,
-    /// Ignored: links in mails lead to this server's own pages.
+    /// Ignored: links in mails point to pages of this server.
     #[serde(default, rename = "callbackURL", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", oai(rename = "callbackURL"))]
     pub callback_url: Option<String>,
@@ -46,10 +46,10 @@ pub struct SignUp {
 
 impl Check for SignUp {
     fn check(self) -> Result<Self, Vec<FieldError>> {
-        let mut verdict = Verdict::default();
-        let name = verdict.field("name", name(&self.name));
-        let email = verdict.field("email", email(&self.email));
-        let password = verdict.field("password", new_password(&self.password, &self.name, &self.email));
+        let mut validation = Validation::default();
+        let name = validation.field("name", name(&self.name));
+        let email = validation.field("email", email(&self.email));
+        let password = validation.field("password", new_password(&self.password, &self.name, &self.email));
         let account = name.zip(email).zip(password).map(|((name, email), password)| Self {
             name,
             email,
@@ -57,7 +57,7 @@ impl Check for SignUp {
             remember_me: self.remember_me,
             callback_url: None,
         });
-        verdict.finish(account)
+        validation.finish(account)
     }
 }
 
@@ -70,16 +70,16 @@ impl Check for SignUp {
 )]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SignIn {
-    /// The address of the account, in any letter case.
+    /// The e-mail address of the account, case-insensitive.
     #[cfg_attr(feature = "openapi", oai(validator(max_length = 254)))]
     pub email: String,
     /// The password of the account.
     #[cfg_attr(feature = "openapi", oai(validator(max_length = 128)))]
     pub password: String,
-    /// Whether the browser stays signed in after it is closed; true when absent.
+    /// Whether the session outlives the browser window; true when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remember_me: Option<bool>,
-    /// Ignored: links in mails lead to this server's own pages.
+    /// Ignored: links in mails point to pages of this server.
     #[serde(default, rename = "callbackURL", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", oai(rename = "callbackURL"))]
     pub callback_url: Option<String>,
@@ -87,16 +87,16 @@ pub struct SignIn {
 
 impl Check for SignIn {
     fn check(self) -> Result<Self, Vec<FieldError>> {
-        let mut verdict = Verdict::default();
-        let email = verdict.field("email", email(&self.email));
-        let password = verdict.field("password", known_password(&self.password));
+        let mut validation = Validation::default();
+        let email = validation.field("email", email(&self.email));
+        let password = validation.field("password", known_password(&self.password));
         let credentials = email.zip(password).map(|(email, password)| Self {
             email,
             password,
             remember_me: self.remember_me,
             callback_url: None,
         });
-        verdict.finish(credentials)
+        validation.finish(credentials)
     }
 }
 
@@ -108,138 +108,144 @@ impl Check for SignIn {
 pub struct User {
     /// An opaque string: the `{user_id}` of the task paths.
     pub id: String,
-    /// What to call the person.
+    /// Display name.
     pub name: String,
-    /// In normal form; null for an account that came with an outside token.
+    /// Normalised e-mail address; null for an account of the external issuer.
     pub email: Option<String>,
-    /// Whether the address is known to reach the person.
+    /// Whether the e-mail address has been verified.
     pub email_verified: bool,
-    /// The address of a picture; null when there is none.
+    /// The URL of a picture; null if there is none.
     pub image: Option<String>,
-    /// When the account was made.
+    /// When the account was created.
     #[serde(deserialize_with = "times::time")]
     pub created_at: DateTime<Utc>,
-    /// When the account last changed.
+    /// When the account was last updated.
     #[serde(deserialize_with = "times::time")]
     pub updated_at: DateTime<Utc>,
-    /// Whether a sign-in also needs a code of an authenticator app.
+    /// Whether a sign-in requires a code of an authenticator app.
     #[serde(default)]
     pub two_factor_enabled: bool,
 }
 
-/// A device that is signed in.
+/// A session.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 #[cfg_attr(feature = "openapi", oai(rename_all = "camelCase"))]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// The `sid` of its tokens.
+    /// The `sid` of its access tokens.
     pub id: String,
-    /// Names the session when it is to be revoked. It is the `id` again and opens nothing.
+    /// The same as `id`, to identify the session in `revoke_session`. It is not a credential.
     pub token: String,
-    /// Whose it is.
+    /// The owner.
     pub user_id: String,
-    /// When it ends unless it is renewed.
+    /// When the session expires unless it is renewed.
     #[serde(deserialize_with = "times::time")]
     pub expires_at: DateTime<Utc>,
-    /// When it began.
+    /// When the session was created.
     #[serde(deserialize_with = "times::time")]
     pub created_at: DateTime<Utc>,
-    /// When it was last seen: at its last renewal.
+    /// When the session was last renewed.
     #[serde(deserialize_with = "times::time")]
     pub updated_at: DateTime<Utc>,
-    /// The network address it began at; null when unknown.
+    /// The IP address of the sign-in or the last renewal; null if unknown.
     pub ip_address: Option<String>,
-    /// The browser it began in; null when unknown.
+    /// The `User-Agent` of the sign-in or the last renewal; null if unknown.
     pub user_agent: Option<String>,
 }
 
-/// The answer to a sign-up.
+/// The response to a sign-up.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct SignedUp {
-    /// A short-lived bearer token (JWT); null when the address has to be confirmed first.
+    /// A short-lived access token (JWT); null if the e-mail address has to be verified first.
     pub token: Option<String>,
     /// The account.
     pub user: User,
 }
 
-/// The answer to what leaves a session with a new token.
+/// A new access token of a session.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct Renewed {
-    /// A short-lived bearer token (JWT).
+    /// A short-lived access token (JWT).
     pub token: String,
-    /// Whose it is.
+    /// The account.
     pub user: User,
 }
 
-/// The answer to a sign-in.
+/// The response to a sign-in.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct SignedIn {
-    /// Always false: there is nowhere else to go.
+    /// Always false: no redirect is needed.
     pub redirect: bool,
-    /// A short-lived bearer token (JWT).
+    /// A short-lived access token (JWT).
     pub token: String,
-    /// Whose it is.
+    /// The account.
     pub user: User,
 }
 
-/// The answer to a sign-out.
+/// The response to a sign-out.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct SignedOut {
-    /// Always true: signing out twice is fine.
+    /// Always true: signing out is idempotent.
     pub success: bool,
 }
 
-/// Who is asking, and on which device.
+/// The session of the request and its user.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct CurrentSession {
-    /// The device.
+    /// The session.
     pub session: Session,
     /// The account.
     pub user: User,
 }
 
-/// A name in normal form, or what is wrong with it.
+/// Normalises a name (trimmed). The error is a message for the user.
 pub fn name(value: &str) -> Result<String, String> {
     let value = value.trim();
     text("A name", value, 1, NAME_MAX)?;
     Ok(value.to_owned())
 }
 
-/// An e-mail address in normal form (trimmed, NFKC, lower case), or what is wrong with it.
+/// Normalises an e-mail address (trimmed, NFKC, lower case). The error is a message for the user.
 pub fn email(value: &str) -> Result<String, String> {
     let value = folded(value.trim());
     text("An e-mail address", &value, 1, EMAIL_MAX)?;
-    let unlike = || "This is not an e-mail address; one looks like name@example.com.".to_owned();
-    let (local, domain) = value.rsplit_once('@').ok_or_else(unlike)?;
-    let strange = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '<' | '>' | ',');
-    let plain = !local.is_empty()
+    let invalid = || "Enter a valid e-mail address, such as name@example.com.".to_owned();
+    let (local, domain) = value.rsplit_once('@').ok_or_else(invalid)?;
+    let is_forbidden = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '<' | '>' | ',');
+    let is_valid = !local.is_empty()
         && local.chars().count() <= 64
-        && !local.contains(strange)
-        && !domain.contains(strange)
+        && !local.contains(is_forbidden)
+        && !domain.contains(is_forbidden)
         && domain.contains('.')
         && domain.split('.').all(|label| !label.is_empty());
-    if plain { Ok(value) } else { Err(unlike()) }
+    if is_valid { Ok(value) } else { Err(invalid()) }
 }
 
-/// A new password in normal form (NFKC), or what is wrong with it. `own_name` and `address` are those of the account, or empty.
+/// Normalises a new password (NFKC). `own_name` and `address` are those of the account, or empty. The error is a message for
+/// the user.
 pub fn new_password(value: &str, own_name: &str, address: &str) -> Result<String, String> {
     let value = nfkc(value);
     text("A password", &value, PASSWORD_MIN, PASSWORD_MAX)?;
     let (password, address) = (folded(&value), folded(address.trim()));
     let local = address.split('@').next().unwrap_or_default();
     if password == folded(own_name.trim()) || password == address || password == local {
-        return Err("A password must not be your name or your e-mail address. Several words that do not belong together are easy to keep in mind.".to_owned());
+        return Err(
+            "A password must not be your name or your e-mail address. Use several unrelated words: they are hard to guess and \
+             easy to remember."
+                .to_owned(),
+        );
     }
     Ok(value)
 }
 
-/// A password that is to be compared, in normal form. Only what no password can be is refused.
+/// Normalises a password that is to be verified (NFKC). Only the length and U+0000 are checked. The error is a message for the
+/// user.
 pub fn known_password(value: &str) -> Result<String, String> {
     let value = nfkc(value);
     text("A password", &value, 1, PASSWORD_MAX)?;

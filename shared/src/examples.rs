@@ -1,4 +1,4 @@
-//! The examples of the OpenAPI document.
+//! Examples of request and response bodies in the OpenAPI document.
 
 use chrono::{DateTime, NaiveDate};
 use poem_openapi::types::Example;

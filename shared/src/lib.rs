@@ -1,6 +1,6 @@
-//! What the client and the server both know: the wire types, and the rules for what may be in them.
+//! Types and rules that the client and the server share: the wire types and their validation.
 //!
-//! A rule is one function here. The form calls it as you type, the server calls it as the judge.
+//! Each rule is one function, which the form calls while the user types and the server calls for every request.
 
 pub mod account;
 #[cfg(feature = "openapi")]

@@ -1,27 +1,26 @@
-//! The pages of the web client. The client shows a page at each of these paths; the server answers 200 there and 404 at
-//! any other path.
+//! The paths of the pages of the web client. The server answers 200 at these paths and 404 at any other.
 
-/// The pages of the program that a first visit loads. A test compares them with the client's routes.
+/// The pages of the main program, which the first visit loads. A test compares them with the client's routes.
 pub const MAIN: [&str; 4] = ["/", "/login", "/signup", "/tasks"];
 
-/// The settings.
+/// Account settings.
 pub const SETTINGS: &str = "/settings";
-/// Asks for a link to a new password.
+/// Requests a password reset link.
 pub const FORGOT_PASSWORD: &str = "/forgot-password";
 /// Sets a new password with the token of a link.
 pub const RESET_PASSWORD: &str = "/reset-password";
-/// Confirms an address with the token of a link.
+/// Verifies an e-mail address with the token of a link.
 pub const VERIFY_EMAIL: &str = "/verify-email";
 
-/// The pages of the account, which are a program of their own.
+/// The pages of the account program, a separate WebAssembly module.
 pub const ACCOUNT: [&str; 4] = [SETTINGS, FORGOT_PASSWORD, RESET_PASSWORD, VERIFY_EMAIL];
 
-/// Whether `path` is one of `pages`. One slash at its end does not count, as in the client's router.
+/// Whether `path` is one of `pages`. One trailing slash is ignored, as in the client's router.
 pub fn has(pages: &[&str], path: &str) -> bool {
     pages.iter().any(|page| without_slash(page) == without_slash(path))
 }
 
-/// `path` without one slash at its end.
+/// `path` without one trailing slash.
 pub fn without_slash(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }
@@ -31,7 +30,7 @@ mod tests {
     use super::{ACCOUNT, MAIN, has};
 
     #[test]
-    fn a_page_is_known_by_its_path_with_or_without_a_slash() {
+    fn a_page_is_found_with_or_without_a_trailing_slash() {
         for path in ["/", "/tasks", "/tasks/"] {
             assert!(has(&MAIN, path), "{path}");
         }

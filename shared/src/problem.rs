@@ -1,23 +1,23 @@
-//! Errors as they travel: `application/problem+json` (RFC 9457).
+//! Error responses: `application/problem+json` (RFC 9457).
 
 use serde::{Deserialize, Serialize};
 
-/// The media type of every error answer.
+/// The media type of every error response.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
-/// One broken rule, and where.
+/// A validation error.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct FieldError {
     /// An RFC 6901 JSON pointer into the body (`/title`; empty for the whole body), `?name` for a query parameter, or the
     /// name of a header.
     pub pointer: String,
-    /// What is wrong and what would be right, as a sentence for people.
+    /// A message for the user: what is wrong and what is valid.
     pub detail: String,
 }
 
 impl FieldError {
-    /// `field` is the name of a member of the body.
+    /// An error of the member `field` of the body.
     pub fn of(field: &str, detail: impl Into<String>) -> Self {
         Self {
             pointer: format!("/{field}"),
@@ -26,27 +26,27 @@ impl FieldError {
     }
 }
 
-/// An error answer.
+/// An error response.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct Problem {
-    /// A URI reference that names the kind of problem: `urn:docket:problem:<code>`.
+    /// The problem type: `urn:docket:problem:<code>`.
     #[serde(rename = "type")]
     #[cfg_attr(feature = "openapi", oai(rename = "type"))]
     pub kind: String,
-    /// The HTTP status in words.
+    /// The reason phrase of the HTTP status.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What went wrong this time and what to do next, as a sentence for people.
+    /// A message for the user: what went wrong and what to do next.
     pub detail: String,
-    /// What went wrong, as a stable name for programs; under `/api/auth` in the spelling of Better Auth.
+    /// A stable error code for programs. Under `/api/auth` it is the code of Better Auth.
     pub code: String,
-    /// The `detail` again, under the name that Better Auth has for it; only under `/api/auth`.
+    /// The same as `detail`, for clients of Better Auth; only under `/api/auth`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", oai(skip_serializing_if_is_none))]
     pub message: Option<String>,
-    /// Every broken rule of the request; only with status 422.
+    /// The validation errors of the request; only with status 422.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", oai(default, skip_serializing_if_is_empty))]
     pub errors: Vec<FieldError>,

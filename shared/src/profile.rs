@@ -1,21 +1,21 @@
-//! What people change about their account: wire types. This wire is camelCase.
+//! Profile, sessions, export and capabilities: wire types. The JSON is camelCase.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{self, Session, User};
 use crate::problem::FieldError;
-use crate::rules::{Check, Verdict};
+use crate::rules::{Check, Validation};
 use crate::task::Task;
 use crate::times;
 
-/// The body of a change of the profile. What is absent stays.
+/// The body of a profile update. Absent members are not changed.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 #[cfg_attr(feature = "openapi", oai(deny_unknown_fields))]
 #[serde(deny_unknown_fields)]
 pub struct ProfileChange {
-    /// What to call the person: 1 to 100 characters after trimming.
+    /// Display name: 1 to 100 characters after trimming.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 1, max_length = 100)))]
     pub name: Option<String>,
@@ -23,13 +23,13 @@ pub struct ProfileChange {
 
 impl Check for ProfileChange {
     fn check(self) -> Result<Self, Vec<FieldError>> {
-        let mut verdict = Verdict::default();
-        let name = verdict.field("name", self.name.as_deref().map(account::name).transpose());
-        verdict.finish(name.map(|name| Self { name }))
+        let mut validation = Validation::default();
+        let name = validation.field("name", self.name.as_deref().map(account::name).transpose());
+        validation.finish(name.map(|name| Self { name }))
     }
 }
 
-/// The body of what needs the password once more.
+/// The body of operations that verify the password again.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 #[cfg_attr(feature = "openapi", oai(deny_unknown_fields))]
@@ -42,36 +42,36 @@ pub struct PasswordProof {
 
 impl Check for PasswordProof {
     fn check(self) -> Result<Self, Vec<FieldError>> {
-        let mut verdict = Verdict::default();
-        let password = verdict.field("password", account::known_password(&self.password));
-        verdict.finish(password.map(|password| Self { password }))
+        let mut validation = Validation::default();
+        let password = validation.field("password", account::known_password(&self.password));
+        validation.finish(password.map(|password| Self { password }))
     }
 }
 
-/// The body of a change of the password.
+/// The body of a password change.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 #[cfg_attr(feature = "openapi", oai(deny_unknown_fields, rename_all = "camelCase"))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PasswordChange {
-    /// The password until now.
+    /// The current password.
     #[cfg_attr(feature = "openapi", oai(validator(max_length = 128)))]
     pub current_password: String,
     /// 8 to 128 characters, not the name, not the e-mail address and not a common password.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 8, max_length = 128)))]
     pub new_password: String,
-    /// Changes nothing: every session ends in any case, and a new one begins.
+    /// Ignored: all sessions are always revoked, and a new one is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoke_other_sessions: Option<bool>,
 }
 
 impl Check for PasswordChange {
     fn check(self) -> Result<Self, Vec<FieldError>> {
-        let mut verdict = Verdict::default();
-        let current = verdict.field("currentPassword", account::known_password(&self.current_password));
-        let new = verdict.field("newPassword", account::new_password(&self.new_password, "", ""));
+        let mut validation = Validation::default();
+        let current = validation.field("currentPassword", account::known_password(&self.current_password));
+        let new = validation.field("newPassword", account::new_password(&self.new_password, "", ""));
         let revoke_other_sessions = self.revoke_other_sessions;
-        verdict.finish(current.zip(new).map(|(current_password, new_password)| Self {
+        validation.finish(current.zip(new).map(|(current_password, new_password)| Self {
             current_password,
             new_password,
             revoke_other_sessions,
@@ -79,7 +79,7 @@ impl Check for PasswordChange {
     }
 }
 
-/// The body of a change of the e-mail address.
+/// The body of an e-mail address change.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 #[cfg_attr(feature = "openapi", oai(deny_unknown_fields, rename_all = "camelCase"))]
@@ -88,7 +88,7 @@ pub struct EmailChange {
     /// Trimmed, normalised (NFKC) and lower-cased.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 3, max_length = 254)))]
     pub new_email: String,
-    /// Ignored: links in mails lead to this server's own pages.
+    /// Ignored: links in mails point to pages of this server.
     #[serde(default, rename = "callbackURL", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", oai(rename = "callbackURL"))]
     pub callback_url: Option<String>,
@@ -96,16 +96,16 @@ pub struct EmailChange {
 
 impl Check for EmailChange {
     fn check(self) -> Result<Self, Vec<FieldError>> {
-        let mut verdict = Verdict::default();
-        let new_email = verdict.field("newEmail", account::email(&self.new_email));
-        verdict.finish(new_email.map(|new_email| Self {
+        let mut validation = Validation::default();
+        let new_email = validation.field("newEmail", account::email(&self.new_email));
+        validation.finish(new_email.map(|new_email| Self {
             new_email,
             callback_url: None,
         }))
     }
 }
 
-/// The body that names a session to end.
+/// The body that identifies a session to revoke.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 #[cfg_attr(feature = "openapi", oai(deny_unknown_fields))]
@@ -121,7 +121,7 @@ impl Check for SessionChoice {
     }
 }
 
-/// The answer to what is simply done.
+/// The response of an operation without a result.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct Done {
@@ -129,13 +129,13 @@ pub struct Done {
     pub status: bool,
 }
 
-/// The answer to the deletion of an account.
+/// The response to the deletion of an account.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct AccountDeleted {
     /// Always true.
     pub success: bool,
-    /// Says so in words.
+    /// A confirmation for people.
     pub message: String,
 }
 
@@ -143,53 +143,53 @@ pub struct AccountDeleted {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct AccessToken {
-    /// A short-lived bearer token (JWT).
+    /// A short-lived access token (JWT).
     pub token: String,
 }
 
-/// Something that happened to an account.
+/// An audit event of an account.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 #[cfg_attr(feature = "openapi", oai(rename_all = "camelCase"))]
 #[serde(rename_all = "camelCase")]
 pub struct Activity {
-    /// Unique.
+    /// Unique id.
     pub id: String,
-    /// What happened, such as `signed_in`.
+    /// The type of the event, such as `signed_in`.
     pub event: String,
-    /// When.
+    /// When it happened.
     #[serde(deserialize_with = "times::time")]
     pub created_at: DateTime<Utc>,
-    /// The network address it was asked from; null when unknown.
+    /// The IP address of the request; null if unknown.
     pub ip_address: Option<String>,
-    /// The browser it was asked in; null when unknown.
+    /// The `User-Agent` of the request; null if unknown.
     pub user_agent: Option<String>,
-    /// The `X-Request-Id` of the answer.
+    /// The `X-Request-Id` of the response.
     pub request_id: String,
 }
 
-/// Everything that is kept of a person.
+/// All data that is stored about a user.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct Export {
     /// The account.
     pub user: User,
-    /// The devices that are signed in.
+    /// The active sessions.
     pub sessions: Vec<Session>,
-    /// What happened to the account, newest first.
+    /// The audit events, newest first.
     pub activity: Vec<Activity>,
     /// The tasks, newest first.
     pub tasks: Vec<Task>,
 }
 
-/// What this server can do, for the client to say so.
+/// Optional features of the server, for the client to adapt to.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 #[cfg_attr(feature = "openapi", oai(rename_all = "camelCase"))]
 #[serde(rename_all = "camelCase")]
 pub struct Capabilities {
-    /// Whether it sends e-mail: addresses are confirmed, and a forgotten password is reset by a link.
+    /// Whether the server sends mail: then addresses are verified, and a forgotten password is reset with a link.
     pub mail: bool,
-    /// The shortest new password, in characters.
+    /// Minimum length of a new password, in characters.
     pub password_min_length: u32,
 }

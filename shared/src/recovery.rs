@@ -1,12 +1,12 @@
-//! Getting back into an account, and proving an address: wire types. This wire is camelCase.
+//! Password reset and e-mail verification: wire types. The JSON is camelCase.
 
 use serde::{Deserialize, Serialize};
 
 use crate::account::{self, User};
 use crate::problem::FieldError;
-use crate::rules::{Check, Verdict};
+use crate::rules::{Check, Validation};
 
-/// The body of a request for a link by e-mail: to a new password, or to confirm the address.
+/// The body of a request for a link by mail: to reset the password, or to verify the e-mail address.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 #[cfg_attr(feature = "openapi", oai(deny_unknown_fields, rename_all = "camelCase"))]
@@ -15,7 +15,7 @@ pub struct LinkRequest {
     /// The address of the account.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 3, max_length = 254)))]
     pub email: String,
-    /// Ignored: links in mails lead to this server's own pages.
+    /// Ignored: links in mails point to pages of this server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect_to: Option<String>,
     /// Ignored, like `redirectTo`.
@@ -26,22 +26,22 @@ pub struct LinkRequest {
 
 impl Check for LinkRequest {
     fn check(self) -> Result<Self, Vec<FieldError>> {
-        let mut verdict = Verdict::default();
-        let email = verdict.field("email", account::email(&self.email));
-        verdict.finish(email.map(|email| Self {
+        let mut validation = Validation::default();
+        let email = validation.field("email", account::email(&self.email));
+        validation.finish(email.map(|email| Self {
             email,
             ..Self::default()
         }))
     }
 }
 
-/// The answer to a request for a link: the same whether or not there is such an account.
+/// The response to a request for a link. It is the same whether or not the account exists.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct LinkRequested {
     /// Always true.
     pub status: bool,
-    /// What to do next, as a sentence for people.
+    /// A message for the user: what to do next.
     pub message: String,
 }
 
@@ -60,14 +60,14 @@ pub struct PasswordReset {
 
 impl Check for PasswordReset {
     fn check(self) -> Result<Self, Vec<FieldError>> {
-        let mut verdict = Verdict::default();
-        let new = verdict.field("newPassword", account::new_password(&self.new_password, "", ""));
+        let mut validation = Validation::default();
+        let new = validation.field("newPassword", account::new_password(&self.new_password, "", ""));
         let token = self.token;
-        verdict.finish(new.map(|new_password| Self { token, new_password }))
+        validation.finish(new.map(|new_password| Self { token, new_password }))
     }
 }
 
-/// The answer to the token of a link that proves an address.
+/// The response to the verification of an e-mail address.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
 pub struct EmailVerified {

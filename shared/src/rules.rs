@@ -1,27 +1,27 @@
-//! Checks that several types need.
+//! The validation trait, and rules that several types share.
 
 use crate::problem::FieldError;
 
-/// A request body that can be brought into its normal form (trimmed, normalised) or refused.
+/// A request body that can be validated and normalised.
 pub trait Check: Sized {
-    /// The members in which null means something. In every other one it is refused, an optional one included.
+    /// The members that may be null. In all other members, optional ones included, null is an error.
     const NULLABLE: &'static [&'static str] = &[];
 
-    /// The value in normal form, or every rule it breaks.
+    /// The normalised value, or all validation errors.
     fn check(self) -> Result<Self, Vec<FieldError>>;
 }
 
-/// Collects the broken rules of one value, so that a person sees them all at once.
+/// Collects the validation errors of a value, so that all of them are reported at once.
 #[derive(Default)]
-pub(crate) struct Verdict(Vec<FieldError>);
+pub(crate) struct Validation(Vec<FieldError>);
 
-impl Verdict {
-    /// Notes a broken rule of `field`; a value that passed is handed on.
+impl Validation {
+    /// Unwraps the value of `field`, or records its error.
     pub(crate) fn field<T>(&mut self, field: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|detail| self.0.push(FieldError::of(field, detail))).ok()
     }
 
-    /// `value` if no rule was broken.
+    /// `value` if there are no errors.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Vec<FieldError>> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
@@ -30,7 +30,8 @@ impl Verdict {
     }
 }
 
-/// Text of `min` to `max` characters (not bytes) without NUL, which PostgreSQL cannot store. `what` begins the message.
+/// Checks that a text has `min` to `max` characters (not bytes) and no U+0000, which PostgreSQL cannot store. `what` is the
+/// subject of the error message.
 pub(crate) fn text(what: &str, value: &str, min: usize, max: usize) -> Result<(), String> {
     if value.contains('\0') {
         return Err(format!("{what} must not contain the character U+0000."));

@@ -1,28 +1,28 @@
-//! Parsing of times and days in JSON. Both are read by chrono's parser of RFC 3339. Its `FromStr`, which serde uses, takes
-//! other forms too, and brings a second parser into the client: 5 kB in brotli.
+//! Parsing of timestamps and dates in JSON, both with chrono's RFC 3339 parser. chrono's `FromStr`, which its serde support
+//! uses, accepts other formats, too, and adds a second parser to the client: 5 kB in brotli.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-/// Reads a time in RFC 3339.
+/// Deserializes an RFC 3339 timestamp.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let time = DateTime::parse_from_rfc3339(&text).ok();
     time.map(|time| time.to_utc())
-        .ok_or_else(|| D::Error::custom("a time is written as in RFC 3339, such as 2030-05-01T09:30:00Z"))
+        .ok_or_else(|| D::Error::custom("expected an RFC 3339 timestamp, such as 2030-05-01T09:30:00Z"))
 }
 
-/// Reads a day as `YYYY-MM-DD`, or null.
+/// Deserializes a date as `YYYY-MM-DD`, or null.
 pub fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else {
         return Ok(None);
     };
-    let wrong = || D::Error::custom("a day is written as YYYY-MM-DD, such as 2030-05-01");
-    parse_day(&text).map(Some).ok_or_else(wrong)
+    let invalid = || D::Error::custom("expected a date as YYYY-MM-DD, such as 2030-05-01");
+    parse_day(&text).map(Some).ok_or_else(invalid)
 }
 
-/// The day that `text` names as `YYYY-MM-DD`.
+/// Parses a date in the format `YYYY-MM-DD`; other formats are rejected.
 pub fn parse_day(text: &str) -> Option<NaiveDate> {
     if text.len() != 10 {
         return None;

@@ -1,6 +1,6 @@
-//! Normal forms of text: what looks alike compares equal.
+//! Unicode normalisation, so that equivalent texts compare equal.
 //!
-//! A browser has the tables of Unicode itself. To carry our own would make the client half as large again.
+//! In the browser it uses JavaScript's `normalize`: Unicode tables in the wasm would make the client half as large again.
 
 #[cfg(not(target_family = "wasm"))]
 mod tables {
@@ -28,12 +28,12 @@ mod tables {
     }
 }
 
-/// Compatibility-composed Unicode (NFKC).
+/// Normalisation form KC.
 pub(crate) fn nfkc(value: &str) -> String {
     tables::nfkc(value)
 }
 
-/// NFKC in lower case: letter case does not count either.
+/// NFKC in lower case, for case-insensitive comparison.
 pub(crate) fn folded(value: &str) -> String {
     tables::lower(&tables::nfkc(value))
 }

@@ -1,4 +1,4 @@
-//! The rules that both sides obey.
+//! The validation rules and sort orders that the client and the server share.
 #![allow(clippy::unwrap_used)]
 
 use shared::account::{SignIn, SignUp, email, new_password};
@@ -30,7 +30,7 @@ fn blank_descriptions_are_none() {
 }
 
 #[test]
-fn every_broken_rule_is_named() {
+fn all_validation_errors_are_reported() {
     let task = NewTask {
         title: String::new(),
         description: Some("a".repeat(1001)),
@@ -42,7 +42,7 @@ fn every_broken_rule_is_named() {
 }
 
 #[test]
-fn addresses_are_normalised_before_they_are_judged() {
+fn addresses_are_normalised_before_validation() {
     assert_eq!(email(" Owner@EXAMPLE.com "), Ok("owner@example.com".to_owned()));
     assert_eq!(email("ｏｗｎｅｒ@example.com"), Ok("owner@example.com".to_owned()));
     for wrong in [
@@ -75,7 +75,7 @@ fn a_password_is_long_enough_and_neither_the_name_nor_the_address() {
 }
 
 #[test]
-fn an_update_tells_null_from_absent() {
+fn an_update_distinguishes_null_from_absent() {
     let parse = serde_json::from_str::<TaskChange>;
     assert!(parse("{}").unwrap().is_empty());
     let cleared = parse(r#"{"description":null,"due_date":null}"#).unwrap();
@@ -87,7 +87,7 @@ fn an_update_tells_null_from_absent() {
         serde_json::to_string(&cleared).unwrap(),
         r#"{"description":null,"due_date":null}"#
     );
-    // The server refuses null for every other member.
+    // The server rejects null in every other member.
     assert_eq!(TaskChange::NULLABLE, ["description", "due_date"]);
     assert!(parse(r#"{"completed":true}"#).is_err());
     assert!(parse(r#"{"due_date":"2030-5-1"}"#).is_err());
@@ -129,7 +129,7 @@ fn lists_are_sorted_as_the_server_sorts_them() {
 }
 
 #[test]
-fn words_go_there_and_back() {
+fn query_values_round_trip() {
     for status in Status::ALL {
         assert_eq!(status.as_str().parse(), Ok(*status));
     }
@@ -141,7 +141,7 @@ fn words_go_there_and_back() {
 }
 
 #[test]
-fn letter_case_does_not_count_in_the_order_of_titles() {
+fn titles_sort_case_insensitively() {
     assert_eq!(title_key("ÄPFEL"), title_key("äpfel"));
     assert!(title_key(&"ﷺ".repeat(200)).chars().count() <= 800);
 }

@@ -1,4 +1,4 @@
-//! What serde writes is what the OpenAPI document promises: both derive from the same types, by different attributes.
+//! The JSON that serde writes matches the OpenAPI schema: both derive from the same types, with different attributes.
 #![cfg(feature = "openapi")]
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -15,11 +15,11 @@ use shared::recovery::{EmailVerified, LinkRequest, LinkRequested, PasswordReset}
 use shared::task::{Completion, NewTask, Task};
 use shared::two_factor::{CodeProof, CodeWanted, RecoveryCodes, TwoFactorSetup};
 
-/// The members of the value, by both.
+/// Checks that both produce the same JSON.
 fn agree<T: ParseFromJSON + ToJSON + Serialize>(json: Value) {
     let value = T::parse_from_json(Some(json.clone())).unwrap_or_else(|_| panic!("{json}"));
     assert_eq!(serde_json::to_value(&value).unwrap(), json);
-    // The framework writes the zone of a time in digits. Only serde's text is ever sent.
+    // The framework writes the UTC offset as +00:00. Only serde's output is ever sent.
     let described = value.to_json().unwrap().to_string().replace("+00:00", "Z");
     assert_eq!(serde_json::from_str::<Value>(&described).unwrap(), json);
 }

@@ -1,5 +1,5 @@
-//! Access tokens: JWTs of 15 minutes, signed with the newest secret (HS256) or, if there are key files, with the first of
-//! them (EdDSA).
+//! Access tokens: short-lived JWTs, signed with the newest secret (HS256) or, if key files are configured, with the first key
+//! (EdDSA).
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -15,16 +15,16 @@ use crate::accounts::user_id::UserId;
 use crate::config::{Config, ConfigError, Secrets, Version};
 use crate::fault::Fault;
 
-/// Who issues our tokens, and whom they are for.
+/// The `iss` and the `aud` of Docket's access tokens.
 pub const ISSUER: &str = "docket";
-/// How far the clocks of two servers may be apart, in seconds.
+/// Tolerated clock skew between servers, in seconds.
 pub const LEEWAY: u64 = 5;
-/// What `typ` says of a token that opens the API (RFC 9068), and of no other JWT.
+/// The `typ` of access tokens (RFC 9068), which distinguishes them from other JWTs.
 const TYPE: &str = "at+jwt";
 
-/// Each is required, with this type.
+/// The claims of an access token. All are required.
 #[derive(Deserialize, Serialize)]
-struct OwnClaims {
+struct TokenClaims {
     sub: String,
     iat: i64,
     exp: i64,
@@ -35,38 +35,39 @@ struct OwnClaims {
     jti: Uuid,
 }
 
-/// What a valid token says.
+/// The verified claims of a token.
 pub struct Claims {
     /// The id of the user.
     pub subject: String,
-    /// The session it belongs to.
+    /// The id of the session.
     pub session: Uuid,
-    /// The user's token version when it was signed.
+    /// The user's token version at the time of signing.
     pub version: i64,
 }
 
-/// The public half of an Ed25519 key.
+/// An Ed25519 public key.
 #[derive(Clone, Debug)]
 pub struct PublicKey {
-    /// Its RFC 7638 thumbprint, which tokens name as `kid`.
+    /// The RFC 7638 thumbprint, which is the `kid` of tokens.
     pub id: String,
-    /// The key in base64url, as a JWK has it.
+    /// The key in base64url, as in a JWK.
     pub x: String,
 }
 
-/// Signs and verifies.
+/// Signs and verifies access tokens.
 pub struct AccessTokens {
     header: Header,
     signing: EncodingKey,
-    /// By `kid`. All are of one algorithm.
+    /// By `kid`. All keys have the same algorithm.
     verifying: HashMap<String, DecodingKey>,
     validation: Validation,
-    seconds: i64,
+    /// In seconds.
+    lifetime: i64,
     public_keys: Vec<PublicKey>,
 }
 
 impl AccessTokens {
-    /// AccessTokens by the configured keys, if there are key files, else by `secrets`.
+    /// Uses the configured key files if there are any, otherwise `secrets`.
     pub fn new(config: &Config, secrets: &Secrets) -> Result<Self, ConfigError> {
         let pairs = config
             .signing_keys()?
@@ -83,10 +84,10 @@ impl AccessTokens {
             }
         };
         let verifying = if pairs.is_empty() {
-            secrets.all().map(verifying_by_secret).collect()
+            secrets.all().map(secret_key).collect()
         } else {
-            let with_id = |pair: KeyPair| (pair.public.id, pair.verifying);
-            pairs.into_iter().map(with_id).collect()
+            let by_id = |pair: KeyPair| (pair.public.id, pair.verifying);
+            pairs.into_iter().map(by_id).collect()
         };
         Ok(Self {
             header: Header {
@@ -97,18 +98,18 @@ impl AccessTokens {
             signing,
             verifying,
             validation: validation(algorithm),
-            seconds: i64::from(config.access_token_ttl),
+            lifetime: i64::from(config.access_token_ttl),
             public_keys,
         })
     }
 
-    /// A token for the user, in the session. `version` is the user's token version.
+    /// Signs a token for the user and the session. `version` is the user's token version.
     pub fn sign(&self, user: &UserId, session: Uuid, version: i64) -> Result<String, Fault> {
         let iat = Utc::now().timestamp();
-        let claims = OwnClaims {
+        let claims = TokenClaims {
             sub: user.as_str().to_owned(),
             iat,
-            exp: iat + self.seconds,
+            exp: iat + self.lifetime,
             iss: ISSUER.to_owned(),
             aud: ISSUER.to_owned(),
             sid: session,
@@ -116,18 +117,19 @@ impl AccessTokens {
             jti: Uuid::now_v7(),
         };
         encode(&self.header, &claims, &self.signing)
-            .map_err(|error| Fault::internal("a token could not be signed").caused_by(error))
+            .map_err(|error| Fault::internal("signing an access token failed").caused_by(error))
     }
 
-    /// What the token says, if it is one of ours and in time. A key that it brings along or points to counts for nothing.
+    /// Verifies a token and returns its claims; none if it is invalid or expired. Keys in the token's header (`jwk`, `jku`,
+    /// `x5c`) are ignored.
     pub fn verify(&self, token: &str) -> Option<Claims> {
         let header = decode_header(token).ok()?;
-        // The library knows no extension, but does not look for any either.
+        // The library does not reject critical extensions (`crit`), none of which it supports.
         if header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
             return None;
         }
         let key = self.verifying.get(&header.kid?)?;
-        let claims: OwnClaims = decode(token, key, &self.validation).ok()?.claims;
+        let claims: TokenClaims = decode(token, key, &self.validation).ok()?.claims;
         Some(Claims {
             subject: claims.sub,
             session: claims.sid,
@@ -141,7 +143,7 @@ impl AccessTokens {
         format!("{:?}, kid {id}", self.header.alg)
     }
 
-    /// The public halves of the keys that sign; none when secrets do.
+    /// The public keys; empty if tokens are signed with secrets.
     pub fn public_keys(&self) -> &[PublicKey] {
         &self.public_keys
     }
@@ -157,7 +159,7 @@ fn validation(algorithm: Algorithm) -> Validation {
     validation
 }
 
-/// An Ed25519 key from a file.
+/// An Ed25519 key pair from a file.
 struct KeyPair {
     signing: EncodingKey,
     verifying: DecodingKey,
@@ -168,8 +170,8 @@ impl KeyPair {
     fn read((file, pem): &(PathBuf, SecretString)) -> Result<Self, ConfigError> {
         Self::from_pem(pem.expose_secret()).ok_or_else(|| {
             ConfigError(format!(
-                "SIGNING_KEY_FILES names {}, which is no Ed25519 private key. \
-                 Make one with `openssl genpkey -algorithm ed25519 -out FILE`.",
+                "The file {} in SIGNING_KEY_FILES is not an Ed25519 private key. \
+                 Generate one with `openssl genpkey -algorithm ed25519 -out FILE`.",
                 file.display()
             ))
         })
@@ -190,7 +192,7 @@ impl KeyPair {
     }
 }
 
-fn verifying_by_secret(Version { number, secret }: &Version) -> (String, DecodingKey) {
+fn secret_key(Version { number, secret }: &Version) -> (String, DecodingKey) {
     (
         number.to_string(),
         DecodingKey::from_secret(secret.expose_secret().as_bytes()),

@@ -1,11 +1,11 @@
-//! Writing the mails about an account. What depends on whether there is an account happens here, after the response was sent,
-//! so that neither its content nor its time tells.
+//! Creates mails to users. Everything that depends on whether an account exists runs here, in the background, so that neither
+//! the content nor the time of the response reveals it.
 
 use std::sync::Arc;
 
 use crate::accounts::event::Event;
-use crate::accounts::letter::Letter;
 use crate::accounts::link;
+use crate::accounts::mail::Mail;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::one_time_tokens::Purpose;
 use crate::accounts::store::sign_up::NewUser;
@@ -14,7 +14,7 @@ use crate::db::Abort;
 use crate::fault::Fault;
 use crate::http::client::Client;
 
-/// A mail with a new link, which replaces the one of before.
+/// A mail with a new link, which replaces the previous one.
 async fn with_link(
     accounts: &Accounts,
     user: &UserRow,
@@ -22,29 +22,26 @@ async fn with_link(
     purpose: Purpose,
     event: Option<Event>,
     client: Client,
-    letter: fn(String, &str) -> Letter,
-) -> Result<Letter, Fault> {
+    mail: fn(String, &str) -> Mail,
+) -> Result<Mail, Fault> {
     let (link, token) = link::generate(&accounts.public_url, purpose, Some(to.clone()))?;
     accounts.db.issue_token(user.id.clone(), token, event, client).await?;
-    Ok(letter(to, &link))
+    Ok(mail(to, &link))
 }
 
-pub async fn reset_letter(accounts: Arc<Accounts>, email: String, client: Client) -> Result<Option<Letter>, Fault> {
+/// The mail with a password reset link; none if there is no such account.
+pub async fn reset_mail(accounts: Arc<Accounts>, email: String, client: Client) -> Result<Option<Mail>, Fault> {
     let Some(user) = accounts.db.user_by_email(&email).await? else {
         return Ok(None);
     };
     let event = Some(Event::PasswordResetRequested);
-    let letter = Letter::reset_password;
-    let letter = with_link(&accounts, &user, email, Purpose::ResetPassword, event, client, letter).await?;
-    Ok(Some(letter))
+    let mail = Mail::reset_password;
+    let mail = with_link(&accounts, &user, email, Purpose::ResetPassword, event, client, mail).await?;
+    Ok(Some(mail))
 }
 
-/// The mail with which a person confirms the address of the account; none if that is done or there is no account.
-pub async fn verification_letter(
-    accounts: Arc<Accounts>,
-    email: String,
-    client: Client,
-) -> Result<Option<Letter>, Fault> {
+/// The mail with a link that verifies the address; none if it is already verified or there is no such account.
+pub async fn verification_mail(accounts: Arc<Accounts>, email: String, client: Client) -> Result<Option<Mail>, Fault> {
     let Some(user) = accounts
         .db
         .user_by_email(&email)
@@ -53,40 +50,41 @@ pub async fn verification_letter(
     else {
         return Ok(None);
     };
-    let letter = Letter::confirm_address;
-    let letter = with_link(&accounts, &user, email, Purpose::VerifyEmail, None, client, letter).await?;
-    Ok(Some(letter))
+    let mail = Mail::verify_address;
+    let mail = with_link(&accounts, &user, email, Purpose::VerifyEmail, None, client, mail).await?;
+    Ok(Some(mail))
 }
 
-/// Makes an account, if its address is free. The mail says which of the two it was; only the owner of the address reads it.
-pub async fn sign_up_letter(accounts: Arc<Accounts>, user: NewUser, client: Client) -> Result<Option<Letter>, Fault> {
+/// Creates an account, unless the address has one. The mail tells the owner of the address which of both happened.
+pub async fn sign_up_mail(accounts: Arc<Accounts>, user: NewUser, client: Client) -> Result<Option<Mail>, Fault> {
     let email = user.email.clone();
     match accounts.db.create_user(user, None, client.clone()).await {
-        Ok(_) => verification_letter(accounts, email, client).await,
-        Err(Abort::Refused(EmailTaken)) => Ok(Some(Letter::address_in_use(email, &accounts.public_url))),
+        Ok(_) => verification_mail(accounts, email, client).await,
+        Err(Abort::Refused(EmailTaken)) => Ok(Some(Mail::address_in_use(email, &accounts.public_url))),
         Err(Abort::Failed(error)) => Err(error.into()),
     }
 }
 
-/// The mail to the new address. Whether that one is free is not told to whoever asks for it, but to its owner.
-pub async fn change_letter(
+/// Sends a mail to the current address, and returns the mail to the new address, which says whether the new address already has
+/// an account.
+pub async fn change_email_mails(
     accounts: Arc<Accounts>,
     user: UserRow,
     new_email: String,
     client: Client,
-) -> Result<Option<Letter>, Fault> {
+) -> Result<Option<Mail>, Fault> {
     if let Some((mailer, email)) = accounts.mailer.as_ref().zip(user.email.clone()) {
-        mailer.notify(
+        mailer.enqueue_or_drop(
             &client,
-            Letter::address_will_change(email, &new_email, &accounts.public_url),
+            Mail::address_will_change(email, &new_email, &accounts.public_url),
         );
     }
     let event = Event::EmailChangeRequested;
-    let letter = if accounts.db.user_by_email(&new_email).await?.is_some() {
+    let mail = if accounts.db.user_by_email(&new_email).await?.is_some() {
         accounts.db.record(user.id, event, client).await?;
-        Letter::address_in_use(new_email, &accounts.public_url)
+        Mail::address_in_use(new_email, &accounts.public_url)
     } else {
-        let letter = Letter::confirm_new_address;
+        let mail = Mail::verify_new_address;
         with_link(
             &accounts,
             &user,
@@ -94,9 +92,9 @@ pub async fn change_letter(
             Purpose::ChangeEmail,
             Some(event),
             client,
-            letter,
+            mail,
         )
         .await?
     };
-    Ok(Some(letter))
+    Ok(Some(mail))
 }

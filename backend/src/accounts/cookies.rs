@@ -1,4 +1,4 @@
-//! Setting and reading cookies. Scripts cannot read them, and other sites cannot send them.
+//! Setting and reading cookies, all of which are `HttpOnly` and `SameSite=Strict`.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use poem::web::cookie::{Cookie, CookieJar, SameSite};
 
 /// The cookie with the refresh token.
 pub const REFRESH_COOKIE: &str = "docket_refresh";
-/// The cookie of a sign-in that waits for a code.
+/// The cookie of a pending sign-in, which requires a code.
 pub const TWO_FACTOR_COOKIE: &str = "docket_two_factor";
-/// The cookie that makes a device known.
+/// The cookie that identifies a known device.
 pub const DEVICE_COOKIE: &str = "docket_device";
 
-/// Sets and reads cookies: `HttpOnly`, `SameSite=Strict`.
+/// Sets and reads cookies.
 pub struct Cookies {
-    /// Whether the server is reached by HTTPS: then cookies are `Secure` and have the prefix `__Host-`.
+    /// Whether the public URL is HTTPS. Then cookies are `Secure` and have the prefix `__Host-`.
     pub secure: bool,
 }
 
@@ -35,12 +35,12 @@ impl Cookies {
         cookie
     }
 
-    /// The value that the browser sent.
+    /// The value of a cookie in the request.
     pub fn get(&self, jar: &CookieJar, name: &str) -> Option<String> {
         jar.get(&self.name(name)).map(|cookie| cookie.value_str().to_owned())
     }
 
-    /// Sets a cookie for `lifetime`, or until the browser is closed.
+    /// Sets a cookie with `Max-Age`, or a session cookie if there is no `lifetime`.
     pub fn set(&self, jar: &CookieJar, name: &str, value: &str, lifetime: Option<Duration>) {
         let mut cookie = self.build(name, value);
         if let Some(lifetime) = lifetime {

@@ -1,6 +1,6 @@
-//! The device cookie. A browser in which a user has signed in is known to the account, so that guesses made elsewhere cannot
-//! lock the user out. The cookie proves nothing else. A new password and each change of two-factor make all other devices
-//! unknown.
+//! The device cookie. A browser in which a user has signed in is a known device of the account and has rate limits of its own,
+//! so that an attacker elsewhere cannot lock the user out. The cookie grants nothing else. A new password and each change of
+//! two-factor authentication forget all other devices.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use poem::web::cookie::CookieJar;
@@ -16,22 +16,22 @@ use crate::fault::Fault;
 /// The token of a device: 256 random bits.
 pub struct Device([u8; 32]);
 
-/// A device that has signed in to the account in question. Only [`known`] makes one.
+/// A device that has signed in to the account. Only [`known`] constructs it.
 pub struct KnownDevice(Device);
 
 impl Device {
-    /// A new device.
+    /// Generates the token of a new device.
     pub fn generate() -> Result<Self, Fault> {
         random().map(Self)
     }
 
-    /// Its hash, as it is stored.
+    /// The hash of the token, as it is stored.
     pub fn hash(&self) -> DeviceHash {
         Sha256::digest(self.0).into()
     }
 
     /// Sets the cookie.
-    pub fn write(&self, cookies: &Cookies, jar: &CookieJar) {
+    pub fn set_cookie(&self, cookies: &Cookies, jar: &CookieJar) {
         let value = BASE64_URL_SAFE_NO_PAD.encode(self.0);
         cookies.set(jar, DEVICE_COOKIE, &value, LIFETIME.to_std().ok());
     }
@@ -44,14 +44,14 @@ impl Device {
 }
 
 impl KnownDevice {
-    /// The device, apart from the account.
+    /// The device.
     pub fn device(&self) -> &Device {
         &self.0
     }
 }
 
-/// The device of the browser, if it is known to the account. Without an account the database is queried all the same, so that
-/// the time does not tell whether there is one.
+/// The device of the request, if it is a known device of the account. The database is also queried if there is no account, so
+/// that the response time does not reveal whether it exists.
 pub async fn known(
     db: &Db,
     cookies: &Cookies,
@@ -65,7 +65,8 @@ pub async fn known(
     Ok(is_known.then_some(KnownDevice(device)))
 }
 
-/// The device on which a sign-in succeeds: the known one, or a new one. A token that is not known may be someone else's.
+/// The device for a successful sign-in: the known device, or a new one. An unknown token is not reused, because it may belong to
+/// another user.
 pub async fn for_sign_in(db: &Db, cookies: &Cookies, jar: &CookieJar, user_id: &UserId) -> Result<Device, Fault> {
     match known(db, cookies, jar, Some(user_id)).await? {
         Some(KnownDevice(device)) => Ok(device),

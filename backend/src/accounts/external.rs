@@ -1,4 +1,4 @@
-//! Tokens that another service signed: which are accepted, and whom they speak of.
+//! Verification of access tokens of an external issuer.
 
 mod key_set;
 
@@ -17,9 +17,9 @@ use crate::config::{ConfigError, External, Secrets};
 use crate::fault::Fault;
 use key_set::KeySet;
 
-/// The longest `iss` and `sub`, in bytes.
+/// Maximum length of `iss` and `sub`, in bytes.
 const NAME_MAX: usize = 255;
-/// The `typ` that a token may have, if it has any. Others are of JWTs that are made for something else.
+/// The accepted values of `typ`, which is optional. Other values mark JWTs for other purposes.
 const TYPES: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
 
 #[derive(Deserialize)]
@@ -30,48 +30,48 @@ struct ExternalClaims {
 }
 
 #[derive(Deserialize)]
-struct Claimed {
+struct UnverifiedClaims {
     iss: String,
 }
 
-/// Why a token from outside is not accepted.
-pub enum Refusal {
-    /// It is not valid, for this reason, which has no part of the token. Only the log tells it.
+/// Why an external token is rejected.
+pub enum Rejection {
+    /// The token is invalid. The reason is logged and contains no part of the token.
     Invalid(String),
-    /// It cannot be verified now.
+    /// The token cannot be verified at the moment.
     Unavailable(Fault),
 }
 
-impl From<&str> for Refusal {
+impl From<&str> for Rejection {
     fn from(reason: &str) -> Self {
         Self::Invalid(reason.to_owned())
     }
 }
 
-impl From<ErrorKind> for Refusal {
+impl From<ErrorKind> for Rejection {
     fn from(kind: ErrorKind) -> Self {
-        // Others, such as those of serde, may quote the token.
+        // The text of other errors, such as those of serde, may contain parts of the token.
         let reason = match kind {
-            ErrorKind::ExpiredSignature => "it has expired (exp)",
-            ErrorKind::ImmatureSignature => "it is not valid yet (nbf)",
-            ErrorKind::InvalidIssuer => "its issuer (iss) is not EXTERNAL_ISSUER",
-            ErrorKind::InvalidAudience => "its audience (aud) is not EXTERNAL_AUDIENCE",
-            ErrorKind::InvalidSignature => "its key does not verify its signature",
-            ErrorKind::InvalidAlgorithm => "its algorithm (alg) is not the one of its key",
-            ErrorKind::MissingRequiredClaim(claim) => return Self::Invalid(format!("it has no {claim}")),
-            _ => "its header or a claim has the wrong form",
+            ErrorKind::ExpiredSignature => "the token has expired (exp)",
+            ErrorKind::ImmatureSignature => "the token is not valid yet (nbf)",
+            ErrorKind::InvalidIssuer => "the issuer (iss) is not EXTERNAL_ISSUER",
+            ErrorKind::InvalidAudience => "the audience (aud) is not EXTERNAL_AUDIENCE",
+            ErrorKind::InvalidSignature => "the signature is invalid",
+            ErrorKind::InvalidAlgorithm => "the algorithm (alg) is not the one of the key",
+            ErrorKind::MissingRequiredClaim(claim) => return Self::Invalid(format!("the claim {claim} is missing")),
+            _ => "the header or a claim is malformed",
         };
         reason.into()
     }
 }
 
-impl From<jsonwebtoken::errors::Error> for Refusal {
+impl From<jsonwebtoken::errors::Error> for Rejection {
     fn from(error: jsonwebtoken::errors::Error) -> Self {
         error.into_kind().into()
     }
 }
 
-/// A service whose tokens are accepted.
+/// Verifies tokens of the external issuer.
 pub struct ExternalIssuer {
     name: Option<String>,
     audience: Option<String>,
@@ -79,18 +79,18 @@ pub struct ExternalIssuer {
 }
 
 enum Keys {
-    /// Our own secrets, with HS256.
+    /// The signing secrets of Docket, with HS256.
     Shared(Vec<DecodingKey>),
-    /// The public keys of the service, each with its own algorithm.
+    /// The JWKS of the issuer. Each key has its own algorithm.
     Published(Arc<KeySet>),
 }
 
 impl ExternalIssuer {
-    /// The service that is configured. `secrets` are ours.
+    /// The configured issuer. `secrets` are the signing secrets of Docket, which verify tokens if there is no JWKS.
     pub fn new(external: External, secrets: &Secrets) -> Result<Self, ConfigError> {
         if external.issuer.as_deref() == Some(ISSUER) {
             return Err(ConfigError(format!(
-                "EXTERNAL_ISSUER cannot be {ISSUER}: that is the `iss` of Docket's own tokens."
+                "EXTERNAL_ISSUER must not be {ISSUER}, the `iss` of Docket's own tokens."
             )));
         }
         let keys = match external.jwks_url {
@@ -107,12 +107,12 @@ impl ExternalIssuer {
         })
     }
 
-    /// The subject of the token. [`Refusal::Unavailable`] if it cannot be verified because its key is not known and the
-    /// service does not answer.
-    pub async fn verify(&self, token: &str) -> Result<ExternalIdentity, Refusal> {
-        let header = decode_header(token).map_err(|_| Refusal::from("it is no JWT"))?;
-        if !is_plain(&header) {
-            return Err("its header has a crit, or a typ of another kind of token".into());
+    /// Verifies a token and returns its identity. [`Rejection::Unavailable`] if its key is not cached and the JWKS cannot be
+    /// fetched.
+    pub async fn verify(&self, token: &str) -> Result<ExternalIdentity, Rejection> {
+        let header = decode_header(token).map_err(|_| Rejection::from("the token is not a JWT"))?;
+        if !is_supported(&header) {
+            return Err("the header has a crit, or the typ of another kind of token".into());
         }
         let claims = match &self.keys {
             Keys::Shared(secrets) => self.by_secret(token, secrets)?,
@@ -121,29 +121,29 @@ impl ExternalIssuer {
         identity(claims)
     }
 
-    fn by_secret(&self, token: &str, secrets: &[DecodingKey]) -> Result<ExternalClaims, Refusal> {
+    fn by_secret(&self, token: &str, secrets: &[DecodingKey]) -> Result<ExternalClaims, Rejection> {
         let validation = self.validation(Algorithm::HS256);
-        let mut refusal = Refusal::from("no secret verifies its signature");
+        let mut rejection = Rejection::from("the signature is invalid for every secret");
         for secret in secrets {
             match decode::<ExternalClaims>(token, secret, &validation) {
-                // With our secret, what names a session has to be our own token and to pass as such.
-                Ok(valid) if valid.claims.sid.is_some() => return Err("it has a sid".into()),
+                // A token with a `sid` that is signed with Docket's secret is an own token, which must be verified as such.
+                Ok(valid) if valid.claims.sid.is_some() => return Err("the token has a sid".into()),
                 Ok(valid) => return Ok(valid.claims),
                 Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
-                Err(error) => refusal = error.into(),
+                Err(error) => rejection = error.into(),
             }
         }
-        Err(refusal)
+        Err(rejection)
     }
 
-    async fn by_key(&self, token: &str, header: &Header, keys: &Arc<KeySet>) -> Result<ExternalClaims, Refusal> {
-        let id = header.kid.as_ref().ok_or("its header has no kid")?;
-        // The tokens of others are no reason to ask the service for a key.
-        if self.name.is_none() || claimed_issuer(token) != self.name {
+    async fn by_key(&self, token: &str, header: &Header, keys: &Arc<KeySet>) -> Result<ExternalClaims, Rejection> {
+        let id = header.kid.as_ref().ok_or("the header has no kid")?;
+        // Tokens of other issuers must not cause requests to the JWKS URL.
+        if self.name.is_none() || unverified_issuer(token) != self.name {
             return Err(ErrorKind::InvalidIssuer.into());
         }
-        let key = keys.find(id).await.map_err(Refusal::Unavailable)?;
-        let key = key.ok_or("the service publishes no key of its kid")?;
+        let key = keys.find(id).await.map_err(Rejection::Unavailable)?;
+        let key = key.ok_or("the JWKS has no key with this kid")?;
         let valid = decode(token, &key.verifying, &self.validation(key.algorithm))?;
         Ok(valid.claims)
     }
@@ -169,31 +169,31 @@ impl ExternalIssuer {
     }
 }
 
-/// Whether the header asks for nothing that we do not know. A key that it brings along or points to is not even read.
-fn is_plain(header: &Header) -> bool {
+/// Whether the header has no critical extension and an accepted `typ`. Keys in the header (`jwk`, `jku`, `x5c`) are ignored.
+fn is_supported(header: &Header) -> bool {
     let known = |kind: &String| TYPES.iter().any(|known| kind.eq_ignore_ascii_case(known));
     header.crit.is_none() && header.typ.as_ref().is_none_or(known)
 }
 
-/// The `iss` of a token, which nothing proves.
-fn claimed_issuer(token: &str) -> Option<String> {
-    let claimed: Claimed = insecure_decode_claims(token).ok()?;
+/// The `iss` of a token whose signature is not verified.
+fn unverified_issuer(token: &str) -> Option<String> {
+    let claimed: UnverifiedClaims = insecure_decode_claims(token).ok()?;
     Some(claimed.iss)
 }
 
-/// Whether the token says that it is one of ours. Those come by when they have expired or their session has ended.
-pub fn claims_to_be_ours(token: &str) -> bool {
-    claimed_issuer(token).as_deref() == Some(ISSUER)
+/// Whether the unverified `iss` is Docket's, as in own tokens that have expired or whose session has ended.
+pub fn claims_own_issuer(token: &str) -> bool {
+    unverified_issuer(token).as_deref() == Some(ISSUER)
 }
 
-/// The two names, if they can be stored and are not those of our own tokens.
-fn identity(claims: ExternalClaims) -> Result<ExternalIdentity, Refusal> {
+/// The identity, if both claims can be stored and the issuer is not Docket.
+fn identity(claims: ExternalClaims) -> Result<ExternalIdentity, Rejection> {
     let issuer = claims.iss.unwrap_or_default();
     let subject = claims.sub;
-    let fits = |name: &str| name.len() <= NAME_MAX && !name.contains('\0');
-    if fits(&issuer) && fits(&subject) && !subject.is_empty() && issuer != ISSUER {
+    let is_storable = |name: &str| name.len() <= NAME_MAX && !name.contains('\0');
+    if is_storable(&issuer) && is_storable(&subject) && !subject.is_empty() && issuer != ISSUER {
         Ok(ExternalIdentity { issuer, subject })
     } else {
-        Err("its sub or its iss cannot be a name".into())
+        Err("the sub or the iss is empty, too long or reserved".into())
     }
 }

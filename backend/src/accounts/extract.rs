@@ -1,8 +1,9 @@
-//! Extractors of credentials. Possession is permission: only a verified token makes a [`Caller`] (the user of the path), a
-//! [`Member`] (a user with a session) or a [`RecentMember`] (whose password was verified recently), and only they have the
-//! [`UserId`](crate::accounts::user_id::UserId) that the functions of the stores take.
+//! Extractors of credentials. They are capabilities: only a verified token yields a [`Caller`] (the user of the path), a
+//! [`Member`] (a user with a session) or a [`RecentMember`] (recently authenticated), and only these contain the
+//! [`UserId`](crate::accounts::user_id::UserId) that the functions of the stores require.
 //!
-//! The OpenAPI document lists the credentials among the arguments of an operation as its alternatives.
+//! The OpenAPI document lists the credential extractors among the arguments of an operation as its alternative security
+//! requirements.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -24,13 +25,13 @@ use crate::http::cors;
 use crate::http::path;
 use crate::http::problem::Problem;
 
-/// The recent-authentication window: how long after the password was verified a sensitive operation does not ask for it again.
+/// The recent-authentication window: how long after verifying the password sensitive operations are allowed.
 const RECENT: TimeDelta = TimeDelta::minutes(15);
 
 /// The name of the security scheme of access tokens in the OpenAPI document.
 const BEARER: &str = "bearer";
 
-/// The user of a valid token, who is also the `{user_id}` of the path.
+/// The user of a valid token who matches the `{user_id}` of the path.
 pub struct Caller(Identity);
 
 impl Deref for Caller {
@@ -73,7 +74,7 @@ impl<'a> ApiExtractor<'a> for Caller {
     }
 }
 
-/// A user with a session, not one of the external issuer.
+/// A user with a session; not a user of the external issuer.
 pub struct Member(Membership);
 
 impl Deref for Member {
@@ -84,7 +85,7 @@ impl Deref for Member {
     }
 }
 
-/// A member whose password was verified in the last 15 minutes, as sensitive operations require.
+/// A member whose password was verified within the last 15 minutes, which sensitive operations require.
 pub struct RecentMember(Membership);
 
 impl Deref for RecentMember {
@@ -95,10 +96,10 @@ impl Deref for RecentMember {
     }
 }
 
-/// The user of the bearer token; none if the token is missing or not valid.
+/// The user of the bearer token; none if the token is missing or invalid.
 pub struct OptionalBearer(pub Option<Identity>);
 
-/// An extractor of a bearer token, made from what its token says.
+/// Implements an extractor that is constructed from the bearer token.
 macro_rules! bearer_extractor {
     ($extractor:ty, $request:ident => $extract:expr) => {
         impl<'a> ApiExtractor<'a> for $extractor {
@@ -180,7 +181,7 @@ async fn recent_member(request: &Request) -> Result<Membership, Problem> {
 
 fn accounts(request: &Request) -> Result<&Arc<Accounts>, Problem> {
     let accounts = request.data();
-    accounts.ok_or_else(|| Fault::internal("the accounts service is not part of the request").into())
+    accounts.ok_or_else(|| Fault::internal("the request has no accounts service").into())
 }
 
 /// A cookie that is a credential.
@@ -200,25 +201,25 @@ impl CredentialCookie for Refresh {
     const SCHEME: &'static str = "cookie";
     const NAME: &'static str = REFRESH_COOKIE;
     const DESCRIPTION: &'static str =
-        "The refresh token, which every sign-in sets. With https the name of the cookie begins with `__Host-`.";
+        "The refresh token, which every sign-in sets. With HTTPS the name of the cookie has the prefix `__Host-`.";
 }
 
-/// The cookie of a sign-in that waits for a code.
+/// The cookie of a pending sign-in, which requires a code.
 pub struct TwoFactor;
 
 impl CredentialCookie for TwoFactor {
     const SCHEME: &'static str = "two_factor";
     const NAME: &'static str = TWO_FACTOR_COOKIE;
     const DESCRIPTION: &'static str =
-        "Set by a sign-in that needs a code. With https the name of the cookie begins with `__Host-`.";
+        "Set by a sign-in that requires a code. With HTTPS the name of the cookie has the prefix `__Host-`.";
 }
 
-/// The value of a credential cookie, if the request has one and may use it.
+/// The value of a credential cookie, if the request has one and its origin is allowed to use it.
 pub struct FromCookie<C>(Result<Option<String>, Problem>, PhantomData<fn() -> C>);
 
 impl<C> FromCookie<C> {
-    /// The value; none if there is no such cookie. [`Problem::ForbiddenOrigin`] if the request comes from a web page of an
-    /// origin that may not use cookies.
+    /// The value; none if there is no such cookie. [`Problem::ForbiddenOrigin`] if the request comes from a web page whose
+    /// origin is not allowed to use cookies.
     pub fn value(self) -> Result<Option<String>, Problem> {
         self.0
     }
@@ -249,7 +250,7 @@ impl<'a, C: CredentialCookie> ApiExtractor<'a> for FromCookie<C> {
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
         let accounts = accounts(request)?;
-        let value = if cors::may_use_cookies(request, &accounts.page_origins) {
+        let value = if cors::may_use_cookies(request, &accounts.cookie_origins) {
             Ok(accounts.cookies.get(request.cookie(), C::NAME))
         } else {
             Err(Problem::ForbiddenOrigin)

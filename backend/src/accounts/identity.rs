@@ -1,4 +1,4 @@
-//! What a verified token says about the sender of a request.
+//! The identity of a request, from its verified token.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use crate::accounts::user_id::UserId;
 pub struct Identity {
     /// The user.
     pub user: UserId,
-    /// The user's revision when the token was verified.
+    /// The user's revision at the time of verification.
     pub revision: i64,
     /// The session; none for a token of the external issuer.
     pub session: Option<OwnSession>,
@@ -25,7 +25,7 @@ impl Identity {
         self.session.map(|session| Membership { user, session })
     }
 
-    /// Whether `name` is the id of the user, or the subject of the token.
+    /// Whether `name` is the id of the user or the subject of the token.
     pub fn is(&self, name: &str) -> bool {
         self.user.as_str() == name || self.subject.as_deref() == Some(name)
     }
@@ -34,13 +34,13 @@ impl Identity {
 /// The session of one of Docket's own tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnSession {
-    /// The `sid` of its tokens.
+    /// The `sid` of the token.
     pub id: Uuid,
-    /// When the password was last verified in it.
+    /// When the password was last verified in this session.
     pub authenticated_at: DateTime<Utc>,
 }
 
-/// A user with a session, not one of the external issuer.
+/// A user with a session; not a user of the external issuer.
 #[derive(Clone, Debug)]
 pub struct Membership {
     /// The user.

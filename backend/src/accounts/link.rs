@@ -1,4 +1,4 @@
-//! Links with a one-time token, to a page of the client.
+//! Links to a page of the client with a one-time token.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use sha2::{Digest, Sha256};
@@ -7,7 +7,8 @@ use crate::accounts::random::random;
 use crate::accounts::store::one_time_tokens::{NewToken, Purpose, TokenHash};
 use crate::fault::Fault;
 
-/// A new link below `public_url`, and its token as it is to be stored. `email` is the address that it will be sent to, if any.
+/// Generates a link below `public_url`, and its token for the database. `email` is the address to which the link is sent, if
+/// any.
 pub fn generate(public_url: &str, purpose: Purpose, email: Option<String>) -> Result<(String, NewToken), Fault> {
     let token = BASE64_URL_SAFE_NO_PAD.encode(random::<32>()?);
     let page = match purpose {
@@ -19,7 +20,7 @@ pub fn generate(public_url: &str, purpose: Purpose, email: Option<String>) -> Re
     Ok((link, NewToken { hash, purpose, email }))
 }
 
-/// The hash of the token in a link, as it is stored.
+/// The stored hash of the token in a link.
 pub fn hash(token: &str) -> TokenHash {
     Sha256::digest(token).into()
 }

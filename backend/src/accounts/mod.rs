@@ -1,8 +1,8 @@
-//! Accounts: who a request comes from, sign-in, sessions, passwords, two-factor, and the mails about them.
+//! Accounts: authentication, sign-up and sign-in, sessions, passwords, two-factor authentication, and mails.
 //!
-//! From the bottom: plain values (`user_id`, `policy`), the tables (`store`), the parts (tokens, cookies, passwords, mail, rate
-//! limits), the [`service`] that holds them, the [`extract`]ors of credentials, the flows of a sign-in, and the operations
-//! (`routes`).
+//! The layers, from the bottom: plain values (`user_id`, `policy`), the tables (`store`), components (tokens, cookies,
+//! passwords, mail, rate limits), the [`service`] that combines them, the [`extract`]ors of credentials, the sign-in flows, and
+//! the operations (`routes`).
 
 mod access_token;
 mod account_mail;
@@ -12,8 +12,8 @@ pub mod event;
 mod external;
 pub mod extract;
 mod identity;
-mod letter;
 pub mod link;
+mod mail;
 mod mailer;
 mod passwords;
 mod pending_sign_in;

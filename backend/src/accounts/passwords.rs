@@ -1,5 +1,4 @@
-//! Passwords: which new ones are admitted, and hashing with argon2id, off the async threads, behind a queue that is as wide
-//! as the cores.
+//! Passwords: checking new ones, and hashing with Argon2id on blocking threads, at most one per CPU core, with a bounded queue.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,61 +15,67 @@ use crate::config::Argon2Cost;
 use crate::fault::Fault;
 use crate::http::problem::Problem;
 
-/// The most callers that may wait for their turn.
+/// Maximum number of callers that hash or wait.
 const QUEUE_MAX: usize = 256;
-/// A password that is guessed in so many tries is refused. The 3,000th of those with eight or more characters is number
-/// 8,949 in zxcvbn's list of common passwords.
+/// Passwords with at most this estimated number of guesses are refused. It covers the 3,000 most common passwords with at
+/// least eight characters: the last of them is number 8,949 in zxcvbn's list.
 const GUESSES_MIN: u64 = 9_000;
 
-/// A new password that follows the rules, in normal form. Only [`Passwords::admit`] makes one.
+/// A valid, normalised new password. Only [`Passwords::check_new_password`] constructs it.
 pub struct NewPassword(String);
 
-/// What a comparison says.
-pub enum Comparison {
-    /// It is another password, or there is none.
-    Wrong,
-    /// It is the password.
-    Right {
-        /// The hash to store instead, when the stored one was made at another cost.
-        rehashed: Option<String>,
+/// The result of verifying a password.
+pub enum Verification {
+    /// The password is wrong, or there is no stored password.
+    Invalid,
+    /// The password is correct.
+    Valid {
+        /// A hash with the current parameters, if the stored one has others.
+        new_hash: Option<String>,
     },
 }
 
-/// Admits, hashes and compares passwords.
+/// Checks, hashes and verifies passwords.
 pub struct Passwords {
     argon2: Argon2<'static>,
-    /// What a password is compared with when there is no account, so that both cases take the same time.
-    nobody: String,
+    /// Verified against when there is no account, so that both cases take the same time.
+    dummy_hash: String,
     min_length: u32,
-    turns: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    permits: Arc<Semaphore>,
+    queued: AtomicUsize,
 }
 
 impl Passwords {
-    /// New passwords have `min_length` characters or more. Fails only when the system has no randomness or the cost is none
-    /// that argon2 knows.
+    /// `min_length` is the minimum length of new passwords, in characters. Fails if `cost` is invalid or the system has no
+    /// random numbers.
     pub fn new(cost: Argon2Cost, min_length: u32) -> Result<Self, Fault> {
         let params = Params::new(cost.memory_kib, cost.iterations, cost.lanes, None).map_err(internal)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let nobody = hash(&argon2, "nobody has this password")?;
+        let dummy_hash = hash(&argon2, "dummy")?;
         let cores = available_parallelism().map_or(1, usize::from);
         Ok(Self {
             argon2,
-            nobody,
+            dummy_hash,
             min_length,
-            turns: Arc::new(Semaphore::new(cores)),
-            waiting: AtomicUsize::new(0),
+            permits: Arc::new(Semaphore::new(cores)),
+            queued: AtomicUsize::new(0),
         })
     }
 
-    /// The shortest new password, in characters.
+    /// Minimum length of new passwords, in characters.
     pub fn min_length(&self) -> u32 {
         self.min_length
     }
 
-    /// A new password for the account of that name and e-mail address, or [`Problem::Invalid`]. `field` is the member of
-    /// the body that it came in.
-    pub async fn admit(&self, password: &str, field: &str, name: &str, email: &str) -> Result<NewPassword, Problem> {
+    /// Checks a new password for an account with that name and e-mail address. [`Problem::Invalid`] if it breaks a rule or is
+    /// too easy to guess; `field` is its member in the request body.
+    pub async fn check_new_password(
+        &self,
+        password: &str,
+        field: &str,
+        name: &str,
+        email: &str,
+    ) -> Result<NewPassword, Problem> {
         let refused = |detail| Problem::Invalid(vec![FieldError::of(field, detail)]);
         let password = account::new_password(password, name, email).map_err(refused)?;
         let min = self.min_length;
@@ -79,59 +84,58 @@ impl Passwords {
         }
         let guessed = password.to_lowercase();
         let guesses = self
-            .in_turn(move || Ok(zxcvbn::zxcvbn(&guessed, &[]).guesses()))
+            .run_blocking(move || Ok(zxcvbn::zxcvbn(&guessed, &[]).guesses()))
             .await?;
         if guesses <= GUESSES_MIN {
             return Err(refused(
-                "This password is among the first that attackers try. Several words that do not belong together are \
-                 hard to guess and easy to keep in mind."
+                "This password is easy to guess. Use several unrelated words: they are hard to guess and easy to remember."
                     .to_owned(),
             ));
         }
         Ok(NewPassword(password))
     }
 
-    /// The PHC string of a new password. [`Problem::Busy`] when too many wait.
+    /// Hashes a new password into a PHC string. [`Problem::Busy`] if the queue is full.
     pub async fn hash(&self, NewPassword(password): NewPassword) -> Result<String, Problem> {
         let argon2 = self.argon2.clone();
-        self.in_turn(move || hash(&argon2, &password)).await
+        self.run_blocking(move || hash(&argon2, &password)).await
     }
 
-    /// Compares `password` with the one behind `stored`; without a stored one it is wrong, after the same time. Only a wrong
-    /// one stays counted. [`Problem::Busy`] when too many wait.
+    /// Verifies `password` against the hash `stored`. Without a stored hash the result is invalid, in the same time. Only a
+    /// failed attempt remains counted in `permit`. [`Problem::Busy`] if the queue is full.
     pub async fn verify(
         &self,
         permit: Permit,
         password: String,
         stored: Option<String>,
-    ) -> Result<Comparison, Problem> {
+    ) -> Result<Verification, Problem> {
         let argon2 = self.argon2.clone();
         let known = stored.is_some();
-        let stored = stored.unwrap_or_else(|| self.nobody.clone());
+        let stored = stored.unwrap_or_else(|| self.dummy_hash.clone());
         let compared = self
-            .in_turn(move || match compare(&argon2, &password, &stored)? {
-                Comparison::Right { .. } if !known => Ok(Comparison::Wrong),
+            .run_blocking(move || match compare(&argon2, &password, &stored)? {
+                Verification::Valid { .. } if !known => Ok(Verification::Invalid),
                 comparison => Ok(comparison),
             })
             .await;
         match compared {
-            Ok(Comparison::Right { .. }) => permit.succeeded().await?,
-            Ok(Comparison::Wrong) => {}
-            Err(_) => permit.not_judged().await?,
+            Ok(Verification::Valid { .. }) => permit.succeeded().await?,
+            Ok(Verification::Invalid) => {}
+            Err(_) => permit.cancel().await?,
         }
         compared
     }
 
-    async fn in_turn<T, F>(&self, work: F) -> Result<T, Problem>
+    async fn run_blocking<T, F>(&self, work: F) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: FnOnce() -> Result<T, Fault> + Send + 'static,
     {
-        let _place = Place::take(&self.waiting)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(internal)?;
+        let _slot = QueueSlot::take(&self.queued)?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(internal)?;
         tokio::task::spawn_blocking(move || {
-            // Kept until the work is done, even when the caller has gone away.
-            let _turn = turn;
+            // Held until the work is done, even if the caller is cancelled.
+            let _permit = permit;
             work()
         })
         .await
@@ -140,21 +144,21 @@ impl Passwords {
     }
 }
 
-/// A place in the queue, given back when it is dropped.
-struct Place<'a>(&'a AtomicUsize);
+/// A slot in the queue, which is freed on drop.
+struct QueueSlot<'a>(&'a AtomicUsize);
 
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Result<Self, Problem> {
-        let place = Self(waiting);
-        if waiting.fetch_add(1, Ordering::Relaxed) < QUEUE_MAX {
-            Ok(place)
+impl<'a> QueueSlot<'a> {
+    fn take(queued: &'a AtomicUsize) -> Result<Self, Problem> {
+        let slot = Self(queued);
+        if queued.fetch_add(1, Ordering::Relaxed) < QUEUE_MAX {
+            Ok(slot)
         } else {
             Err(Problem::Busy)
         }
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -168,20 +172,20 @@ fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, Fault> {
     Ok(hash.to_string())
 }
 
-fn compare(argon2: &Argon2<'_>, password: &str, stored: &str) -> Result<Comparison, Fault> {
+fn compare(argon2: &Argon2<'_>, password: &str, stored: &str) -> Result<Verification, Fault> {
     let stored = PasswordHash::new(stored).map_err(internal)?;
     if argon2.verify_password(password.as_bytes(), &stored).is_err() {
-        return Ok(Comparison::Wrong);
+        return Ok(Verification::Invalid);
     }
     let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
     let stored = Params::try_from(&stored).map_err(internal)?;
-    let rehashed = (cost(&stored) != cost(argon2.params())).then(|| hash(argon2, password));
-    Ok(Comparison::Right {
-        rehashed: rehashed.transpose()?,
+    let new_hash = (cost(&stored) != cost(argon2.params())).then(|| hash(argon2, password));
+    Ok(Verification::Valid {
+        new_hash: new_hash.transpose()?,
     })
 }
 
 fn internal(error: impl std::fmt::Display) -> Fault {
-    // The errors of argon2 do not implement `Error` for every target.
-    Fault::internal(format!("a password could not be hashed: {error}"))
+    // The errors of argon2 do not implement `Error` on every target.
+    Fault::internal(format!("hashing a password failed: {error}"))
 }

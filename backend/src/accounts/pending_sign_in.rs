@@ -1,4 +1,4 @@
-//! Sign-ins whose password was right and that still need a code.
+//! Pending sign-ins: the password is verified, and a code is still required.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use chrono::Utc;
@@ -12,7 +12,7 @@ use crate::accounts::random::random;
 use crate::accounts::rate_limit::{Attempt, Permit};
 use crate::accounts::recovery_codes::recovery_code_hash;
 use crate::accounts::service::Accounts;
-use crate::accounts::store::two_factor::{AppCode, CodeRefusal, PENDING};
+use crate::accounts::store::two_factor::{AppCode, CodeRefusal, PENDING_LIFETIME};
 use crate::accounts::store::users::UserRow;
 use crate::accounts::totp::step_of;
 use crate::accounts::user_id::UserId;
@@ -21,7 +21,7 @@ use crate::db::Abort;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// Counts an attempt to enter a code of that user.
+/// Counts an attempt to enter a code of the user.
 pub async fn attempt(
     accounts: &Accounts,
     jar: &CookieJar,
@@ -37,7 +37,7 @@ pub async fn attempt(
     accounts.rate_limiter.attempt(attempt).await
 }
 
-/// A code that completes a sign-in, in normal form.
+/// A normalised code.
 pub enum Code<'a> {
     /// From the authenticator app.
     App(&'a str),
@@ -45,33 +45,36 @@ pub enum Code<'a> {
     Recovery(&'a str),
 }
 
-/// A sign-in whose password was right and that needs a code. The browser has a cookie with 256 random bits.
+/// A pending sign-in. The browser has a cookie with a token of 256 random bits.
 pub struct PendingSignIn {
     user_id: UserId,
     hash: [u8; 32],
-    /// Whether the session outlives the browser window. Only the browser needs it, so the cookie keeps it.
+    /// Whether the session outlives the browser window. It is stored in the cookie only.
     remember: bool,
 }
 
 impl PendingSignIn {
-    /// Sets a cookie with which a code completes the sign-in within 10 minutes.
+    /// Stores a pending sign-in, which is valid for 10 minutes, and sets its cookie.
     pub async fn begin(accounts: &Accounts, jar: &CookieJar, user_id: UserId, remember: bool) -> Result<(), Problem> {
         let token = random::<32>()?;
-        accounts.db.await_code(user_id, Sha256::digest(token).into()).await?;
+        accounts
+            .db
+            .store_pending_sign_in(user_id, Sha256::digest(token).into())
+            .await?;
         let value = format!("{}.{remember}", BASE64_URL_SAFE_NO_PAD.encode(token));
-        let lifetime = PENDING.to_std().ok();
+        let lifetime = PENDING_LIFETIME.to_std().ok();
         accounts.cookies.set(jar, TWO_FACTOR_COOKIE, &value, lifetime);
         Ok(())
     }
 
-    /// The pending sign-in of a cookie. [`Problem::NoSession`] if there is no cookie, or the sign-in has expired or was
-    /// completed.
+    /// Finds the pending sign-in of a cookie. [`Problem::NoSession`] if there is no cookie, or if the sign-in has expired or
+    /// been completed.
     pub async fn find(accounts: &Accounts, cookie: Option<String>) -> Result<Self, Problem> {
         let cookie = cookie.ok_or(Problem::NoSession)?;
         let (token, remember) = cookie.split_once('.').ok_or(Problem::NoSession)?;
         let token = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| Problem::NoSession)?;
         let hash = Sha256::digest(token).into();
-        let user_id = accounts.db.user_awaiting_code(&hash).await?;
+        let user_id = accounts.db.pending_sign_in_user(&hash).await?;
         let remember = remember != "false";
         Ok(Self {
             user_id: user_id.ok_or(Problem::NoSession)?,
@@ -80,7 +83,7 @@ impl PendingSignIn {
         })
     }
 
-    /// Begins the session. The code is used up. [`Problem::InvalidCode`] leaves the pending sign-in as it was.
+    /// Consumes the code and creates the session. [`Problem::InvalidCode`] leaves the pending sign-in unchanged.
     pub async fn complete(
         self,
         accounts: &Accounts,
@@ -89,7 +92,7 @@ impl PendingSignIn {
         client: Client,
     ) -> Result<Renewed, Problem> {
         let permit = attempt(accounts, jar, &self.user_id, &client).await?;
-        match self.use_up(accounts, code, &client).await {
+        match self.consume_code(accounts, code, &client).await {
             Ok(user) => {
                 permit.succeeded().await?;
                 accounts.cookies.clear(jar, TWO_FACTOR_COOKIE);
@@ -104,7 +107,7 @@ impl PendingSignIn {
         }
     }
 
-    async fn use_up(&self, accounts: &Accounts, code: Code<'_>, client: &Client) -> Result<UserRow, Problem> {
+    async fn consume_code(&self, accounts: &Accounts, code: Code<'_>, client: &Client) -> Result<UserRow, Problem> {
         let user_id = self.user_id.clone();
         let used = match code {
             Code::App(code) => {
@@ -113,14 +116,14 @@ impl PendingSignIn {
                 let secret = secret.ok_or(Problem::NoSession)?;
                 let step = step_of(code, &secret, Utc::now())?.ok_or(Problem::InvalidCode)?;
                 let code = AppCode { secret, step };
-                accounts.db.finish_by_app(user_id, self.hash, code).await
+                accounts.db.complete_with_app_code(user_id, self.hash, code).await
             }
             Code::Recovery(code) => {
                 let code = recovery_code_hash(code);
                 let client = client.clone();
                 accounts
                     .db
-                    .finish_by_recovery_code(user_id, self.hash, code, client)
+                    .complete_with_recovery_code(user_id, self.hash, code, client)
                     .await
             }
         };

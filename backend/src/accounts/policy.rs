@@ -1,64 +1,65 @@
-//! Rate limit policies: how many attempts are free, and how long the next one has to wait. Arithmetic alone.
+//! Rate limit policies: how many attempts are allowed, and how long the next one has to wait. Pure computation.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
-/// The longest delay between two attempts.
+/// Maximum delay of the exponential backoff.
 const DELAY_MAX: TimeDelta = TimeDelta::minutes(15);
 
-/// From one network address, whoever it is that signs in there.
+/// Attempts from one network address, for any account.
 pub static ADDRESS: Policy = Policy::window("address", 60, TimeDelta::minutes(10));
-/// For one account from one address.
-pub static ACCOUNT_AT_ADDRESS: Policy = Policy::delay("account-at-address", 5);
-/// For one account from everywhere, known devices aside.
+/// Attempts for one account from one network address.
+pub static ACCOUNT_AT_ADDRESS: Policy = Policy::backoff("account-at-address", 5);
+/// Attempts for one account from all addresses, except on known devices.
 pub static ACCOUNT: Policy = Policy::window("account", 100, TimeDelta::hours(1));
-/// On a device that has signed in to the account before.
-pub static DEVICE: Policy = Policy::delay("device", 5);
-/// For one account on all of its known devices together. More than one device alone can use up in an hour.
+/// Attempts for one account on one known device.
+pub static DEVICE: Policy = Policy::backoff("device", 5);
+/// Attempts for one account on all of its known devices. The quota is more than one device can reach in an hour.
 pub static KNOWN_DEVICES: Policy = Policy::window("known-devices", 20, TimeDelta::hours(1));
-/// In a session that has to prove its password again.
-pub static SESSION: Policy = Policy::delay("session", 5);
-/// New accounts from one address.
+/// Verifications of the password in one session.
+pub static SESSION: Policy = Policy::backoff("session", 5);
+/// Sign-ups from one network address.
 pub static SIGN_UP: Policy = Policy::window("sign-up", 30, TimeDelta::hours(1));
-/// Mails asked for from one address.
+/// Mails requested from one network address.
 pub static MAIL_FROM_ADDRESS: Policy = Policy::window("mail-from-address", 20, TimeDelta::hours(1));
-/// Mails of one kind to one account.
+/// Mails of one kind to one e-mail address.
 pub static MAIL_TO_ACCOUNT: Policy = Policy::window("mail-to-account", 5, TimeDelta::hours(1));
 
-/// How often something may be done.
+/// A rate limit policy.
 #[derive(Debug)]
 pub struct Policy {
-    /// What it is called in the `RateLimit` fields.
+    /// The name in the `RateLimit` header fields.
     pub name: &'static str,
-    /// So many are free.
+    /// Number of attempts without a delay.
     pub quota: i64,
-    /// So long a count lasts: from the first, or from the last when more than the quota only costs a delay.
+    /// Lifetime of a count: from the first attempt, or with a backoff from the last one.
     pub window: TimeDelta,
-    grows: bool,
+    is_backoff: bool,
 }
 
 impl Policy {
-    /// More than `quota` have to wait until the window ends that began with the first.
+    /// A fixed window: `quota` attempts are allowed until the window ends, which starts with the first attempt.
     const fn window(name: &'static str, quota: i64, window: TimeDelta) -> Self {
         Self {
             name,
             quota,
             window,
-            grows: false,
+            is_backoff: false,
         }
     }
 
-    /// After `quota`, each has to wait twice as long as the one before, beginning with a second, until a day was quiet.
-    const fn delay(name: &'static str, quota: i64) -> Self {
+    /// Exponential backoff: after `quota` attempts the delay starts at one second and doubles with each attempt. It is reset by
+    /// a day without attempts.
+    const fn backoff(name: &'static str, quota: i64) -> Self {
         Self {
             name,
             quota,
             window: TimeDelta::days(1),
-            grows: true,
+            is_backoff: true,
         }
     }
 
-    /// The tally with one more, or how long to wait.
+    /// Counts one attempt: the new tally, or a refusal with the time to wait.
     pub fn count(&'static self, before: Tally, now: DateTime<Utc>) -> Result<Tally, Refusal> {
         if before.retry_at > now {
             return Err(Refusal {
@@ -66,16 +67,16 @@ impl Policy {
                 wait: before.retry_at - now,
             });
         }
-        let begins = before.hits == 0 || before.expires_at <= now;
-        let hits = if begins { 1 } else { before.hits + 1 };
-        let expires_at = if begins || self.grows {
+        let is_new = before.hits == 0 || before.expires_at <= now;
+        let hits = if is_new { 1 } else { before.hits + 1 };
+        let expires_at = if is_new || self.is_backoff {
             now + self.window
         } else {
             before.expires_at
         };
         let retry_at = match hits - self.quota {
             ..0 => DateTime::UNIX_EPOCH,
-            beyond if self.grows => now + TimeDelta::seconds(1 << beyond.min(10)).min(DELAY_MAX),
+            beyond if self.is_backoff => now + TimeDelta::seconds(1 << beyond.min(10)).min(DELAY_MAX),
             _ => expires_at,
         };
         Ok(Tally {
@@ -85,38 +86,38 @@ impl Policy {
         })
     }
 
-    /// Whether one that succeeded wipes all those before away, and not just itself.
-    pub fn forgets(&self) -> bool {
-        self.grows
+    /// Whether a successful attempt resets the count, instead of only not being counted itself.
+    pub fn resets_on_success(&self) -> bool {
+        self.is_backoff
     }
 }
 
-/// What is stored of a count.
+/// The stored state of a counter.
 #[derive(Clone, Copy, Debug, sqlx::FromRow)]
 pub struct Tally {
-    /// Attempts since it began.
+    /// Number of attempts.
     pub hits: i64,
-    /// Until then the next attempt is refused; long ago when it is not.
+    /// Attempts before this time are refused. In the past if the next attempt is allowed.
     pub retry_at: DateTime<Utc>,
-    /// When it is forgotten.
+    /// When the counter expires.
     pub expires_at: DateTime<Utc>,
 }
 
-/// A policy, and what it is applied to.
+/// A policy and the subject to which it is applied.
 #[derive(Clone, Debug)]
 pub struct Counter {
     /// The policy.
     pub policy: &'static Policy,
-    /// SHA-256 of its name and of what is counted, so that the table tells nothing of people and addresses.
+    /// SHA-256 of the policy name and the subject, so that the table contains no personal data.
     pub key: [u8; 32],
 }
 
 impl Counter {
-    /// A counter of `policy` for what `what` identifies.
-    pub fn of(policy: &'static Policy, what: &[&str]) -> Self {
+    /// The counter of `policy` for the subject that `parts` identify.
+    pub fn of(policy: &'static Policy, parts: &[&str]) -> Self {
         let mut hash = Sha256::new().chain_update(policy.name);
-        for part in what {
-            // No part contains it, so no two lists are hashed alike.
+        for part in parts {
+            // A separator that no part contains, so that different lists have different hashes.
             hash.update([0]);
             hash.update(part);
         }
@@ -125,17 +126,17 @@ impl Counter {
     }
 }
 
-/// Why an attempt was not admitted, and for how long none is.
+/// An exceeded rate limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Refusal {
-    /// What was exceeded.
+    /// The exceeded policy.
     pub policy: &'static Policy,
-    /// How long to wait.
+    /// Time until the next attempt is allowed.
     pub wait: TimeDelta,
 }
 
 impl Refusal {
-    /// How long to wait, in whole seconds, at least one.
+    /// The time to wait in seconds, rounded up, at least one.
     pub fn seconds(&self) -> i64 {
         (self.wait.num_milliseconds() + 999).div_euclid(1000).max(1)
     }
@@ -152,7 +153,7 @@ mod tests {
         expires_at: DateTime::UNIX_EPOCH,
     };
 
-    /// Attempts without a pause: how many seconds each has to wait, as the answer would say.
+    /// The seconds that each of consecutive attempts has to wait, as in `Retry-After`.
     fn waits(policy: &'static Policy, attempts: usize) -> Vec<i64> {
         let mut now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
         let mut tally = NONE;
@@ -167,13 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn after_the_free_ones_the_delay_doubles_up_to_the_longest() {
+    fn the_backoff_doubles_up_to_the_maximum() {
         let expected = [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900];
         assert_eq!(waits(&ACCOUNT_AT_ADDRESS, expected.len()), expected);
     }
 
     #[test]
-    fn one_device_alone_leaves_guesses_for_the_others() {
+    fn one_device_cannot_exhaust_the_quota_of_all_known_devices() {
         let hour = KNOWN_DEVICES.window.num_seconds();
         let mut elapsed = 0;
         let within_the_hour = |wait: &i64| {
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_is_forgotten_after_a_quiet_day() {
+    fn the_backoff_is_reset_by_a_day_without_attempts() {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
         let tally = ACCOUNT_AT_ADDRESS
             .count(
@@ -202,12 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn a_window_begins_with_the_first_and_ends_for_all() {
+    fn a_window_starts_with_the_first_attempt() {
         assert_eq!(waits(&SIGN_UP, 31), [vec![0; 30], vec![3600]].concat());
     }
 
     #[test]
-    fn people_wait_for_whole_seconds() {
+    fn the_time_to_wait_is_rounded_up_to_seconds() {
         for (milliseconds, seconds) in [(1, 1), (1000, 1), (1001, 2), (899_999, 900)] {
             let wait = TimeDelta::milliseconds(milliseconds);
             assert_eq!(Refusal { policy: &ACCOUNT, wait }.seconds(), seconds);

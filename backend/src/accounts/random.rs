@@ -1,8 +1,8 @@
-//! Random bytes of the operating system.
+//! Random bytes from the operating system.
 
 use crate::fault::Fault;
 
-/// Bytes that nobody can guess.
+/// Cryptographically secure random bytes.
 pub fn random<const BYTES: usize>() -> Result<[u8; BYTES], Fault> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| Fault::internal(format!("the system has no random bytes: {error}")))?;

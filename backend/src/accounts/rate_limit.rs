@@ -1,5 +1,5 @@
-//! Rate limits on sign-ins, codes, sign-ups and mails. An attempt is counted in the database before it is judged, so that
-//! concurrent attempts, on several servers too, are all counted; one that succeeds is uncounted.
+//! Rate limits of sign-ins, codes, sign-ups and mails. An attempt is counted in the database before it is evaluated, so that
+//! concurrent attempts on any number of servers are counted. A successful attempt is uncounted.
 
 use std::net::IpAddr;
 
@@ -29,21 +29,21 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// An attempt to prove who one is by something that can be guessed.
+/// An attempt to authenticate with a secret that can be guessed.
 pub enum Attempt<'a> {
-    /// The password of the account with an e-mail address in normal form, whether there is one or not.
+    /// The password of the account with a normalised e-mail address, whether or not the account exists.
     SignIn {
         client: &'a Client,
         email: &'a str,
         device: Option<KnownDevice>,
     },
-    /// The code of the second factor of the user with that id.
+    /// The second-factor code of a user.
     Code {
         client: &'a Client,
         user_id: &'a UserId,
         device: Option<KnownDevice>,
     },
-    /// The password, asked for again in a session.
+    /// The password, verified again in a session.
     Password { client: &'a Client, session: Uuid },
 }
 
@@ -69,14 +69,14 @@ impl Attempt<'_> {
         }
     }
 
-    /// What is counted; `device` is the known one, if it counts as such.
+    /// The counters of the attempt; `device` is the known device, if its separate limits apply.
     fn counters(&self, device: Option<&KnownDevice>) -> Vec<Counter> {
         let (client, kind, account) = match self {
             Self::Password { session, .. } => return vec![Counter::of(&SESSION, &[&session.to_string()])],
             Self::SignIn { client, email, .. } => (client, "password", email),
             Self::Code { client, user_id, .. } => (client, "code", &user_id.as_str()),
         };
-        // Nobody without a known device can use these up, so a stranger cannot lock the owner out.
+        // Only known devices count here, so an attacker without one cannot lock the owner out.
         if let Some(known) = device {
             let id = BASE64_URL_SAFE_NO_PAD.encode(known.device().hash());
             return vec![
@@ -100,7 +100,7 @@ fn log(abort: &Abort<Refusal>, client: &Client, user: Option<&UserId>) {
     }
 }
 
-/// The address, or for IPv6 the /64 that a household has to itself.
+/// The IPv4 address, or the /64 network of an IPv6 address, which is assigned to one subscriber.
 fn network(client: &Client) -> String {
     match client.address {
         Some(IpAddr::V6(address)) => {
@@ -112,42 +112,46 @@ fn network(client: &Client) -> String {
     }
 }
 
-/// Leave to judge one attempt, which is counted already. Only [`RateLimiter::attempt`] gives it.
+/// Permission to evaluate one attempt, which is already counted. Only [`RateLimiter::attempt`] constructs it.
 pub struct Permit {
     db: Db,
     counters: Vec<Counter>,
 }
 
 impl Permit {
-    /// The attempt succeeded: it does not count, and no delay is left.
+    /// The attempt succeeded: uncounts it, and resets backoffs.
     pub async fn succeeded(self) -> Result<(), Problem> {
-        Ok(self.db.give_back(self.counters, true).await?)
+        Ok(self.db.uncount(self.counters, true).await?)
     }
 
-    /// The attempt could not be judged: it does not count, but those before it do.
-    pub async fn not_judged(self) -> Result<(), Problem> {
-        Ok(self.db.give_back(self.counters, false).await?)
+    /// The attempt could not be evaluated: uncounts it; earlier attempts remain counted.
+    pub async fn cancel(self) -> Result<(), Problem> {
+        Ok(self.db.uncount(self.counters, false).await?)
     }
 }
 
-/// Counts attempts and requests. All it knows is in the database.
+/// Counts attempts and requests. Its state is in the database only.
 pub struct RateLimiter {
     db: Db,
     sweeper: Sweeper,
-    on: bool,
+    is_enabled: bool,
 }
 
 impl RateLimiter {
-    /// Counts nothing unless `on`.
-    pub fn new(db: Db, on: bool) -> Self {
+    /// Does nothing unless `is_enabled`.
+    pub fn new(db: Db, is_enabled: bool) -> Self {
         let sweeper = Sweeper::start(db.clone());
-        Self { db, sweeper, on }
+        Self {
+            db,
+            sweeper,
+            is_enabled,
+        }
     }
 
-    /// Counts an attempt before it is judged. [`Problem::TooMany`] if it must not be judged now.
+    /// Counts an attempt before it is evaluated. [`Problem::TooMany`] if a limit is exceeded.
     pub async fn attempt(&self, attempt: Attempt<'_>) -> Result<Permit, Problem> {
         let counted = match self.count(attempt.counters(attempt.device())).await {
-            // A thief can use up the attempts of the known devices. Knowing a device must not be worse than not knowing it.
+            // Somebody with a stolen device can exhaust this limit. A known device must not be worse off than an unknown one.
             Err(Abort::Refused(refusal)) if std::ptr::eq(refusal.policy, &KNOWN_DEVICES) => {
                 self.count(attempt.counters(None)).await
             }
@@ -158,16 +162,16 @@ impl RateLimiter {
         Ok(Permit { db, counters })
     }
 
-    /// Counts a sign-up, successful or not. [`Problem::TooMany`] if there were too many from that address.
+    /// Counts a sign-up, successful or not. [`Problem::TooMany`] if the limit of the address is exceeded.
     pub async fn sign_up(&self, client: &Client) -> Result<(), Problem> {
         let counted = self.count(vec![Counter::of(&SIGN_UP, &[&network(client)])]).await;
         counted.inspect_err(|abort| log(abort, client, None))?;
         Ok(())
     }
 
-    /// Counts a mail that somebody asks for, to an e-mail address in normal form, whether it has an account or not. Each
-    /// `kind` counts apart, so that nobody can keep a link to a new password from its owner by asking for other mails.
-    /// [`Problem::TooMany`] if there were too many.
+    /// Counts a requested mail to a normalised e-mail address, whether or not it has an account. Each `kind` has a separate
+    /// limit, so that an attacker cannot prevent a password reset by requesting other mails. [`Problem::TooMany`] if a limit is
+    /// exceeded.
     pub async fn mail(&self, client: &Client, kind: &str, email: &str) -> Result<(), Problem> {
         let counters = vec![
             Counter::of(&MAIL_FROM_ADDRESS, &[&network(client)]),
@@ -178,13 +182,13 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// What was counted.
+    /// Counts, and returns the counters that were incremented.
     async fn count(&self, mut counters: Vec<Counter>) -> Result<Vec<Counter>, Abort<Refusal>> {
-        self.sweeper.wake();
-        if !self.on {
+        self.sweeper.trigger();
+        if !self.is_enabled {
             return Ok(Vec::new());
         }
-        // Rows are locked in the same order everywhere, so that no two attempts wait for each other.
+        // Rows are always locked in the same order, which prevents deadlocks.
         counters.sort_unstable_by_key(|counter| counter.key);
         self.db.count(counters.clone()).await?;
         Ok(counters)

@@ -1,12 +1,12 @@
-//! The accounts service: what the operations on accounts share, and the verification of tokens and passwords.
+//! The accounts service: the components that operations on accounts share, and the verification of tokens and passwords.
 
 use crate::accounts::access_token::{AccessTokens, Claims};
 use crate::accounts::cookies::Cookies;
 use crate::accounts::event::Event;
-use crate::accounts::external::{self, ExternalIssuer, claims_to_be_ours};
+use crate::accounts::external::{self, ExternalIssuer, claims_own_issuer};
 use crate::accounts::identity::{Identity, Membership, OwnSession};
 use crate::accounts::mailer::Mailer;
-use crate::accounts::passwords::{Comparison, Passwords};
+use crate::accounts::passwords::{Passwords, Verification};
 use crate::accounts::rate_limit::{Attempt, Permit, RateLimiter};
 use crate::accounts::store::session_check::SessionCheck;
 use crate::accounts::store::users::UserRow;
@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// Accounts, sessions and tokens. It has no state of its own that cannot be made again.
+/// The accounts service. Its persistent state is in the database only.
 pub struct Accounts {
     /// The database.
     pub db: Db,
@@ -28,31 +28,31 @@ pub struct Accounts {
     pub cookies: Cookies,
     /// Hashes and verifies passwords.
     pub passwords: Passwords,
-    /// None when the server sends no mail.
+    /// None if the server sends no mail.
     pub mailer: Option<Mailer>,
-    /// The address that people open, without a slash at the end.
+    /// The public URL of the client, without a trailing slash.
     pub public_url: String,
-    /// Counts attempts.
+    /// Counts and limits attempts.
     pub rate_limiter: RateLimiter,
     /// The external issuer whose tokens are accepted, if any.
     pub external: Option<ExternalIssuer>,
-    /// The origins whose pages may use our cookies, besides the one that `Host` names.
-    pub page_origins: Vec<String>,
+    /// The origins that may use cookies, besides the origin that `Host` names.
+    pub cookie_origins: Vec<String>,
 }
 
 /// Why the service cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountsError {
-    /// The configuration is wrong; the text says what to do.
+    /// The configuration is invalid. The message says what to do.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The operating system fails.
+    /// A system call failed.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
 impl Accounts {
-    /// Reads the configuration, and returns what builds the service once there is a database: a wrong configuration is found
+    /// Validates the configuration and returns a constructor that takes the database, so that configuration errors are reported
     /// before connecting.
     pub fn configure(config: &Config) -> Result<impl FnOnce(Db) -> Self + use<>, AccountsError> {
         let secrets = config.secrets()?;
@@ -66,7 +66,7 @@ impl Accounts {
         let timeout = config.database()?.timeout;
         let secure = config.is_https();
         let public_url = config.public_url();
-        let page_origins = config.page_origins();
+        let cookie_origins = config.cookie_origins();
         let rate_limit = config.rate_limit;
         Ok(move |db: Db| Self {
             sessions: SessionCheck::start(db.clone(), timeout),
@@ -78,11 +78,11 @@ impl Accounts {
             mailer,
             public_url,
             external,
-            page_origins,
+            cookie_origins,
         })
     }
 
-    /// Verifies an access token. [`Problem::Unauthenticated`] if it is not valid, or its session has ended.
+    /// Verifies an access token. [`Problem::Unauthenticated`] if it is invalid or its session has ended.
     pub async fn identify(&self, token: &str, client: &Client) -> Result<Identity, Problem> {
         match self.tokens.verify(token) {
             Some(claims) => self.own_identity(claims).await,
@@ -106,18 +106,18 @@ impl Accounts {
         })
     }
 
-    /// The user of a token of the external issuer, if there is one. The account is created on first use.
+    /// The identity of a token of the external issuer. The account is created on first use.
     async fn external_identity(&self, token: &str, client: &Client) -> Result<Identity, Problem> {
         let issuer = self.external.as_ref().ok_or(Problem::Unauthenticated)?;
-        if claims_to_be_ours(token) {
+        if claims_own_issuer(token) {
             return Err(Problem::Unauthenticated);
         }
-        let identity = issuer.verify(token).await.map_err(|refusal| match refusal {
-            external::Refusal::Invalid(reason) => {
+        let identity = issuer.verify(token).await.map_err(|rejection| match rejection {
+            external::Rejection::Invalid(reason) => {
                 Event::ExternalTokenRefused.log_with_reason(client, None, &reason);
                 Problem::Unauthenticated
             }
-            external::Refusal::Unavailable(fault) => fault.into(),
+            external::Rejection::Unavailable(fault) => fault.into(),
         })?;
         let account = match self.db.external_account(&identity).await? {
             None => {
@@ -135,8 +135,8 @@ impl Accounts {
         })
     }
 
-    /// The account of a member who gives the password again. [`Problem::WrongPassword`] if it is another one; `field` is the
-    /// member of the request body that it came in.
+    /// Verifies the password of a member and returns the account. [`Problem::WrongPassword`] if it is wrong; `field` is its
+    /// member in the request body.
     pub async fn verify_password(
         &self,
         client: &Client,
@@ -155,15 +155,15 @@ impl Accounts {
         }
     }
 
-    /// Whether `password` is the password of `user`. Without a user it is not, after the same time. A hash of other
+    /// Whether `password` is the password of `user`. Without a user the result is false, in the same time. A hash with outdated
     /// parameters is replaced.
     pub async fn is_password(&self, permit: Permit, password: String, user: Option<&UserRow>) -> Result<bool, Problem> {
         let stored = user.and_then(|user| user.password_hash.clone());
-        let Comparison::Right { rehashed } = self.passwords.verify(permit, password, stored).await? else {
+        let Verification::Valid { new_hash } = self.passwords.verify(permit, password, stored).await? else {
             return Ok(false);
         };
-        if let Some((user, rehashed)) = user.zip(rehashed) {
-            self.db.rehash_password(user, rehashed).await?;
+        if let Some((user, new_hash)) = user.zip(new_hash) {
+            self.db.rehash_password(user, new_hash).await?;
         }
         Ok(true)
     }

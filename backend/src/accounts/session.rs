@@ -1,4 +1,4 @@
-//! Beginning and renewing sessions: the row, the cookies and the access token that belong together.
+//! Creating and renewing sessions: the database row, the cookies and the access token.
 
 use poem::web::cookie::CookieJar;
 use shared::account::User;
@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// The cookies of a session that is about to begin.
+/// The cookies of a new session.
 pub struct SessionCookies {
     refresh: RefreshToken,
     device: Device,
@@ -24,12 +24,12 @@ pub struct SessionCookies {
 impl SessionCookies {
     /// Sets the cookies. Returns the access token and the account.
     pub fn set(self, accounts: &Accounts, jar: &CookieJar, user: UserRow) -> Result<(String, User), Fault> {
-        self.device.write(&accounts.cookies, jar);
+        self.device.set_cookie(&accounts.cookies, jar);
         renew(accounts, jar, &self.refresh, user, self.remember)
     }
 }
 
-/// A new session on `device`, to be stored, and its cookies.
+/// A new session on `device` for the database, and its cookies.
 pub fn new(client: Client, remember: bool, device: Device) -> Result<(NewSession, SessionCookies), Fault> {
     let refresh = RefreshToken::generate()?;
     let session = NewSession {
@@ -49,7 +49,7 @@ pub fn new(client: Client, remember: bool, device: Device) -> Result<(NewSession
     Ok((session, cookies))
 }
 
-/// A new session that replaces all sessions of the user of `current`, on a new device. [`Problem::Unauthenticated`] if
+/// A new session, on a new device, that replaces all sessions of the user of `current`. [`Problem::Unauthenticated`] if
 /// `current` has ended.
 pub async fn replacement(
     accounts: &Accounts,
@@ -63,7 +63,7 @@ pub async fn replacement(
     Ok((Replacement { replaces, session }, cookies))
 }
 
-/// Sets the cookie of a renewed session. Returns a new access token and the account.
+/// Sets the refresh cookie of a renewed session. Returns a new access token and the account.
 pub fn renew(
     accounts: &Accounts,
     jar: &CookieJar,
@@ -76,8 +76,8 @@ pub fn renew(
     Ok((token, user.into()))
 }
 
-/// Begins a session for `user` and sets its cookies. Returns the access token and the account. [`Problem::NoSession`] if the
-/// account has changed since it was read.
+/// Creates a session for `user` and sets its cookies. Returns the access token and the account. [`Problem::NoSession`] if the
+/// password or two-factor authentication was changed, or the account was deleted, since `user` was read.
 pub async fn begin(
     accounts: &Accounts,
     jar: &CookieJar,

@@ -1,4 +1,4 @@
-//! Signing in with an e-mail address and a password.
+//! Sign-in with an e-mail address and a password.
 
 use std::sync::Arc;
 
@@ -14,20 +14,21 @@ use crate::accounts::{account_mail, device, session};
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// The result of a sign-in whose password is right.
+/// The result of a sign-in with a correct password.
 pub enum SignInOutcome {
-    /// The session has begun, and its cookies are set.
+    /// The session is created, and its cookies are set.
     SignedIn {
         /// The access token.
         token: String,
         /// The account.
         user: User,
     },
-    /// A cookie is set with which a code completes the sign-in.
+    /// A code is required. The cookie of the pending sign-in is set.
     NeedsCode,
 }
 
-/// Signs in. [`Problem::EmailNotVerified`] sends the confirmation mail again.
+/// Signs in. If the e-mail address is not verified, sends the verification mail again and fails with
+/// [`Problem::EmailNotVerified`].
 pub async fn sign_in(
     accounts: &Arc<Accounts>,
     jar: &CookieJar,
@@ -38,8 +39,8 @@ pub async fn sign_in(
     let user = verify_credentials(accounts, jar, &client, &body.email, body.password).await?;
     if let Some(mailer) = accounts.mailer.as_ref().filter(|_| !user.email_verified) {
         accounts.rate_limiter.mail(&client, "confirm", &body.email).await?;
-        let letter = account_mail::verification_letter(Arc::clone(accounts), body.email, client.clone());
-        mailer.post(&client, letter)?;
+        let mail = account_mail::verification_mail(Arc::clone(accounts), body.email, client.clone());
+        mailer.enqueue(&client, mail)?;
         Event::SignInRefused.log(&client, Some(&user.id));
         return Err(Problem::EmailNotVerified);
     }
@@ -51,7 +52,7 @@ pub async fn sign_in(
     Ok(SignInOutcome::SignedIn { token, user })
 }
 
-/// The account of an e-mail address, if `password` is its password. It takes the same time whether there is one or not.
+/// The account with that e-mail address, if `password` is correct. Takes the same time whether or not the account exists.
 async fn verify_credentials(
     accounts: &Accounts,
     jar: &CookieJar,
@@ -74,8 +75,9 @@ async fn verify_credentials(
     }
 }
 
-/// Records the failure in the account's history, after the response: otherwise its time would tell that there is an account.
-/// Without an account only the log tells.
+/// Records the failure in the account's audit events, in the background, because the response time would reveal that the
+/// account exists.
+/// Without an account only the log has it.
 fn record_failure(accounts: &Accounts, user: Option<UserRow>, client: Client) {
     let Some(user) = user else {
         return Event::SignInFailed.log(&client, None);
@@ -83,7 +85,7 @@ fn record_failure(accounts: &Accounts, user: Option<UserRow>, client: Client) {
     let db = accounts.db.clone();
     tokio::spawn(async move {
         if let Err(error) = db.record(user.id, Event::SignInFailed, client).await {
-            tracing::warn!(%error, "a failed sign-in is missing in the history of an account");
+            tracing::warn!(%error, "recording a failed sign-in failed");
         }
     });
 }

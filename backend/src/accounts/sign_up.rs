@@ -1,4 +1,4 @@
-//! Signing up with an e-mail address and a password.
+//! Sign-up with an e-mail address and a password.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::accounts::{account_mail, session};
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// Creates an account and its first session. With a mailer, the response is the same whether or not the address has an
-/// account: the account is created after it, a mail says how to go on, and there is no session yet.
+/// Creates an account and its first session. With a mailer, the response does not reveal whether the address has an account:
+/// the account is created in the background, a mail explains the next step, and there is no session yet.
 pub async fn sign_up(
     accounts: &Arc<Accounts>,
     jar: &CookieJar,
@@ -30,7 +30,10 @@ pub async fn sign_up(
         remember_me,
         ..
     } = body;
-    let password = accounts.passwords.admit(&password, "password", &name, &email).await?;
+    let password = accounts
+        .passwords
+        .check_new_password(&password, "password", &name, &email)
+        .await?;
     let password_hash = accounts.passwords.hash(password).await?;
     let user = NewUser {
         id: UserId::new(Uuid::now_v7().to_string()),
@@ -40,13 +43,13 @@ pub async fn sign_up(
     };
     if let Some(mailer) = &accounts.mailer {
         accounts.rate_limiter.mail(&client, "sign-up", &user.email).await?;
-        let unconfirmed = SignedUp {
+        let unverified = SignedUp {
             token: None,
             user: User::from(&user),
         };
-        let letter = account_mail::sign_up_letter(Arc::clone(accounts), user, client.clone());
-        mailer.post(&client, letter)?;
-        return Ok(unconfirmed);
+        let mail = account_mail::sign_up_mail(Arc::clone(accounts), user, client.clone());
+        mailer.enqueue(&client, mail)?;
+        return Ok(unverified);
     }
     let remember = remember_me.unwrap_or(true);
     let (session, cookies) = session::new(client.clone(), remember, Device::generate()?)?;

@@ -1,4 +1,4 @@
-//! Codes of an authenticator app (TOTP, RFC 6238).
+//! TOTP codes of an authenticator app (RFC 6238).
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use chrono::{DateTime, Utc};
@@ -9,21 +9,21 @@ use totp_rs::{Builder, Totp, TotpError};
 use crate::accounts::random::random;
 use crate::fault::Fault;
 
-/// The issuer that the app shows above the code.
+/// The issuer name that the app shows.
 const ISSUER: &str = "Docket";
-/// The most characters of the e-mail address that the app shows.
+/// Maximum length of the account name that the app shows, in characters.
 const ACCOUNT_MAX: usize = 100;
-/// The width of a module of the QR code, in pixels: the picture is about 300 wide.
+/// The width of a module of the QR code, in pixels. The image is about 300 pixels wide.
 const MODULE: u32 = 6;
 
-/// A new secret, which the app and the server share: 160 bits, as many as the hash of a code has.
+/// Generates a shared secret of 160 bits, the output size of HMAC-SHA-1.
 pub fn generate_secret() -> Result<[u8; 20], Fault> {
     random()
 }
 
-/// The `otpauth` URI that sets an app up, and its QR code as a `data:` URL.
+/// The `otpauth` URI for an app, and its QR code as a `data:` URL.
 pub fn setup(secret: &[u8], email: &str) -> Result<(String, String), Fault> {
-    // It is only shown: a colon would end the issuer, and the longest addresses do not fit into a picture.
+    // The name is for display only. A colon would end the issuer, and the longest addresses exceed a QR code.
     let account: String = email.chars().filter(|&c| c != ':').take(ACCOUNT_MAX).collect();
     let uri = app(secret, &account).and_then(|app| app.to_url()).map_err(impossible)?;
     let code = QrCode::new(&uri).map_err(impossible)?;
@@ -32,8 +32,8 @@ pub fn setup(secret: &[u8], email: &str) -> Result<(String, String), Fault> {
     Ok((uri, picture))
 }
 
-/// The 30-second step of `code`; none unless it is the step of `time`, the one before or the one after. It does not tell
-/// whether the code was used before.
+/// The 30-second time step of `code`, if it is the step of `time`, the previous or the next one; none if the code is wrong.
+/// Reuse of a code is not detected here.
 pub fn step_of(code: &str, secret: &[u8], time: DateTime<Utc>) -> Result<Option<i64>, Fault> {
     let app = app(secret, "").map_err(impossible)?;
     let time = u64::try_from(time.timestamp()).unwrap_or_default();
@@ -41,7 +41,7 @@ pub fn step_of(code: &str, secret: &[u8], time: DateTime<Utc>) -> Result<Option<
     step.transpose().map_err(impossible)
 }
 
-/// SHA-1, six digits, 30 seconds, one step either side: what every app can do, and the defaults of the library.
+/// SHA-1, six digits, 30 seconds, a tolerance of one step: supported by every app, and the defaults of the library.
 fn app(secret: &[u8], account: &str) -> Result<Totp, TotpError> {
     Builder::new()
         .with_secret(secret)
@@ -51,7 +51,7 @@ fn app(secret: &[u8], account: &str) -> Result<Totp, TotpError> {
 }
 
 fn impossible(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
-    Fault::internal("the library refuses the secret or the address of an authenticator app").caused_by(error)
+    Fault::internal("the TOTP library rejected a secret or an account name").caused_by(error)
 }
 
 #[cfg(test)]
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_those_of_the_rfc() {
+    fn codes_match_the_test_vectors_of_the_rfc() {
         // The last six digits of the examples for SHA-1.
         for (seconds, code) in [
             (59, "287082"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_holds_one_step_either_side() {
+    fn a_code_is_valid_for_one_step_before_and_after() {
         let counts: Vec<bool> = [0, 30, 59, 60, 89, 90]
             .map(|seconds| step("287082", seconds).is_some())
             .into();
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn every_address_sets_an_app_up() {
+    fn every_address_yields_a_setup() {
         let (uri, picture) = setup(SECRET, "a:b@example.com").unwrap();
         let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
         assert_eq!(

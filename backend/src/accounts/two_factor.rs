@@ -1,4 +1,4 @@
-//! Turning two-factor on.
+//! Enabling two-factor authentication.
 
 use chrono::Utc;
 use poem::web::cookie::CookieJar;
@@ -13,7 +13,8 @@ use crate::db::Abort;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// Turns two-factor on for `member`, whose app generated `code`. Every session ends, and a new one begins in this browser.
+/// Enables two-factor authentication for `member` with a code of the app. Revokes all sessions and creates a new one in this
+/// browser.
 pub async fn turn_on(
     accounts: &Accounts,
     jar: &CookieJar,
@@ -31,7 +32,7 @@ pub async fn turn_on(
     let step = step_of(code, &secret, Utc::now())?.ok_or(Problem::InvalidCode)?;
     let code = AppCode { secret, step };
     let (mut replacement, cookies) = session::replacement(accounts, client, current).await?;
-    // A code does not verify the password.
+    // The code does not count as a verification of the password.
     replacement.session.authenticated_at = current.authenticated_at;
     let turned_on = accounts.db.turn_two_factor_on(user, code, replacement).await;
     let user = turned_on.map_err(|abort| match abort {

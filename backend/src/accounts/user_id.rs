@@ -1,7 +1,7 @@
-//! The id of an authenticated user, as a capability: whoever holds one may act for that user.
+//! The id of an authenticated user, as a capability: code that has a [`UserId`] may act for that user.
 
-/// The id of a user who is authenticated, or whose row was found by a secret that only this user has. Only `accounts` makes
-/// one, so a function that takes it cannot be called with an id out of a request.
+/// The id of a user who is authenticated, or whose row was found by a secret of that user. Only `accounts` constructs it, so a
+/// function that takes it cannot be called with an id from a request.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct UserId(String);

@@ -1,4 +1,4 @@
-//! `docket backup`: a copy of the SQLite database.
+//! `docket backup`: online backup of the SQLite database.
 
 use std::error::Error;
 use std::path::Path;

@@ -20,13 +20,13 @@ pub enum Command {
     },
     /// Copy the SQLite database to a new file while the server runs
     Backup {
-        /// The file to make; it must not exist
+        /// The file to create; it must not exist
         file: PathBuf,
     },
 }
 
 impl Command {
-    /// Runs the command, while the server may run. Returns what to print; the error says what to do.
+    /// Runs the command. The server may be running. Returns the output; an error says what to do.
     pub async fn run(&self, config: &Config) -> Result<String, Box<dyn Error>> {
         match self {
             Self::ResetPassword { email } => reset_password::run(config, email).await,
@@ -35,12 +35,12 @@ impl Command {
     }
 }
 
-/// The database of the server.
+/// The database of the server. Fails if its SQLite file does not exist.
 fn existing_database(config: &Config) -> Result<DatabaseConfig<'_>, Box<dyn Error>> {
     let database = config.database()?;
     match config.sqlite_file().filter(|file| !file.exists()) {
         Some(file) => Err(format!(
-            "There is no database at {}. Set DATABASE_URL as the server has it.",
+            "There is no database at {}. Set DATABASE_URL to the value that the server uses.",
             file.display()
         )
         .into()),

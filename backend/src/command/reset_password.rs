@@ -1,4 +1,4 @@
-//! `docket reset-password`: a link to a new password, for operators.
+//! `docket reset-password`: a password reset link, for operators.
 
 use std::error::Error;
 
@@ -12,13 +12,13 @@ use crate::config::Config;
 use crate::db::{Db, DbError};
 use crate::http::client::Client;
 
-/// A link with which the owner of the account of `email` can set a new password.
+/// Issues a password reset link for the account with the address `email`.
 pub async fn run(config: &Config, email: &str) -> Result<String, Box<dyn Error>> {
     let email = shared::account::email(email)?;
     let db = Db::open(existing_database(config)?)
         .await
         .map_err(|error| match error {
-            DbError::Schema(advice) => format!("The schema does not fit: {advice}."),
+            DbError::Schema(advice) => format!("The schema of the database does not match: {advice}."),
             other => other.to_string(),
         })?;
     let link = reset_link(&db, config, &email).await;
@@ -29,7 +29,7 @@ pub async fn run(config: &Config, email: &str) -> Result<String, Box<dyn Error>>
 async fn reset_link(db: &Db, config: &Config, email: &str) -> Result<String, Box<dyn Error>> {
     let Some(user) = db.user_by_email(email).await? else {
         return Err(format!(
-            "No account has the address {email}. Check the spelling, and that DATABASE_URL is the server's."
+            "No account has the address {email}. Check the spelling, and that DATABASE_URL is the same as the server's."
         )
         .into());
     };

@@ -1,4 +1,4 @@
-//! The service whose tokens are accepted besides our own, if there is one.
+//! Settings of an external token issuer.
 
 use std::net::IpAddr;
 
@@ -6,14 +6,14 @@ use reqwest::Url;
 
 use super::{Config, ConfigError};
 
-/// Another service whose tokens are accepted.
+/// An external issuer whose tokens are accepted.
 #[derive(Clone, Debug)]
 pub struct External {
-    /// The `iss` that they must have, if one is demanded.
+    /// The required `iss`; any if none.
     pub issuer: Option<String>,
-    /// The `aud` that they must have, if one is demanded.
+    /// The required `aud`; any if none.
     pub audience: Option<String>,
-    /// Where their keys are published; if nowhere, they are signed with our secret.
+    /// The URL of the issuer's JWKS. If none, the tokens are verified with the signing secret.
     pub jwks_url: Option<Url>,
 }
 
@@ -31,7 +31,7 @@ impl External {
             Ok(None)
         } else {
             Err(ConfigError(
-                "EXTERNAL_ISSUER, EXTERNAL_AUDIENCE and EXTERNAL_JWKS_URL do nothing while TRUST_EXTERNAL_TOKENS is false. \
+                "EXTERNAL_ISSUER, EXTERNAL_AUDIENCE and EXTERNAL_JWKS_URL have no effect unless TRUST_EXTERNAL_TOKENS is true. \
                  Set it to true, or unset them."
                     .to_owned(),
             ))
@@ -45,14 +45,14 @@ impl External {
     fn check(&self) -> Result<(), ConfigError> {
         if self.jwks_url.is_some() && self.issuer.is_none() {
             return Err(ConfigError(
-                "EXTERNAL_JWKS_URL needs EXTERNAL_ISSUER: the `iss` of the tokens that those keys sign.".to_owned(),
+                "EXTERNAL_JWKS_URL requires EXTERNAL_ISSUER: the `iss` of the tokens that these keys sign.".to_owned(),
             ));
         }
         Ok(())
     }
 }
 
-/// An address whose answers nobody on the way can change.
+/// Parses a URL that is https, or http on a loopback address, so that the response cannot be tampered with on the network.
 fn jwks_url(text: &str) -> Result<Url, ConfigError> {
     let url = Url::parse(text).ok().filter(|url| {
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);

@@ -1,4 +1,4 @@
-//! The configuration: flags and environment, one struct. Secrets are redacted in its debug output.
+//! The configuration: command-line flags and environment variables. Secrets are redacted in `Debug`.
 
 mod external;
 mod log;
@@ -22,7 +22,7 @@ pub use log::LogFormat;
 use secrets::MAKE_SECRET;
 pub use secrets::{Secrets, Version};
 
-/// How the server runs. Each flag can also be given by the environment variable beside it.
+/// The configuration of the server. Each flag can also be set by the environment variable of the same name.
 #[derive(Clone, Debug, Parser)]
 #[command(args_override_self = true)]
 pub struct Config {
@@ -34,11 +34,11 @@ pub struct Config {
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_max_connections: u32,
 
-    /// How long the database may take to answer a request, in seconds, before the request fails; PostgreSQL only
+    /// Timeout of database operations in seconds; PostgreSQL only
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=600))]
     pub database_timeout: u32,
 
-    /// The address or host name and the port to listen on; port 0 picks a free one
+    /// Address or host name and port to listen on; port 0 picks a free port
     #[arg(long, env, default_value = "127.0.0.1:8000", value_parser = address)]
     pub bind: SocketAddr,
 
@@ -79,7 +79,7 @@ pub struct Config {
     )]
     pub cors_origins: Vec<String>,
 
-    /// The address that people open, for links in mails, for the form of cookies and as an origin of our own [default: http://localhost and the port of BIND]
+    /// Public URL of the client, for links in mails, the attributes of cookies and origin checks [default: http://localhost and the port of BIND]
     #[arg(long, env, value_parser = origin)]
     pub better_auth_url: Option<String>,
 
@@ -107,23 +107,23 @@ pub struct Config {
     #[arg(long, env, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub argon2_iterations: u32,
 
-    /// Lanes of a password hash; more lanes make hashing no faster
+    /// Parallelism parameter of a password hash; more lanes do not make hashing faster
     #[arg(long, env, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub argon2_lanes: u32,
 
-    /// Limits on guessing passwords and codes: on, or off for load tests
-    #[arg(long, env, default_value = "on", value_parser = switch, action = clap::ArgAction::Set)]
+    /// Rate limits against guessing passwords and codes: on, or off for load tests
+    #[arg(long, env, default_value = "on", value_parser = on_off, action = clap::ArgAction::Set)]
     pub rate_limit: bool,
 
     /// Addresses and networks (10.0.0.0/8) of the proxies whose X-Forwarded-For is trusted, separated by commas
     #[arg(long, env, value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// How long the server goes on serving after SIGTERM while /health/ready is 503, in seconds
+    /// Seconds for which the server keeps serving after SIGTERM, while /health/ready is 503
     #[arg(long, env, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=3600))]
     pub shutdown_delay: u32,
 
-    /// What to log: off, error, warn, info, debug or trace; other levels by module after it, such as info,docket=debug
+    /// Log level: off, error, warn, info, debug or trace, optionally with levels of modules, such as info,docket=debug
     #[arg(long, env, default_value = "info", value_parser = log::filter)]
     pub log: Targets,
 
@@ -132,8 +132,8 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
-/// A socket address, or a host name and a port. Of a name's addresses the first of IPv4 is preferred: it is what clients on
-/// the same machine use.
+/// Parses a socket address, or a host name and a port. A name resolves to its first IPv4 address, if it has one, which is what
+/// clients on the same machine use.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let advice = "write an address and a port, such as 127.0.0.1:8000, [::1]:8000 or localhost:8000";
     let (host, _) = text.rsplit_once(':').ok_or(advice)?;
@@ -146,7 +146,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     first.copied().ok_or_else(|| format!("{host} has no address; {advice}"))
 }
 
-/// An origin as browsers send it: scheme and host in lower case, and the port unless it is the scheme's own.
+/// Parses an origin into the form that browsers send: scheme and host in lower case, and the port unless it is the default of
+/// the scheme.
 fn origin(text: &str) -> Result<String, String> {
     let text = text.trim();
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
@@ -155,44 +156,44 @@ fn origin(text: &str) -> Result<String, String> {
         .and_then(|_| Url::parse(text).ok());
     match url {
         Some(url) => Ok(url.origin().ascii_serialization()),
-        None => Err("an origin looks like https://tasks.example, without a path".to_owned()),
+        None => Err("write an origin without a path, such as https://tasks.example".to_owned()),
     }
 }
 
-fn switch(text: &str) -> Result<bool, String> {
+fn on_off(text: &str) -> Result<bool, String> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),
-        _ => Err("it is on or off".to_owned()),
+        _ => Err("write on or off".to_owned()),
     }
 }
 
-/// An address alone is a network of one.
+/// Parses a network in CIDR notation, or an address as a network of one host.
 fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     let network = text
         .parse()
         .or_else(|_| text.parse().map(|address: IpAddr| address.into()));
-    network.map_err(|_| "a proxy is an address such as 10.0.0.1, or a network such as 10.0.0.0/8".to_owned())
+    network.map_err(|_| "write an address such as 10.0.0.1, or a network such as 10.0.0.0/8".to_owned())
 }
 
-/// Which database, and how it is used.
+/// Connection settings of the database.
 #[derive(Clone, Copy)]
 pub struct DatabaseConfig<'a> {
     /// `sqlite://…` or `postgres://…`
     pub url: &'a str,
     /// Maximum number of connections, at least 1. On SQLite these read, and one more writes.
     pub max_connections: u32,
-    /// How long PostgreSQL may take to answer a request.
+    /// Timeout of operations on PostgreSQL.
     pub timeout: Duration,
 }
 
-/// A mail server, and the sender of what it sends.
+/// The SMTP server and the sender of mail.
 #[derive(Clone, Copy)]
 pub struct SmtpSettings<'a> {
-    /// `smtps://…` or `smtp://…`, with the credentials.
+    /// `smtps://…` or `smtp://…`, with credentials.
     pub url: &'a str,
-    /// From address, perhaps with a name.
+    /// From address, optionally with a display name.
     pub from: &'a str,
 }
 
@@ -201,19 +202,20 @@ pub struct SmtpSettings<'a> {
 pub struct Argon2Cost {
     /// Memory in KiB.
     pub memory_kib: u32,
-    /// Number of passes over the memory.
+    /// Number of iterations (time cost).
     pub iterations: u32,
     /// Degree of parallelism.
     pub lanes: u32,
 }
 
-/// A configuration that the server must not start with; the text says what to do.
+/// An invalid configuration. The message says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(pub(crate) String);
 
 impl Config {
-    /// The database. Its address must be of one of the two kinds, and the folder of a file must exist.
+    /// The settings of the database. Fails if the URL has an unknown scheme, or if the parent folder of the SQLite file does not
+    /// exist.
     pub fn database(&self) -> Result<DatabaseConfig<'_>, ConfigError> {
         let url = self.database_url.expose_secret();
         let known = ["sqlite:", "postgres:", "postgresql:"];
@@ -224,7 +226,7 @@ impl Config {
         }
         if url.contains(":memory:") || url.contains("mode=memory") {
             return Err(ConfigError(
-                "DATABASE_URL must name a file: each connection to a database in memory would see another one."
+                "DATABASE_URL must name a file: each connection to an in-memory database would open a separate database."
                     .to_owned(),
             ));
         }
@@ -244,16 +246,16 @@ impl Config {
         }
     }
 
-    /// The address that people open, without a slash at the end.
+    /// The public URL of the client, without a trailing slash.
     pub fn public_url(&self) -> String {
         self.better_auth_url
             .clone()
             .unwrap_or_else(|| format!("http://localhost:{}", self.bind.port()))
     }
 
-    /// The origins whose pages may use our cookies, besides the one that `Host` names: behind a proxy that may be another
-    /// than the one that people open.
-    pub fn page_origins(&self) -> Vec<String> {
+    /// The origins that may use cookies, besides the origin that `Host` names, which differs from the public one behind some
+    /// proxies.
+    pub fn cookie_origins(&self) -> Vec<String> {
         let public = self.better_auth_url.iter();
         public.chain(&self.cors_origins).cloned().collect()
     }
@@ -267,12 +269,12 @@ impl Config {
         }
     }
 
-    /// Whether people come by https.
+    /// Whether the public URL is https.
     pub fn is_https(&self) -> bool {
         self.public_url().starts_with("https://")
     }
 
-    /// The mail server; none if the server sends no mail.
+    /// The SMTP settings; none if no mail is sent.
     pub fn smtp(&self) -> Result<Option<SmtpSettings<'_>>, ConfigError> {
         let Some(url) = &self.smtp_url else { return Ok(None) };
         let from = self.mail_from.as_deref().ok_or_else(|| {
@@ -281,10 +283,9 @@ impl Config {
                     .to_owned(),
             )
         })?;
-        if shows_password(url.expose_secret()) {
+        if sends_password_unencrypted(url.expose_secret()) {
             return Err(ConfigError(
-                "SMTP_URL would send its password unencrypted. Write smtps://, or add ?tls=required at the end."
-                    .to_owned(),
+                "SMTP_URL would send its password unencrypted. Use smtps://, or append ?tls=required.".to_owned(),
             ));
         }
         Ok(Some(SmtpSettings {
@@ -293,7 +294,7 @@ impl Config {
         }))
     }
 
-    /// The secrets that sign. For SQLite on loopback a missing one is generated and stored beside the database.
+    /// The signing secrets. If none is set, SQLite on loopback uses a generated secret that is stored beside the database.
     pub fn secrets(&self) -> Result<Secrets, ConfigError> {
         match (&self.better_auth_secrets, &self.better_auth_secret) {
             (Some(list), lone) => {
@@ -317,30 +318,31 @@ impl Config {
             (None, None) => match self.sqlite_file() {
                 Some(file) if self.bind.ip().is_loopback() => Secrets::stored(&file.with_added_extension("secret")),
                 _ => Err(ConfigError(format!(
-                    "BETTER_AUTH_SECRET is required for PostgreSQL and for an address that others can reach. {MAKE_SECRET}"
+                    "BETTER_AUTH_SECRET is required for PostgreSQL, and unless BIND is a loopback address. {MAKE_SECRET}"
                 ))),
             },
         }
     }
 
-    /// The files with private keys, and what they hold.
+    /// The private key files and their contents (PEM).
     pub fn signing_keys(&self) -> Result<Vec<(PathBuf, SecretString)>, ConfigError> {
         let read = |file: &PathBuf| match fs::read_to_string(file) {
             Ok(pem) => Ok((file.clone(), SecretString::from(pem))),
             Err(error) => Err(ConfigError(format!(
-                "SIGNING_KEY_FILES names {}, which cannot be read: {error}. Mend that, or leave it out.",
+                "The file {} in SIGNING_KEY_FILES cannot be read: {error}. Correct the path or the permissions, or remove it \
+                 from the list.",
                 file.display()
             ))),
         };
         self.signing_key_files.iter().map(read).collect()
     }
 
-    /// Whose tokens are accepted besides our own; none unless `TRUST_EXTERNAL_TOKENS`.
+    /// The external issuer; none unless `TRUST_EXTERNAL_TOKENS` is true.
     pub fn external(&self) -> Result<Option<External>, ConfigError> {
         External::from_config(self)
     }
 
-    /// The file of the database, if it is one.
+    /// The SQLite database file; none for PostgreSQL.
     pub(crate) fn sqlite_file(&self) -> Option<PathBuf> {
         let url = self.database_url.expose_secret();
         let options: SqliteConnectOptions = url.starts_with("sqlite:").then(|| url.parse().ok())??;
@@ -348,9 +350,8 @@ impl Config {
     }
 }
 
-/// Whether the password would be sent to the mail server over the network without encryption. The URL is read as lettre
-/// reads it.
-fn shows_password(smtp_url: &str) -> bool {
+/// Whether the password would be sent unencrypted to another host. The URL is parsed as lettre parses it.
+fn sends_password_unencrypted(smtp_url: &str) -> bool {
     Url::parse(smtp_url).is_ok_and(|url| {
         let tls = url.query_pairs().find(|(name, _)| name == "tls");
         let encrypts = tls.is_some_and(|(_, value)| value == "required");

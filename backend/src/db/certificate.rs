@@ -1,22 +1,22 @@
-//! Whether the certificate of PostgreSQL is verified.
+//! Warning about PostgreSQL connections without certificate verification.
 
 use std::net::IpAddr;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-/// Logs a warning if PostgreSQL is on another host and its certificate is not verified. The connection is not refused,
-/// because in some private networks PostgreSQL has no certificate.
+/// Logs a warning if PostgreSQL is on another host and its certificate is not verified. The connection is allowed, because
+/// in some private networks PostgreSQL has no certificate.
 pub(super) fn warn_if_unverified(options: &PgConnectOptions) {
     if let Some(host) = unverified_host(options) {
         tracing::warn!(
             "the certificate of PostgreSQL at {host} is not verified (sslmode={}): an attacker on the network could read and \
              change all data. Set sslmode=verify-full in DATABASE_URL.",
-            word(options.get_ssl_mode())
+            name(options.get_ssl_mode())
         );
     }
 }
 
-/// The host, if it is another one than this and its certificate is not verified. Without `sslmode`, the mode is `prefer`.
+/// The host, if it is remote and its certificate is not verified. The default of `sslmode` is `prefer`.
 fn unverified_host(options: &PgConnectOptions) -> Option<&str> {
     let host = options.get_host();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse();
@@ -26,7 +26,7 @@ fn unverified_host(options: &PgConnectOptions) -> Option<&str> {
     (!is_verified && !is_loopback && !is_socket).then_some(host)
 }
 
-fn word(mode: PgSslMode) -> &'static str {
+fn name(mode: PgSslMode) -> &'static str {
     match mode {
         PgSslMode::Disable => "disable",
         PgSslMode::Allow => "allow",
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_another_host_must_be_verified() {
+    fn only_a_remote_host_is_reported() {
         let cases = [
             ("postgres://db.example.com/docket", Some("db.example.com")),
             ("postgres://10.0.0.7/docket?sslmode=require", Some("10.0.0.7")),

@@ -1,5 +1,5 @@
-//! SQLite's one writer. What waits together is committed together: each change is a savepoint of one transaction,
-//! and each caller is answered after the commit, so a durable write costs a share of one `fsync`.
+//! Group commit for SQLite, which has a single writer. Queued transactions are committed together: each is a savepoint of
+//! one SQLite transaction, and each caller gets its result after the commit, so concurrent writes share one `fsync`.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -19,31 +19,31 @@ use super::lease::Lease;
 use super::statement::Statements;
 use super::{Abort, DbError, OnDatabase, Transaction, Tx, execute};
 
-/// The most changes of one transaction.
+/// Maximum number of queued transactions that are committed together.
 const BATCH_MAX: usize = 128;
-/// The most changes that may wait; more callers wait for a place.
+/// Capacity of the queue. Further callers wait until there is space.
 const QUEUE_MAX: usize = 1024;
-/// The time between two probes while writing fails.
-const PROBE_PAUSE: Duration = Duration::from_secs(1);
+/// Interval of probes while writes fail.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Hands changes to the writer task.
+/// Sends transactions to the writer task. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Writer {
     jobs: mpsc::Sender<Box<dyn Job>>,
-    is_working: Arc<AtomicBool>,
+    is_healthy: Arc<AtomicBool>,
 }
 
 impl Writer {
-    /// `pool` has the one connection that writes. The task ends when the last `Writer` is dropped.
+    /// Spawns the writer task. `pool` has exactly one connection. The task ends when the last `Writer` is dropped.
     pub(super) fn start(pool: SqlitePool) -> Self {
-        let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
-        let is_working = Arc::new(AtomicBool::new(true));
-        let task = Committer {
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let is_healthy = Arc::new(AtomicBool::new(true));
+        let task = WriterTask {
             pool,
-            is_working: Arc::clone(&is_working),
+            is_healthy: Arc::clone(&is_healthy),
         };
-        tokio::spawn(task.commit_all(waiting));
-        Self { jobs, is_working }
+        tokio::spawn(task.run(queue));
+        Self { jobs, is_healthy }
     }
 
     /// Applies a transaction and returns after the commit.
@@ -51,51 +51,52 @@ impl Writer {
         &self,
         transaction: T,
     ) -> Result<Result<T::Output, T::Refusal>, DbError> {
-        let gone = || DbError::Unavailable("the writer has stopped".to_owned());
-        let (job, answer) = Pending::new(transaction);
-        self.jobs.send(job).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let stopped = || DbError::Unavailable("the writer has stopped".to_owned());
+        let (job, answer) = QueuedTransaction::new(transaction);
+        self.jobs.send(job).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
     }
 
-    /// Waits until every change that was handed over before is committed or has failed.
+    /// Waits until every transaction that was queued before this call is committed or has failed.
     pub(super) async fn drain(&self) -> Result<(), DbError> {
-        self.transact(Nothing).await.map(|_| ())
+        self.transact(Barrier).await.map(|_| ())
     }
 
     /// Whether the last transaction was committed. After a failure, the writer probes until one succeeds.
-    pub(super) fn is_working(&self) -> bool {
-        self.is_working.load(Ordering::Acquire)
+    pub(super) fn is_healthy(&self) -> bool {
+        self.is_healthy.load(Ordering::Acquire)
     }
 }
 
-/// Why a transaction failed.
+/// Why a batch failed.
 enum Failure {
-    /// It could not begin, or the connection broke at the commit: its changes are not to be tried again.
+    /// `BEGIN` failed, or the connection broke during `COMMIT`, so that the outcome is unknown. The batch is not retried.
     Final(String),
-    /// It was rolled back, perhaps because of one of its changes.
+    /// The batch was rolled back, possibly because of one of its transactions.
     RolledBack(String),
 }
 
 type Applied<'a> = Pin<Box<dyn Future<Output = Result<bool, String>> + Send + 'a>>;
 
-/// A change of any type, while it waits and until it is answered.
+/// A [`QueuedTransaction`] of any type.
 trait Job: Send {
-    /// Runs the statements; whether to keep what they did. The error says why the connection cannot be used any more.
+    /// Runs the statements. Returns whether the savepoint is to be released (`true`) or rolled back (`false`). An error means
+    /// that the connection must not be used again.
     fn apply<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> Applied<'a>;
 
-    /// Answers the caller. A change that was rolled back was the only one of its transaction.
+    /// Sends the result to the caller. [`Failure::RolledBack`] is passed only to a job that was alone in its batch.
     fn finish(self: Box<Self>, outcome: Result<(), &Failure>);
 }
 
 type Outcome<T> = Result<<T as Transaction>::Output, <T as Transaction>::Refusal>;
 
-struct Pending<T: Transaction> {
+struct QueuedTransaction<T: Transaction> {
     transaction: T,
     result: Option<Result<Outcome<T>, DbError>>,
     reply: oneshot::Sender<Result<Outcome<T>, DbError>>,
 }
 
-impl<T: Transaction> Pending<T> {
+impl<T: Transaction> QueuedTransaction<T> {
     fn new(transaction: T) -> (Box<Self>, oneshot::Receiver<Result<Outcome<T>, DbError>>) {
         let (reply, answer) = oneshot::channel();
         let result = None;
@@ -110,7 +111,7 @@ impl<T: Transaction> Pending<T> {
     }
 }
 
-impl<T: Transaction> Job for Pending<T> {
+impl<T: Transaction> Job for QueuedTransaction<T> {
     fn apply<'a>(&'a mut self, connection: &'a mut SqliteConnection) -> Applied<'a> {
         Box::pin(async move {
             // A panic in one transaction must not end the writer.
@@ -119,8 +120,8 @@ impl<T: Transaction> Job for Pending<T> {
             let result = applied.map_or(Err(DbError::Panicked), Abort::split);
             match self.result.insert(result) {
                 Err(error @ DbError::Panicked) => Err(error.to_string()),
-                // The connection may be at fault, as one that was opened while the file was read-only, so it must not be used
-                // again. A command that is sent to a worker that crashed may never be answered.
+                // The connection itself may be unusable, for example if it was opened while the file was read-only. A command
+                // that is sent to a crashed worker may never return.
                 Err(DbError::Unreachable(reason) | DbError::Unavailable(reason)) => Err(reason.clone()),
                 result => Ok(matches!(result, Ok(Ok(_)))),
             }
@@ -137,27 +138,27 @@ impl<T: Transaction> Job for Pending<T> {
             }
             (Some(Err(error)), Err(Failure::RolledBack(_))) => Err(error),
             (_, Err(Failure::Final(reason) | Failure::RolledBack(reason))) => Err(DbError::Unavailable(reason.clone())),
-            (None, Ok(())) => Err(DbError::Unavailable("the write was not tried".to_owned())),
+            (None, Ok(())) => Err(DbError::Unavailable("the write was not attempted".to_owned())),
         };
-        // A caller that went away does not need the answer.
+        // The send fails if the caller was cancelled.
         let _ = self.reply.send(result);
     }
 }
 
-/// The task that writes.
-struct Committer {
+/// The state of the writer task.
+struct WriterTask {
     pool: SqlitePool,
-    is_working: Arc<AtomicBool>,
+    is_healthy: Arc<AtomicBool>,
 }
 
-impl Committer {
-    async fn commit_all(self, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
-        // The first probe follows a failure at once: perhaps it was only one change that could not be made.
+impl WriterTask {
+    async fn run(self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+        // The first probe is sent immediately, because the failure may have affected a single transaction only.
         let mut pause = Duration::ZERO;
         loop {
             let mut jobs = Vec::new();
-            let received = waiting.recv_many(&mut jobs, BATCH_MAX);
-            if self.is_working.load(Ordering::Acquire) {
+            let received = queue.recv_many(&mut jobs, BATCH_MAX);
+            if self.is_healthy.load(Ordering::Acquire) {
                 pause = Duration::ZERO;
                 if received.await == 0 {
                     return;
@@ -167,8 +168,8 @@ impl Committer {
                     Ok(0) => return,
                     Ok(_) => {}
                     Err(_) => {
-                        jobs.push(Pending::new(Probe).0);
-                        pause = PROBE_PAUSE;
+                        jobs.push(QueuedTransaction::new(Probe).0);
+                        pause = PROBE_INTERVAL;
                     }
                 }
             }
@@ -176,28 +177,28 @@ impl Committer {
         }
     }
 
-    /// Commits the changes together or, if that fails, one by one, so that a failing change does not affect the others.
+    /// Commits the batch or, if it is rolled back, each transaction alone, so that one failure does not affect the others.
     async fn commit(&self, jobs: Vec<Box<dyn Job>>) {
         let mut groups = vec![jobs];
         while let Some(mut jobs) = groups.pop() {
             let outcome = transact(&self.pool, &mut jobs).await;
-            let was_working = self.is_working.swap(outcome.is_ok(), Ordering::AcqRel);
+            let was_healthy = self.is_healthy.swap(outcome.is_ok(), Ordering::AcqRel);
             match &outcome {
-                // The failures after the first are those of the probes.
-                Err(Failure::Final(reason) | Failure::RolledBack(reason)) if was_working => {
-                    tracing::error!(reason, changes = jobs.len(), "a transaction failed");
+                // Later failures are those of probes.
+                Err(Failure::Final(reason) | Failure::RolledBack(reason)) if was_healthy => {
+                    tracing::error!(reason, transactions = jobs.len(), "a commit failed");
                 }
                 Err(Failure::Final(reason) | Failure::RolledBack(reason)) => {
-                    tracing::debug!(reason, changes = jobs.len(), "a transaction failed again");
+                    tracing::debug!(reason, transactions = jobs.len(), "a commit failed again");
                 }
-                Ok(()) if !was_working => tracing::info!("writing works again"),
+                Ok(()) if !was_healthy => tracing::info!("writes succeed again"),
                 Ok(()) => {}
             }
             match outcome {
                 Err(Failure::RolledBack(_)) if jobs.len() > 1 => {
                     groups.extend(jobs.into_iter().rev().map(|job| vec![job]))
                 }
-                // Not caused by a change, so retrying the others alone would fail too.
+                // Not caused by a single transaction, so the remaining ones would fail, too.
                 Err(failure @ Failure::Final(_)) => {
                     let all = groups.drain(..).flatten().chain(jobs);
                     all.for_each(|job| job.finish(Err(&failure)));
@@ -208,45 +209,44 @@ impl Committer {
     }
 }
 
-/// Applies the changes in one transaction. After a failure the connection is closed: SQLite may have rolled back by itself,
-/// of which the driver does not know.
+/// Applies the jobs in one SQLite transaction. After a failure the connection is closed, because SQLite may have rolled back
+/// by itself, which the driver does not track.
 async fn transact(pool: &SqlitePool, jobs: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-    let last = |error: &dyn std::fmt::Display| Failure::Final(error.to_string());
-    let mut lease = Lease::of(pool).await.map_err(|error| last(&error))?;
+    let fatal = |error: &dyn std::fmt::Display| Failure::Final(error.to_string());
+    let mut lease = Lease::acquire(pool).await.map_err(|error| fatal(&error))?;
     let mut tx = lease
         .begin_with("BEGIN IMMEDIATE")
         .await
-        .map_err(|error| last(&error))?;
+        .map_err(|error| fatal(&error))?;
     for job in jobs {
         apply(&mut tx, job.as_mut()).await.map_err(Failure::RolledBack)?;
     }
     tx.commit().await.map_err(|error| match error {
         sqlx::Error::Database(error) => Failure::RolledBack(error.to_string()),
-        error => last(&error),
+        error => fatal(&error),
     })?;
-    lease.settle(&Ok(()));
+    lease.release(&Ok(()));
     Ok(())
 }
 
-/// Applies a change in a savepoint of its own. The error is that of the whole transaction: without one there is no savepoint
-/// to release.
+/// Applies a job in a savepoint of its own. An error aborts the whole batch.
 async fn apply(tx: &mut SqliteConnection, job: &mut dyn Job) -> Result<(), String> {
     let run = async |tx: &mut SqliteConnection, sql| {
         let done = Statements::<Sqlite>(tx).execute(sqlx::query(sql)).await;
         done.map(drop).map_err(|error| error.to_string())
     };
-    run(tx, "SAVEPOINT change").await?;
-    let keep = job.apply(tx).await?;
-    if !keep {
-        run(tx, "ROLLBACK TO change").await?;
+    run(tx, "SAVEPOINT job").await?;
+    let succeeded = job.apply(tx).await?;
+    if !succeeded {
+        run(tx, "ROLLBACK TO job").await?;
     }
-    run(tx, "RELEASE change").await
+    run(tx, "RELEASE job").await
 }
 
-/// Changes nothing. Changes are applied in the order in which they come.
-struct Nothing;
+/// A transaction without statements. The queue is FIFO, so all earlier transactions are finished once this one is.
+struct Barrier;
 
-impl Transaction for Nothing {
+impl Transaction for Barrier {
     type Output = ();
     type Refusal = Infallible;
 
@@ -255,7 +255,7 @@ impl Transaction for Nothing {
     }
 }
 
-/// Writes a page and leaves nothing behind. It needs what every write needs: the lock, and space on the disk.
+/// Writes a page without changing any data. Like every write, it needs the write lock and free disk space.
 struct Probe;
 
 impl Transaction for Probe {
@@ -263,7 +263,7 @@ impl Transaction for Probe {
     type Refusal = Infallible;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
-        // Docket does not use this field of the file's header.
+        // Docket does not use this field of the file header.
         execute!(tx, sqlx::query("PRAGMA user_version = 0"))?;
         Ok(())
     }

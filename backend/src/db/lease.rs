@@ -1,4 +1,4 @@
-//! Connections of a pool, of which only sound ones go back.
+//! Pooled connections that are closed instead of returned when their state is unknown.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -8,32 +8,32 @@ use sqlx::{Database, Pool};
 
 use super::DbError;
 
-/// How long the pool may test a connection that is given back.
-const RETURN: Duration = Duration::from_secs(5);
+/// Timeout of returning a connection to the pool, which pings it.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection of a pool. It is closed when it is dropped, as on a panic or a deadline: what it was doing then is not known.
-/// [`Lease::settle`] gives it back.
+/// A pooled connection. [`Lease::release`] returns it to the pool. If it is dropped instead, as on a panic or a timeout, it is
+/// closed, because its protocol state is unknown.
 pub(super) struct Lease<DB: Database> {
     connection: PoolConnection<DB>,
-    is_sound: bool,
+    is_healthy: bool,
 }
 
 impl<DB: Database> Lease<DB> {
-    /// Waits for a connection.
-    pub(super) async fn of(pool: &Pool<DB>) -> Result<Self, DbError> {
+    /// Acquires a connection from the pool.
+    pub(super) async fn acquire(pool: &Pool<DB>) -> Result<Self, DbError> {
         Ok(Self {
             connection: pool.acquire().await?,
-            is_sound: false,
+            is_healthy: false,
         })
     }
 
-    /// Gives the connection back, unless `result` says that it broke.
-    pub(super) fn settle<T>(mut self, result: &Result<T, DbError>) {
-        self.is_sound = !matches!(result, Err(DbError::Unreachable(_)));
-        if self.is_sound {
-            // The pool pings the connection before reuse, without a timeout of its own: a connection that stops responding then
-            // would never free its slot. sqlx does not document `return_to_pool`: check it when sqlx is updated.
-            tokio::spawn(tokio::time::timeout(RETURN, self.connection.return_to_pool()));
+    /// Returns the connection to the pool, or closes it if `result` is [`DbError::Unreachable`].
+    pub(super) fn release<T>(mut self, result: &Result<T, DbError>) {
+        self.is_healthy = !matches!(result, Err(DbError::Unreachable(_)));
+        if self.is_healthy {
+            // The pool pings the connection without a timeout: a connection that stops responding would occupy its slot for
+            // ever. sqlx does not document `return_to_pool`: check it when sqlx is updated.
+            tokio::spawn(tokio::time::timeout(RETURN_TIMEOUT, self.connection.return_to_pool()));
         }
     }
 }
@@ -54,7 +54,7 @@ impl<DB: Database> DerefMut for Lease<DB> {
 
 impl<DB: Database> Drop for Lease<DB> {
     fn drop(&mut self) {
-        if !self.is_sound {
+        if !self.is_healthy {
             self.connection.close_on_drop();
         }
     }

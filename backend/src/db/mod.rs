@@ -1,14 +1,14 @@
-//! The database: connecting, migrating, reading, and writing in transactions. It knows no table: statements are in the
-//! `store` of `accounts` and of `tasks`.
+//! The database: connecting, migrating, reading, and writing in transactions. It knows no table; the statements are in
+//! `accounts::store` and `tasks::store`.
 //!
-//! A statement is written once and runs on SQLite and on PostgreSQL through the `on_database!` macro. It names its columns: a
-//! newer version may add some while this one runs.
+//! A statement is written once and runs on SQLite and on PostgreSQL through the `on_database!` macro. It lists its columns,
+//! because a newer version may add columns while this one runs.
 
 pub mod backup;
 mod certificate;
+mod circuit_breaker;
 mod group_commit;
 mod lease;
-mod outage;
 mod postgres;
 mod schema;
 mod sqlite;
@@ -26,16 +26,16 @@ use sqlx::{Database, Execute, Executor, FromRow, Pool};
 
 use crate::config::DatabaseConfig;
 use crate::fault::Fault;
+use circuit_breaker::CircuitBreaker;
 use lease::Lease;
-use outage::Outage;
 use postgres::PostgresDb;
 use sqlite::SqliteDb;
 use statement::Statements;
 
-/// Runs the same expression on the database in use; `$c` is a [`Reader`] or [`Statements`].
+/// Evaluates the same expression on the database in use; `$c` is a [`Reader`] or [`Statements`].
 macro_rules! on_database {
-    ($either:expr, $c:ident => $body:expr) => {
-        match $either {
+    ($database:expr, $c:ident => $body:expr) => {
+        match $database {
             $crate::db::OnDatabase::Sqlite($c) => $body,
             $crate::db::OnDatabase::Postgres($c) => $body,
         }
@@ -43,7 +43,7 @@ macro_rules! on_database {
 }
 pub(crate) use on_database;
 
-/// Runs a statement of a write that answers no rows; the result is how many rows it touched.
+/// Runs a statement that returns no rows. The result is the number of affected rows.
 macro_rules! execute {
     ($tx:expr, $query:expr) => {
         $crate::db::on_database!($tx, c => c.execute($query).await.map(|done| done.rows_affected()))
@@ -58,37 +58,37 @@ pub(crate) enum OnDatabase<S, P> {
     Postgres(P),
 }
 
-/// Where the statements of a write run: inside a transaction.
+/// An open transaction, in which statements run.
 pub(crate) type Tx<'a> = OnDatabase<Statements<'a, Sqlite>, Statements<'a, Postgres>>;
 
 /// Maximum number of retries of a migration at start-up, and of a transaction after a serialization failure.
 const MAX_RETRIES: usize = 5;
-/// How long a check of the readiness may take.
-const READY: Duration = Duration::from_millis(800);
+/// Timeout of the readiness check.
+const READY_TIMEOUT: Duration = Duration::from_millis(800);
 
-/// How long closing the database may take.
-const CLOSE: Duration = Duration::from_secs(10);
+/// Timeout of closing the database.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why the database did not do what was asked.
+/// A failure of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// The database is too busy or cannot work at the moment; the same call may work later. Whether a write was done is
-    /// not known.
+    /// A transient failure, such as an overloaded or a read-only database. A retry may succeed. Whether a write was committed
+    /// is unknown.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// The connection broke or is silent; otherwise as [`DbError::Unavailable`].
-    #[error("the database does not answer: {0}")]
+    /// Like [`DbError::Unavailable`], because the connection broke or timed out. The connection must be closed.
+    #[error("the database does not respond: {0}")]
     Unreachable(String),
-    /// The schema is not the one that this version knows; the text says what to do.
+    /// The schema is not the one of this version. The message says what to do.
     #[error("{0}")]
     Schema(&'static str),
-    /// A serialization failure or a deadlock: nothing was done, and the same transaction may work now.
-    #[error("another transaction was first: {0}")]
-    LostRace(String),
+    /// A serialization failure (40001) or a deadlock (40P01). The transaction was rolled back and can be retried.
+    #[error("the transaction failed to serialize: {0}")]
+    SerializationFailure(String),
     /// The code of a transaction panicked: a bug.
     #[error("a transaction panicked")]
     Panicked,
-    /// The database refused the statement: a fault of ours.
+    /// The database rejected the statement, which is a bug.
     #[error(transparent)]
     Failed(sqlx::Error),
 }
@@ -96,12 +96,12 @@ pub enum DbError {
 impl From<DbError> for Fault {
     fn from(error: DbError) -> Self {
         match error {
-            DbError::Unavailable(reason) | DbError::Unreachable(reason) | DbError::LostRace(reason) => {
+            DbError::Unavailable(reason) | DbError::Unreachable(reason) | DbError::SerializationFailure(reason) => {
                 Self::unavailable(reason)
             }
             DbError::Schema(reason) => Self::internal(reason),
             DbError::Panicked => Self::internal(error.to_string()),
-            DbError::Failed(error) => Self::internal("the database refused a statement").caused_by(error),
+            DbError::Failed(error) => Self::internal("the database rejected a statement").caused_by(error),
         }
     }
 }
@@ -115,11 +115,13 @@ impl From<sqlx::Error> for DbError {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Unreachable(error.to_string()),
-            sqlx::Error::Database(database) if is_stale(database.as_ref()) => Self::Unreachable(error.to_string()),
-            sqlx::Error::Database(database) if matches!(database.code().as_deref(), Some("40001" | "40P01")) => {
-                Self::LostRace(error.to_string())
+            sqlx::Error::Database(database) if is_stale_statement(database.as_ref()) => {
+                Self::Unreachable(error.to_string())
             }
-            sqlx::Error::Database(database) if is_trouble(database.code().unwrap_or_default().as_ref()) => {
+            sqlx::Error::Database(database) if matches!(database.code().as_deref(), Some("40001" | "40P01")) => {
+                Self::SerializationFailure(error.to_string())
+            }
+            sqlx::Error::Database(database) if is_transient(database.code().unwrap_or_default().as_ref()) => {
                 Self::Unavailable(error.to_string())
             }
             _ => Self::Failed(error),
@@ -127,34 +129,34 @@ impl From<sqlx::Error> for DbError {
     }
 }
 
-/// Whether PostgreSQL refuses a prepared statement because a column has changed its type. A new connection prepares the
+/// Whether PostgreSQL rejects a cached prepared statement because a column changed its type. A new connection prepares the
 /// statement again.
-fn is_stale(error: &(dyn sqlx::error::DatabaseError + 'static)) -> bool {
+fn is_stale_statement(error: &(dyn sqlx::error::DatabaseError + 'static)) -> bool {
     let error = error.try_downcast_ref::<PgDatabaseError>();
     error.is_some_and(|error| error.routine() == Some("RevalidateCachedQuery"))
 }
 
-/// Whether the code is of a database that cannot work at the moment, not of a statement that is wrong.
-fn is_trouble(code: &str) -> bool {
+/// Whether the error code means a transient condition of the database and not a wrong statement.
+fn is_transient(code: &str) -> bool {
     match code.len() {
-        // PostgreSQL: read-only, connection, resources, operator intervention.
+        // PostgreSQL: read-only transaction, and the classes connection exception, insufficient resources, operator intervention.
         5 => code == "25006" || ["08", "53", "57"].iter().any(|class| code.starts_with(class)),
-        // SQLite's low byte: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
+        // SQLite, primary result code in the low byte: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
         _ => code
             .parse()
             .is_ok_and(|code: u32| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14)),
     }
 }
 
-/// The statements of one transaction. It may be applied again after a serialization failure.
+/// The statements of one transaction.
 pub(crate) trait Transaction: Send + Sync + 'static {
-    /// The result, once the transaction is durable.
+    /// The result, which is returned once the transaction is durable.
     type Output: Send + 'static;
-    /// Why the transaction may be rolled back on purpose; [`Infallible`] if it never is.
+    /// Why the transaction may be rolled back deliberately; [`Infallible`] if it never is.
     type Refusal: Send + 'static;
 
-    /// Runs the statements. An error rolls all of them back. After a [`DbError`] no further statement may be run: it might not
-    /// be part of the transaction.
+    /// Runs the statements. It is called again after a serialization failure. An error rolls the transaction back. After a
+    /// [`DbError`] no further statement may run, because it might be outside of the transaction.
     fn apply(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, Abort<Self::Refusal>>> + Send;
 
     /// Called once, after the commit, even if the caller has gone away.
@@ -164,7 +166,7 @@ pub(crate) trait Transaction: Send + Sync + 'static {
 /// Why a transaction was rolled back.
 #[derive(Debug)]
 pub enum Abort<R> {
-    /// On purpose: what it would change is not as it must be.
+    /// Deliberately: the rows are not in the required state.
     Refused(R),
     /// The database failed.
     Failed(DbError),
@@ -186,7 +188,7 @@ impl From<Abort<Infallible>> for DbError {
 }
 
 impl<R> Abort<R> {
-    /// The result of an attempt, with a failure of the database apart from a refusal.
+    /// Separates a failure of the database from a refusal.
     fn split<T>(result: Result<T, Self>) -> Result<Result<T, R>, DbError> {
         match result {
             Ok(output) => Ok(Ok(output)),
@@ -212,14 +214,14 @@ pub struct Db(Backend);
 type Backend = OnDatabase<SqliteDb, PostgresDb>;
 
 impl Db {
-    /// Connects, and brings the schema up to date.
+    /// Connects and runs pending migrations.
     pub async fn connect(config: DatabaseConfig<'_>) -> Result<Self, DbError> {
         let db = Self::new(config)?;
         on_database!(&db.0, backend => backend.migrate().await)?;
         Ok(db)
     }
 
-    /// Connects to a database that a server of this version uses. [`DbError::Schema`] if its schema is another.
+    /// Connects without migrating. Fails with [`DbError::Schema`] if the schema is not the one of this version.
     pub async fn open(config: DatabaseConfig<'_>) -> Result<Self, DbError> {
         let db = Self::new(config)?;
         on_database!(&db.0, backend => backend.check_schema().await)?;
@@ -234,27 +236,27 @@ impl Db {
         }))
     }
 
-    /// Waits for pending writes and closes every connection. On SQLite all data is then in the one file. Later calls
-    /// return [`DbError::Unreachable`]. A failure is logged and loses nothing: what was committed is on the disk.
+    /// Waits for pending writes and closes every connection. On SQLite, all data is in the database file afterwards. Later
+    /// calls return [`DbError::Unreachable`]. A failure is logged; committed data is already on disk.
     pub async fn close(&self) {
         let closed = async { on_database!(&self.0, backend => backend.close().await) };
-        match tokio::time::timeout(CLOSE, closed).await {
+        match tokio::time::timeout(CLOSE_TIMEOUT, closed).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the database was not closed properly"),
-            Err(_) => tracing::warn!("the database was still in use and was not closed"),
+            Ok(Err(error)) => tracing::warn!(%error, "closing the database failed"),
+            Err(_) => tracing::warn!("closing the database timed out: it was still in use"),
         }
     }
 
-    /// Where to read.
+    /// A handle for reading.
     pub(crate) fn read(&self) -> OnDatabase<Reader<'_, Sqlite>, Reader<'_, Postgres>> {
         match &self.0 {
             OnDatabase::Sqlite(db) => OnDatabase::Sqlite(Reader {
                 pool: &db.read,
-                outage: None,
+                breaker: None,
             }),
             OnDatabase::Postgres(db) => OnDatabase::Postgres(Reader {
                 pool: &db.pool,
-                outage: Some(&db.outage),
+                breaker: Some(&db.breaker),
             }),
         }
     }
@@ -267,8 +269,8 @@ impl Db {
         })
     }
 
-    /// How many batches of the same small query are worth running concurrently. SQLite answers from memory: one, and the
-    /// rest joins the next batch. PostgreSQL is a network away.
+    /// Recommended number of concurrent batches of a small query. SQLite answers from memory, so one is enough. PostgreSQL has
+    /// network latency, which concurrent batches hide.
     pub(crate) fn query_concurrency(&self) -> usize {
         match &self.0 {
             OnDatabase::Sqlite(_) => 1,
@@ -276,30 +278,30 @@ impl Db {
         }
     }
 
-    /// Whether the database answers, and writes work as far as is known. The answer comes within a second.
+    /// Checks that the database responds and, on SQLite, that the last write succeeded. Returns within a second.
     pub async fn ready(&self) -> Result<(), DbError> {
         if let OnDatabase::Sqlite(db) = &self.0
-            && !db.writer.is_working()
+            && !db.writer.is_healthy()
         {
             return Err(DbError::Unavailable("the last write failed".to_owned()));
         }
-        let answered = tokio::time::timeout(READY, async {
+        let answered = tokio::time::timeout(READY_TIMEOUT, async {
             let _: Vec<(i32,)> = on_database!(self.read(), db => db.all(sqlx::query("SELECT 1")).await)?;
             Ok(())
         });
         answered.await.unwrap_or_else(|_| {
             if let OnDatabase::Postgres(db) = &self.0 {
-                db.outage.suspect();
+                db.breaker.start_probe();
             }
-            Err(DbError::Unavailable("no answer yet".to_owned()))
+            Err(DbError::Unavailable("no response yet".to_owned()))
         })
     }
 }
 
-/// Runs single statements that only read.
+/// Runs single read-only statements.
 pub(crate) struct Reader<'a, DB: Database> {
     pool: &'a Pool<DB>,
-    outage: Option<&'a Outage>,
+    breaker: Option<&'a CircuitBreaker>,
 }
 
 impl<DB> Reader<'_, DB>
@@ -313,13 +315,13 @@ where
         T: for<'r> FromRow<'r, DB::Row>,
     {
         let read = async {
-            let mut lease = Lease::of(self.pool).await?;
+            let mut lease = Lease::acquire(self.pool).await?;
             let rows = Statements::<DB>(&mut lease).all(query).await;
-            lease.settle(&rows);
+            lease.release(&rows);
             rows
         };
-        match self.outage {
-            Some(outage) => outage.guard(read).await,
+        match self.breaker {
+            Some(breaker) => breaker.run(read).await,
             None => read.await,
         }
     }
@@ -333,7 +335,7 @@ where
     }
 }
 
-/// The time of a row: UTC, in microseconds, which is what both databases keep.
+/// The current time in UTC, truncated to microseconds, which is the precision of both databases.
 pub(crate) fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }

@@ -7,8 +7,8 @@ use backon::{ExponentialBuilder, Retryable};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres};
 use sqlx::{Connection, Executor, PgConnection};
 
+use super::circuit_breaker::CircuitBreaker;
 use super::lease::Lease;
-use super::outage::Outage;
 use super::statement::Statements;
 use super::{Abort, DbError, MAX_RETRIES, OnDatabase, Transaction, certificate, schema};
 use crate::config::DatabaseConfig;
@@ -23,12 +23,12 @@ const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
 #[derive(Clone)]
 pub(super) struct PostgresDb {
     pub(super) pool: PgPool,
-    pub(super) outage: Outage,
+    pub(super) breaker: CircuitBreaker,
     deadline: Duration,
 }
 
 impl PostgresDb {
-    /// Connects on demand. Nothing may take longer than the timeout of `config`.
+    /// Connects lazily. Every operation has the timeout of `config`.
     pub(super) fn new(config: &DatabaseConfig<'_>) -> Result<Self, DbError> {
         let deadline = config.timeout;
         let options = PgConnectOptions::from_str(config.url)?.application_name("docket");
@@ -39,25 +39,29 @@ impl PostgresDb {
             .idle_timeout(Duration::from_secs(60))
             .after_connect(move |connection, _| Box::pin(limit_session(connection, deadline)))
             .connect_lazy_with(options.clone());
-        let outage = Outage::new(pool.clone(), options, deadline);
-        Ok(Self { pool, outage, deadline })
+        let breaker = CircuitBreaker::new(pool.clone(), options, deadline);
+        Ok(Self {
+            pool,
+            breaker,
+            deadline,
+        })
     }
 
-    /// Brings the schema up to date.
+    /// Runs pending migrations.
     pub(super) async fn migrate(&self) -> Result<(), DbError> {
-        // A migration may take longer than a request, and so may the wait for that of another server.
+        // Without a statement timeout: a migration, or waiting for another server's migration, may take longer than a request.
         let options = self.pool.connect_options();
         let pool = pool_options(self.deadline)
             .max_connections(1)
             .connect_lazy_with((*options).clone());
-        // A database that sleeps needs a moment.
-        let is_away = |error: &DbError| matches!(error, DbError::Unavailable(_) | DbError::Unreachable(_));
-        let migrated = schema::migrate(&schema::postgres(), &pool, is_away).await;
+        // A suspended database needs a moment to start.
+        let is_unavailable = |error: &DbError| matches!(error, DbError::Unavailable(_) | DbError::Unreachable(_));
+        let migrated = schema::migrate(&schema::postgres(), &pool, is_unavailable).await;
         pool.close().await;
         migrated
     }
 
-    /// Checks that the schema is the one that this version knows.
+    /// Checks that the schema is the one of this version.
     pub(super) async fn check_schema(&self) -> Result<(), DbError> {
         schema::check(&schema::postgres(), &self.pool).await
     }
@@ -68,7 +72,7 @@ impl PostgresDb {
         Ok(())
     }
 
-    /// Applies a transaction, and retries it after a serialization failure.
+    /// Runs a transaction, and retries it after a serialization failure.
     pub(super) async fn transact<T: Transaction>(
         &self,
         transaction: &T,
@@ -76,14 +80,14 @@ impl PostgresDb {
         let attempt = || self.try_transact(transaction);
         let attempts = attempt
             .retry(BACKOFF)
-            .when(|error| matches!(error, DbError::LostRace(_)));
-        self.outage.guard(attempts).await
+            .when(|error| matches!(error, DbError::SerializationFailure(_)));
+        self.breaker.run(attempts).await
     }
 
     async fn try_transact<T: Transaction>(&self, transaction: &T) -> Result<Result<T::Output, T::Refusal>, DbError> {
-        let mut lease = Lease::of(&self.pool).await?;
+        let mut lease = Lease::acquire(&self.pool).await?;
         let result = apply(&mut lease, transaction).await;
-        lease.settle(&result);
+        lease.release(&result);
         result
     }
 }
@@ -105,15 +109,15 @@ async fn apply<T: Transaction>(
     Ok(applied)
 }
 
-/// Half the deadline may go by while a request waits for a connection.
+/// Acquiring a connection may take half of the deadline.
 fn pool_options(deadline: Duration) -> PgPoolOptions {
     PgPoolOptions::new().acquire_timeout(deadline / 2)
 }
 
-/// Sets limits on the side of the database, by statement: poolers in between refuse them as startup options.
-/// `statement_timeout` is below the deadline, so that a statement that waits for a lock fails by an error of the database and
-/// is no sign of an outage. The others end the transaction of a client that has vanished, which would hold its locks, and keep
-/// the connection known to the NAT devices on the way. A database that does not know one of them goes without.
+/// Sets timeouts on the server side. They are set by a statement, because connection poolers reject them as startup parameters.
+/// `statement_timeout` is below the deadline, so that a statement that waits for a lock fails with a database error and does
+/// not count as an outage. The others end the transaction of a client that disappeared, which would keep its locks, and keep
+/// NAT mappings alive. Parameters that the database does not have are skipped.
 async fn limit_session(connection: &mut PgConnection, deadline: Duration) -> Result<(), sqlx::Error> {
     let deadline = deadline.as_millis();
     let statement = deadline * 4 / 5;

@@ -1,4 +1,4 @@
-//! The schema: bringing it up to date, and telling whether it is the one that this version knows.
+//! The schema: running migrations, and checking the schema version.
 
 use std::time::Duration;
 
@@ -14,29 +14,29 @@ const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
     .with_max_times(MAX_RETRIES)
     .with_jitter();
 
-/// Where the migrator notes what it has run.
+/// The migrator's table of applied migrations.
 const TABLE: &str = "_sqlx_migrations";
 
 pub(super) fn sqlite() -> Migrator {
-    beside_newer(sqlx::migrate!("migrations/sqlite"))
+    ignore_newer(sqlx::migrate!("migrations/sqlite"))
 }
 
 pub(super) fn postgres() -> Migrator {
-    beside_newer(sqlx::migrate!("migrations/postgres"))
+    ignore_newer(sqlx::migrate!("migrations/postgres"))
 }
 
-/// A migration breaks no server of the version before, so such a server may also start after it: by a restart while servers
-/// are replaced one by one, or because of a rollback to the older version.
-fn beside_newer(mut migrator: Migrator) -> Migrator {
+/// Allows migrations of newer versions in the database. A migration is compatible with servers of the version before, so such
+/// a server may start after it: during a rolling update, or after a rollback.
+fn ignore_newer(mut migrator: Migrator) -> Migrator {
     migrator.set_ignore_missing(true);
     migrator
 }
 
-/// Runs the migrations that the database has not seen. Failures that are `worth_retry` are retried with back-off.
+/// Runs pending migrations. Failures that are `is_retryable` are retried with back-off.
 pub(super) async fn migrate<DB>(
     migrator: &Migrator,
     pool: &Pool<DB>,
-    worth_retry: fn(&DbError) -> bool,
+    is_retryable: fn(&DbError) -> bool,
 ) -> Result<(), DbError>
 where
     DB: Database,
@@ -52,18 +52,18 @@ where
             .map_err(failure)?;
         if has_newer(migrator, &applied) {
             tracing::warn!(
-                "the database was updated by a newer version of Docket; this one works with it as far as it knows it"
+                "the database was migrated by a newer version of Docket; this version ignores what it does not know"
             );
         }
         Ok(())
     };
     run.retry(BACKOFF)
-        .when(worth_retry)
+        .when(is_retryable)
         .notify(|error, pause| tracing::warn!(%error, ?pause, "the database is not ready; trying again"))
         .await
 }
 
-/// Checks that the database has exactly the migrations that this version knows. Changes nothing.
+/// Checks that exactly the migrations of this version are applied. Does not write.
 pub(super) async fn check<DB>(migrator: &Migrator, pool: &Pool<DB>) -> Result<(), DbError>
 where
     DB: Database,
@@ -72,14 +72,14 @@ where
     let applied = match pool.acquire().await?.list_applied_migrations(TABLE).await {
         Err(MigrateError::Execute(sqlx::Error::Database(_))) => {
             return Err(DbError::Schema(
-                "no server has started on this database. Set DATABASE_URL as the server has it",
+                "no server has started on this database. Set DATABASE_URL to the value that the server uses",
             ));
         }
         applied => applied.map_err(failure)?,
     };
     if has_newer(migrator, &applied) {
         return Err(DbError::Schema(
-            "the database is newer than this program. Use the docket of the version that the server runs",
+            "the database is newer than this program. Use the docket binary of the version that the server runs",
         ));
     }
     if migrator
@@ -87,8 +87,8 @@ where
         .any(|known| applied.iter().all(|applied| applied.version != known.version))
     {
         return Err(DbError::Schema(
-            "the database is older than this program. Start a server of this version once, which updates the database, \
-             or use the docket of the version that the server runs",
+            "the database is older than this program. Start a server of this version once, which migrates the database, \
+             or use the docket binary of the version that the server runs",
         ));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! SQLite: connecting. The writer is in `group_commit`.
+//! SQLite: connecting, migrating and closing. Writes go through `group_commit`.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use super::group_commit::Writer;
 use super::{DbError, schema, sqlite_file};
 
-/// The rows that SQLite's thread may hand over before it waits for us. A page of tasks fits.
+/// Capacity of the row channel between the SQLite thread and the async reader. A page of tasks fits.
 const ROW_BUFFER: usize = 512;
 
 /// A connected database. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct SqliteDb {
     pub(super) read: SqlitePool,
-    /// Has the one connection that writes.
+    /// The single write connection.
     write: SqlitePool,
     pub(super) writer: Writer,
 }
 
 impl SqliteDb {
-    /// Connects on demand, by `max_connections` for reading and one for writing.
+    /// Connects lazily: `max_connections` for reading, one for writing.
     pub(super) fn new(url: &str, max_connections: u32) -> Result<Self, DbError> {
         let options = SqliteConnectOptions::from_str(url)?
             .create_if_missing(true)
@@ -41,10 +41,10 @@ impl SqliteDb {
         Ok(Self { read, write, writer })
     }
 
-    /// Creates the file if it is missing, and brings the schema up to date.
+    /// Creates the file if it is missing, and runs pending migrations.
     pub(super) async fn migrate(&self) -> Result<(), DbError> {
         sqlite_file::protect(self.write.connect_options().get_filename())?;
-        // SQLite has no lock for this: of two servers that start at once on a new file, one may find the other at work.
+        // SQLite has no advisory lock: when two servers start on a new file at the same time, one of them may fail.
         schema::migrate(&schema::sqlite(), &self.write, |error| {
             matches!(
                 error,
@@ -54,28 +54,28 @@ impl SqliteDb {
         .await
     }
 
-    /// Checks that the schema is the one that this version knows.
+    /// Checks that the schema is the one of this version.
     pub(super) async fn check_schema(&self) -> Result<(), DbError> {
         schema::check(&schema::sqlite(), &self.read).await
     }
 
-    /// Waits for the writes that were handed over, copies the WAL into the file, and closes the connections.
+    /// Waits for queued writes, checkpoints the WAL, and closes the connections.
     pub(super) async fn close(&self) -> Result<(), DbError> {
-        // Each step is done even if one before it failed: the last connection to close copies the WAL, too.
+        // Each step runs even if an earlier one failed: closing the last connection checkpoints the WAL, too.
         let committed = self.writer.drain().await;
         self.read.close().await;
-        let copied = self.checkpoint().await;
+        let checkpointed = self.checkpoint().await;
         self.write.close().await;
-        committed.and(copied)
+        committed.and(checkpointed)
     }
 
-    /// Copies the WAL into the file, as far as other processes that use it permit.
+    /// Copies the WAL into the database file. Other processes that use the database can prevent it.
     async fn checkpoint(&self) -> Result<(), DbError> {
         const SQL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
         let (is_busy, _, _): (bool, i64, i64) = sqlx::query_as(SQL).fetch_one(&self.write).await?;
         if is_busy {
             tracing::warn!(
-                "another process still uses the database: the file alone is not complete until that process stops"
+                "another process uses the database: the database file is incomplete without its WAL until that process stops"
             );
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The files of an SQLite database and who may read them.
+//! File permissions of an SQLite database.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{Error, ErrorKind};
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use super::DbError;
 
 const OWNER_ONLY: u32 = 0o600;
-/// The bits of every user who is neither the owner nor in the group.
-const EVERY_USER: u32 = 0o007;
+/// The permission bits of others: neither the owner nor the group.
+const OTHERS: u32 = 0o007;
 
-/// Creates the file with permissions for its owner only, if it is missing: SQLite would make it readable by every user.
-/// SQLite gives `-wal` and `-shm` the same permissions.
+/// Creates the file with mode 0600 if it is missing. SQLite would create it readable by every user. SQLite gives `-wal` and
+/// `-shm` the mode of the database file.
 ///
-/// Files that every user can access, as those of earlier versions, are restricted to the owner. Group permissions alone are
-/// kept: an operator set them.
+/// The mode of existing files that others can access, such as those of earlier versions, is set to 0600. Group permissions
+/// alone are not changed, because an operator has set them.
 pub(super) fn protect(file: &Path) -> Result<(), DbError> {
     let created = OpenOptions::new()
         .write(true)
@@ -23,7 +23,7 @@ pub(super) fn protect(file: &Path) -> Result<(), DbError> {
         .mode(OWNER_ONLY)
         .open(file);
     let writable = match created {
-        // SQLite would open a file that cannot be written as read-only.
+        // SQLite would open a file without write permission as read-only.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => OpenOptions::new().write(true).open(file),
         created => created,
     };
@@ -32,22 +32,22 @@ pub(super) fn protect(file: &Path) -> Result<(), DbError> {
         DbError::Unavailable(format!("the file {path} cannot be written by user id {user}: {error}"))
     })?;
     restrict(file);
-    restrict(&beside(file, "-wal"));
-    restrict(&beside(file, "-shm"));
+    restrict(&with_suffix(file, "-wal"));
+    restrict(&with_suffix(file, "-shm"));
     Ok(())
 }
 
-fn beside(file: &Path, suffix: &str) -> PathBuf {
+fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// A failure is only logged: the server may not own the file, and it has worked with it until now.
+/// Sets the mode to 0600 if others can access the file. A failure is only logged: the server may not own the file.
 fn restrict(file: &Path) {
     let path = file.display();
     match try_restrict(file) {
-        Ok(true) => tracing::warn!("{path} was accessible to every user: set its permissions to 0600"),
+        Ok(true) => tracing::warn!("{path} was accessible to every user: its mode has been set to 0600"),
         Ok(false) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => {
@@ -56,11 +56,11 @@ fn restrict(file: &Path) {
     }
 }
 
-/// Whether the permissions were changed.
+/// Returns whether the mode was changed.
 fn try_restrict(file: &Path) -> Result<bool, Error> {
-    let is_open = fs::metadata(file)?.permissions().mode() & EVERY_USER != 0;
-    if is_open {
+    let is_exposed = fs::metadata(file)?.permissions().mode() & OTHERS != 0;
+    if is_exposed {
         fs::set_permissions(file, Permissions::from_mode(OWNER_ONLY))?;
     }
-    Ok(is_open)
+    Ok(is_exposed)
 }

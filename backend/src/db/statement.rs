@@ -1,8 +1,8 @@
-//! Running one statement to its end.
+//! Running a statement to completion.
 //!
-//! When a worker thread of SQLite's driver panics, the stream of rows ends early without an error, and looks like a
-//! statement that found nothing. A statement that is complete reports its result after the last row, so that report is
-//! what tells the two apart.
+//! When the worker thread of the SQLite driver panics, the stream of rows ends early without an error, which looks like a
+//! statement without rows. A complete statement sends its query result after the last row, so a stream without a query
+//! result is an error.
 
 use futures_util::{Stream, TryStreamExt};
 use sqlx::{Database, Either, Execute, Executor, FromRow};
@@ -28,7 +28,7 @@ where
     where
         T: for<'r> FromRow<'r, DB::Row>,
     {
-        // Decoded after the last row was received: a value that cannot be decoded leaves nothing unread behind.
+        // Decoded after the last row was received, so that a decoding error leaves no unread rows on the connection.
         let (rows, _) = complete(self.0.fetch_many(query)).await?;
         let rows: Result<_, sqlx::Error> = rows.iter().map(T::from_row).collect();
         Ok(rows?)
@@ -53,7 +53,7 @@ where
     }
 }
 
-/// The rows of a statement and its result. [`sqlx::Error::WorkerCrashed`] if the stream ends without the result.
+/// The rows of a statement and its query result. [`sqlx::Error::WorkerCrashed`] if the stream ends without a query result.
 async fn complete<Row, Done>(
     mut steps: impl Stream<Item = Result<Either<Done, Row>, sqlx::Error>> + Unpin,
 ) -> Result<(Vec<Row>, Done), sqlx::Error> {
@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    /// The driver panics when a statement that it knows has got another number of columns.
+    /// The driver panics when the number of columns of a cached statement has changed.
     const ALL: &str = concat!("SELECT ", "* FROM a");
 
     /// A connection whose worker crashes at the next [`ALL`].
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_worker_that_crashes_is_unreachable_and_not_an_empty_answer() {
+    async fn a_crashed_worker_is_an_error_and_not_an_empty_result() {
         let folder = tempfile::tempdir().unwrap();
         let file = SqliteConnectOptions::new()
             .filename(folder.path().join("a.db"))

@@ -1,5 +1,5 @@
-//! The client of a request: its network address, its browser, and the id of the request. The middleware puts it into the
-//! request, and operations read it from there.
+//! Metadata of a request: client address, `User-Agent` and request id. The middleware stores it in the request's extensions;
+//! operations extract it from there.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -11,17 +11,17 @@ use poem::{FromRequest, Request, RequestBody, Result};
 use crate::fault::Fault;
 use crate::http::problem::Problem;
 
-/// The most characters kept of a `User-Agent`.
+/// Maximum stored length of a `User-Agent`, in characters.
 const USER_AGENT_MAX: usize = 255;
 
 /// The client of a request.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// Its network address; none when it did not come through one.
+    /// The network address; none if there is no network connection.
     pub address: Option<IpAddr>,
-    /// Its `User-Agent`, truncated to 255 characters.
+    /// The `User-Agent`, truncated to 255 characters.
     pub user_agent: Option<String>,
-    /// The `X-Request-Id` of its answer.
+    /// The `X-Request-Id` of the response.
     pub request_id: String,
     /// The id of the user, once a credential was verified. Shared by all clones, so that the middleware sees it.
     user_id: Arc<OnceLock<String>>,
@@ -59,7 +59,7 @@ impl Client {
         Fault::internal("the middleware did not identify the client").into()
     }
 
-    /// The client of a request. The `X-Forwarded-For` of the proxies in `trusted` is believed.
+    /// The client of a request. `X-Forwarded-For` is used if it comes from a proxy in `trusted`.
     pub fn of(request: &Request, request_id: &str, trusted: &[IpNet]) -> Self {
         let peer = request.remote_addr().as_socket_addr();
         let user_agent = request.header(header::USER_AGENT);
@@ -79,7 +79,8 @@ impl<'a> FromRequest<'a> for Client {
     }
 }
 
-/// The client behind `peer`: the last address of the chain of `X-Forwarded-For` that a trusted proxy vouches for.
+/// The client address: follows `X-Forwarded-For` from right to left as long as the sender is a trusted proxy, starting with
+/// `peer`.
 fn address(request: &Request, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
     let lines = request.headers().get_all("x-forwarded-for").iter();
     let texts = lines.filter_map(|line| line.to_str().ok());
@@ -95,7 +96,7 @@ fn address(request: &Request, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
     address
 }
 
-/// An address, with or without a port. An IPv4-mapped IPv6 address is the IPv4 address.
+/// Parses an address, with or without a port. An IPv4-mapped IPv6 address is converted to IPv4.
 fn parsed(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim();
     let address = hop.parse().or_else(|_| hop.parse().map(|hop: SocketAddr| hop.ip()));

@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 9110, section 13): `ETag`, `If-Match` and `If-None-Match` of resources with a revision.
+//! Conditional requests (RFC 9110, section 13): `ETag`, `If-Match` and `If-None-Match` for resources with a revision.
 
 use headers::{ETag, HeaderMapExt};
 use poem::http::HeaderMap;
@@ -12,12 +12,12 @@ pub fn etag(revision: i64) -> String {
     format!("\"{revision}\"")
 }
 
-/// The precondition of a change: one of the listed versions, or any if the header is missing or `*`.
+/// The precondition of a write: the revision must be one of those listed, or any if the header is absent or `*`.
 #[derive(Clone)]
 pub struct IfMatch(Option<headers::IfMatch>);
 
 impl IfMatch {
-    /// Whether the resource may be changed while it has that revision.
+    /// Whether the precondition is met by a resource with that revision.
     pub fn allows(&self, revision: i64) -> bool {
         let passes = |condition: &headers::IfMatch| {
             let tag = etag(revision).parse::<ETag>();
@@ -27,23 +27,23 @@ impl IfMatch {
     }
 }
 
-/// The versions that the client has.
+/// The entity tags of the versions that the client has cached.
 pub struct IfNoneMatch(Option<headers::IfNoneMatch>);
 
 impl IfNoneMatch {
-    /// Reads the header.
+    /// Parses the header.
     pub fn of(headers: &HeaderMap) -> Self {
         Self(headers.typed_get())
     }
 
-    /// Whether the client has the version of that entity tag, so that the response needs no body.
+    /// Whether the client has the version with that entity tag, so that the response is 304.
     pub fn has(&self, tag: &str) -> bool {
         let condition = self.0.as_ref();
         condition.is_some_and(|condition| tag.parse().is_ok_and(|tag| !condition.precondition_passes(&tag)))
     }
 }
 
-/// An extractor of a header whose value is a list of entity tags.
+/// Implements the extractor of a header whose value is a list of entity tags.
 macro_rules! entity_tags {
     ($extractor:ty) => {
         impl<'a> ApiExtractor<'a> for $extractor {

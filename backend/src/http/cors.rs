@@ -1,4 +1,4 @@
-//! Which web pages of other origins may call the API (CORS), and which may use its cookies.
+//! CORS, and the origin check of requests that use cookies.
 
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
@@ -6,20 +6,20 @@ use poem::{Request, Response};
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match";
 const RESPONSE_HEADERS: &str = "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
-/// How long a browser may remember the answer to a preflight, in seconds.
+/// How long a browser may cache a preflight response, in seconds.
 const MAX_AGE: &str = "600";
 
-/// The origin of the page that asks, if it is one of `origins`.
-pub fn allowed(request: &Request, origins: &[String]) -> Option<HeaderValue> {
+/// The `Origin` of the request, if it is one of `origins`.
+pub fn allowed_origin(request: &Request, origins: &[String]) -> Option<HeaderValue> {
     let origin = request.headers().get(header::ORIGIN)?;
     let known = origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes());
     known.then(|| origin.clone())
 }
 
-/// Marks an answer for an allowed origin. Others get theirs unmarked, so their browser keeps it from them.
-pub fn mark(headers: &mut HeaderMap, allowed: Option<HeaderValue>) {
+/// Adds the CORS headers for an allowed origin. Without them, the browser does not give the response to the page.
+pub fn add_headers(headers: &mut HeaderMap, allowed_origin: Option<HeaderValue>) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    if let Some(origin) = allowed {
+    if let Some(origin) = allowed_origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
@@ -32,12 +32,12 @@ pub fn mark(headers: &mut HeaderMap, allowed: Option<HeaderValue>) {
     }
 }
 
-/// Whether a browser asks what a page may do before it does it.
+/// Whether the request is a CORS preflight.
 pub fn is_preflight(request: &Request) -> bool {
     request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// What every allowed page may do.
+/// The response to a preflight, apart from the headers that depend on the origin.
 pub fn preflight() -> Response {
     Response::builder()
         .status(StatusCode::NO_CONTENT)
@@ -47,8 +47,8 @@ pub fn preflight() -> Response {
         .finish()
 }
 
-/// Whether what rests on a cookie may be done: the page is of the origin that `Host` names or of one of `origins`, or it is
-/// no page at all.
+/// Whether a request that is authenticated by a cookie is allowed (CSRF protection): its `Origin` is the one that `Host` names,
+/// is one of `origins`, or is absent, because the client is not a web page.
 pub fn may_use_cookies(request: &Request, origins: &[String]) -> bool {
     let Some(origin) = request.header(header::ORIGIN) else {
         return true;

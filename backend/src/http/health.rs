@@ -1,4 +1,4 @@
-//! Health checks for supervisors and load balancers.
+//! Liveness and readiness checks.
 
 use poem::handler;
 use poem::web::Data;
@@ -7,13 +7,13 @@ use crate::db::Db;
 use crate::http::problem::Problem;
 use crate::serve::Draining;
 
-/// Liveness: the process answers.
+/// Liveness: the process responds.
 #[handler]
 pub fn live() -> &'static str {
     "ok"
 }
 
-/// Readiness: the database answers, the last write succeeded, and the server is not about to stop.
+/// Readiness: the database responds, the last write succeeded, and the server is not draining.
 #[handler]
 pub async fn ready(db: Data<&Db>, draining: Data<&Draining>) -> Result<&'static str, Problem> {
     if draining.has_begun() {

@@ -1,5 +1,5 @@
-//! JSON in and out of the operations, by serde alone: request bodies that are judged by the rules of `shared`, and answers
-//! that are written once.
+//! JSON request and response bodies, (de)serialized by serde only: request bodies are validated by the rules in `shared`, and
+//! responses are serialized once.
 
 mod streamed;
 
@@ -27,22 +27,22 @@ pub use streamed::StreamedJson;
 const BODY_MAX: usize = 64 * 1024;
 const CONTENT_TYPE: &str = "application/json";
 
-/// A request body that is JSON. Whether it keeps the rules is asked by [`JsonBody::valid`], so that an operation can say
-/// first that there is nothing to change (404 before 422).
+/// A JSON request body. A validation error is returned by [`JsonBody::valid`] and not by the extractor, so that an operation
+/// can answer 404 before 422.
 pub struct JsonBody<T>(Result<T, Problem>);
 
-/// A request body that may be missing.
+/// An optional JSON request body.
 pub struct OptionalJsonBody<T>(Option<JsonBody<T>>);
 
 impl<T> JsonBody<T> {
-    /// The value in normal form, or the rules it breaks.
+    /// The normalised value, or the validation errors.
     pub fn valid(self) -> Result<T, Problem> {
         self.0
     }
 }
 
 impl<T> OptionalJsonBody<T> {
-    /// The value in normal form if there is one, or the rules it breaks.
+    /// The normalised value, if there is a body, or the validation errors.
     pub fn valid(self) -> Result<Option<T>, Problem> {
         self.0.map(JsonBody::valid).transpose()
     }
@@ -63,19 +63,19 @@ impl<T: DeserializeOwned + Check> JsonBody<T> {
             Ok(value) => match null_member(bytes, T::NULLABLE).map_err(malformed)? {
                 Some(name) => Ok(Self::refused(
                     pointer_of(&name),
-                    "This must not be null. Leave it out instead.".to_owned(),
+                    "This must not be null. Omit it instead.".to_owned(),
                 )),
                 None => Ok(Self(value.check().map_err(Problem::Invalid))),
             },
             Err(error) if error.inner().is_data() => {
                 let reason = error.inner().to_string();
-                // Where the member stands in the text says less than its name.
+                // Removes the position in the text, because the pointer names the member.
                 let reason = reason
                     .split_once(" at line ")
                     .map_or(reason.as_str(), |(reason, _)| reason);
                 Ok(Self::refused(
                     pointer(error.path()),
-                    format!("This has the wrong form: {reason}."),
+                    format!("This has the wrong type or format: {reason}."),
                 ))
             }
             Err(error) => Err(malformed(error.into_inner())),
@@ -89,7 +89,7 @@ impl<T> JsonBody<T> {
     }
 }
 
-/// The first member of the object that is null, apart from those that may be. serde takes null for an absent member.
+/// The first member of the object that is null and not `nullable`. serde does not distinguish null from an absent member.
 fn null_member(object: &[u8], nullable: &[&str]) -> serde_json::Result<Option<String>> {
     let members: BTreeMap<String, Option<IgnoredAny>> = serde_json::from_slice(object)?;
     let mut names = members.into_iter().filter(|(_, value)| value.is_none());
@@ -103,7 +103,7 @@ fn pointer_of(member: &str) -> String {
     format!("/{}", member.replace('~', "~0").replace('/', "~1"))
 }
 
-/// The JSON pointer of the place where the shape is wrong.
+/// The JSON pointer of a deserialization error.
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()
@@ -138,8 +138,8 @@ fn require_json(request: &Request) -> Result<(), Problem> {
     }
 }
 
-/// Registers the schema of a body, in which the members of [`Check::NULLABLE`] can be null. The framework only knows members
-/// that can be absent.
+/// Registers the schema of a request body, and makes the members of [`Check::NULLABLE`] nullable. The framework only supports
+/// optional members.
 fn register_body<T: Type + Check>(registry: &mut Registry) {
     T::register(registry);
     let Some(schema) = registry.schemas.get_mut(&*T::name()) else {
@@ -152,15 +152,15 @@ fn register_body<T: Type + Check>(registry: &mut Registry) {
     nullable.for_each(|(_, member)| set_nullable(member));
 }
 
-/// Registers the schema of a response, whose members are always there: those that the framework takes for optional are null
-/// when there is no value.
+/// Registers the schema of a response, whose members are always present: members that the framework registers as optional are
+/// nullable instead.
 fn register_response<T: Type>(registry: &mut Registry) {
     T::register(registry);
-    complete(registry, &T::schema_ref());
+    require_all_members(registry, &T::schema_ref());
 }
 
-/// Completes a schema and those that it refers to.
-fn complete(registry: &mut Registry, schema: &MetaSchemaRef) {
+/// Makes all members required, in a schema and those that it refers to.
+fn require_all_members(registry: &mut Registry, schema: &MetaSchemaRef) {
     let (members, parts) = match schema {
         MetaSchemaRef::Inline(schema) => (Vec::new(), parts(schema)),
         MetaSchemaRef::Reference(name) => {
@@ -178,10 +178,13 @@ fn complete(registry: &mut Registry, schema: &MetaSchemaRef) {
             (members.collect(), parts(schema))
         }
     };
-    members.iter().chain(&parts).for_each(|part| complete(registry, part));
+    members
+        .iter()
+        .chain(&parts)
+        .for_each(|part| require_all_members(registry, part));
 }
 
-/// The elements and the alternatives of a schema.
+/// The schemas of array items and of the alternatives of a schema.
 fn parts(schema: &MetaSchema) -> Vec<MetaSchemaRef> {
     let items = schema.items.iter().map(|items| &**items);
     let alternatives = schema.any_of.iter().chain(&schema.one_of).chain(&schema.all_of);
@@ -249,25 +252,25 @@ impl<'a, T: DeserializeOwned + Check + Type> ApiExtractor<'a> for OptionalJsonBo
     }
 }
 
-/// A `T` as JSON bytes that are ready to be sent.
+/// A serialized `T`.
 #[derive(Clone)]
 pub struct RawJson<T>(Bytes, PhantomData<fn() -> T>);
 
 impl<T: Serialize> RawJson<T> {
-    /// Writes `value`.
+    /// Serializes `value`.
     pub fn of(value: &T) -> Result<Self, Fault> {
-        let bytes = serde_json::to_vec(value).map_err(unwritten)?;
+        let bytes = serde_json::to_vec(value).map_err(serialization_fault)?;
         Ok(Self(bytes.into(), PhantomData))
     }
 }
 
 impl<T> RawJson<T> {
-    /// Bytes that [`RawJson::of`] wrote before.
-    pub fn written(bytes: Bytes) -> Self {
+    /// Wraps the [bytes](RawJson::bytes) of an earlier `RawJson`.
+    pub fn from_bytes(bytes: Bytes) -> Self {
         Self(bytes, PhantomData)
     }
 
-    /// The bytes, which are cheap to clone.
+    /// The JSON text. Cheap to clone.
     pub fn bytes(&self) -> Bytes {
         self.0.clone()
     }
@@ -280,7 +283,7 @@ impl<T: Type> Payload for RawJson<T> {
         if T::IS_REQUIRED {
             T::schema_ref()
         } else {
-            // The answer can be null, not the type: its other uses are not.
+            // Only this response is nullable, not the schema of the type.
             T::schema_ref().merge(MetaSchema {
                 nullable: true,
                 ..MetaSchema::ANY
@@ -299,6 +302,6 @@ impl<T: Send> IntoResponse for RawJson<T> {
     }
 }
 
-fn unwritten(error: serde_json::Error) -> Fault {
-    Fault::internal("a response could not be written as JSON").caused_by(error)
+fn serialization_fault(error: serde_json::Error) -> Fault {
+    Fault::internal("serializing a response failed").caused_by(error)
 }

@@ -60,7 +60,7 @@ impl<E: Endpoint> Endpoint for OutermostEndpoint<E> {
         request.extensions_mut().insert(client.clone());
         let uri = request.uri().clone();
         let mut line = RequestLine::begin(request.method(), self.routes.name(uri.path()), client);
-        let origin = cors::allowed(&request, &self.origins);
+        let origin = cors::allowed_origin(&request, &self.origins);
         let mut response = if cors::is_preflight(&request) {
             cors::preflight()
         } else {
@@ -72,7 +72,7 @@ impl<E: Endpoint> Endpoint for OutermostEndpoint<E> {
             })
         };
         let headers = response.headers_mut();
-        cors::mark(headers, origin);
+        cors::add_headers(headers, origin);
         forbid_caching(headers, uri.path());
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));

@@ -1,5 +1,5 @@
-//! HTTP, apart from what is served: problems, JSON, request metadata, middleware, and the endpoints without a product behind
-//! them.
+//! HTTP without product logic: problem details, JSON bodies, request metadata, middleware, and the endpoints for health checks
+//! and static files.
 
 pub mod client;
 pub mod conditional;

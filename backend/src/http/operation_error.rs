@@ -1,5 +1,5 @@
-//! The errors of an operation, as a part of its return type: what it can answer is declared beside it, and the OpenAPI
-//! document is generated from there.
+//! The errors of an operation as part of its return type. They are declared beside the operation, and the OpenAPI document is
+//! generated from the declaration.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -10,8 +10,7 @@ use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
 
 use crate::http::problem::{Problem, Wire};
 
-/// The errors that an operation declares. Those that follow from its arguments are added to the document by rule
-/// (`http::document`).
+/// The errors that an operation declares. Errors that follow from its arguments are added to the document by `http::document`.
 pub trait Errors: Send + Sync + 'static {
     /// The status of each response, and its description.
     fn responses() -> &'static [(u16, String)];
@@ -52,7 +51,7 @@ impl<E: Errors> ApiResponse for OperationError<E> {
     }
 }
 
-/// The description of each status of `problems`: a paragraph for each code.
+/// The description of each status of `problems`, with a paragraph for each code.
 pub fn descriptions(problems: &[Problem], wire: Wire) -> BTreeMap<u16, String> {
     let mut by_status = BTreeMap::<u16, String>::new();
     for problem in problems {
@@ -67,8 +66,8 @@ pub fn descriptions(problems: &[Problem], wire: Wire) -> BTreeMap<u16, String> {
 
 fn meaning(problem: &Problem) -> String {
     match problem {
-        Problem::Invalid(_) => "A rule is broken: `errors` says which.".to_owned(),
-        Problem::TooMany(_) => "Too many attempts: `Retry-After` says when to try again, in seconds.".to_owned(),
+        Problem::Invalid(_) => "The request is invalid: `errors` lists the broken rules.".to_owned(),
+        Problem::TooMany(_) => "Too many attempts: `Retry-After` is the time to wait, in seconds.".to_owned(),
         problem => problem.to_string(),
     }
 }

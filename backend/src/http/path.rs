@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 use poem::Request;
 
-/// The parameter at that position of the path, from 0, decoded. The framework names parameters by their position.
+/// The percent-decoded path parameter at `position`, from 0. The framework names parameters by their position.
 pub fn parameter(request: &Request, position: usize) -> String {
     let raw = request.raw_path_param(&format!("param{position}"));
     percent_decode_str(raw.unwrap_or_default())

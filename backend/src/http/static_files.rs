@@ -1,4 +1,4 @@
-//! The web client, which `build.rs` put into this binary, compressed.
+//! The web client, which `build.rs` embeds into the binary.
 
 use poem::http::{HeaderMap, Method, StatusCode, header};
 use poem::{Request, Response, handler};
@@ -9,10 +9,10 @@ use crate::http::problem::Problem;
 
 /// A file of the client.
 struct File {
-    /// From the root of the site.
+    /// The URL path.
     path: &'static str,
     media_type: &'static str,
-    /// Whether the name has a hash of the content, so that it never changes.
+    /// Whether the name contains a hash of the content.
     immutable: bool,
     etag: &'static str,
     plain: &'static [u8],
@@ -24,10 +24,11 @@ struct File {
 include!(concat!(env!("OUT_DIR"), "/ui.rs"));
 
 const INDEX: &str = "/index.html";
-const NO_FILE: &str = "There is no such file. Load the page again: it may be of an older version.\n";
+const NO_FILE: &str = "There is no such file. Reload the page: it may be of an older version.\n";
 const NOT_BUILT: &str = "The web client is not part of this binary. Build it with `just build`, or open /docs.\n";
 
-/// A file of the client, or its page. At a path where the client has no page, its page says so, with the status 404.
+/// Serves a file of the client, or `index.html` at the path of a page. At other paths `index.html` is served with status 404,
+/// and the client shows that the page does not exist.
 #[handler]
 pub fn client(request: &Request) -> Result<Response, Problem> {
     let path = request.uri().path();
@@ -63,7 +64,7 @@ fn missing(text: &'static str) -> Response {
         .body(text)
 }
 
-/// The tag of the page holds at each of its addresses, but not where there is no page.
+/// Removes `If-None-Match`, because a 404 must not become a 304.
 fn without_condition(headers: &HeaderMap) -> HeaderMap {
     let mut headers = headers.clone();
     headers.remove(header::IF_NONE_MATCH);

@@ -1,4 +1,4 @@
-//! Request and response bodies that report to [`Turn`] which side has to act.
+//! Request and response bodies that report to [`ConnectionState`] whether they wait for the client or the server.
 
 use std::io::{Error, ErrorKind};
 use std::pin::Pin;
@@ -11,25 +11,25 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::Limits;
-use super::turn::{Receiving, Serving, Turn};
+use super::state::{ConnectionState, ReceivingGuard, ServingGuard};
 
-/// The body of a request. Reading it fails with [`ErrorKind::TimedOut`] below the minimum rate.
+/// The body of a request. Reading fails with [`ErrorKind::TimedOut`] if the client is below the minimum rate.
 pub struct RequestBody {
     incoming: Incoming,
-    turn: Arc<Turn>,
+    state: Arc<ConnectionState>,
     limits: Limits,
-    waiting: Option<Receiving>,
-    /// Runs from the first wait.
+    waiting: Option<ReceivingGuard>,
+    /// Started by the first read that has to wait.
     timer: Option<Pin<Box<Sleep>>>,
-    /// The bytes that came since the timer was set.
+    /// The number of bytes since the timer was set.
     received: u64,
 }
 
 impl RequestBody {
-    pub fn new(incoming: Incoming, turn: Arc<Turn>, limits: Limits) -> Self {
+    pub fn new(incoming: Incoming, state: Arc<ConnectionState>, limits: Limits) -> Self {
         Self {
             incoming,
-            turn,
+            state,
             limits,
             waiting: None,
             timer: None,
@@ -38,11 +38,11 @@ impl RequestBody {
     }
 
     fn poll_timeout(&mut self, context: &mut Context<'_>) -> Poll<Error> {
-        let time = self.limits.body;
+        let time = self.limits.body_timeout;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(time)));
         loop {
             ready!(timer.as_mut().poll(context));
-            if !self.limits.allow(self.received, time) {
+            if !self.limits.meets_min_rate(self.received, time) {
                 return Poll::Ready(Error::new(ErrorKind::TimedOut, "request body below the minimum rate"));
             }
             self.received = 0;
@@ -59,7 +59,7 @@ impl Body for RequestBody {
         let this = self.get_mut();
         let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(context) else {
             this.waiting
-                .get_or_insert_with(|| Receiving::new(Arc::clone(&this.turn)));
+                .get_or_insert_with(|| ReceivingGuard::new(Arc::clone(&this.state)));
             return this.poll_timeout(context).map(|error| Some(Err(error)));
         };
         this.waiting = None;
@@ -78,18 +78,18 @@ impl Body for RequestBody {
     }
 }
 
-/// The body of a response. While it has nothing to send, the server owes the next step.
+/// The body of a response. While a frame is pending, the connection waits for the server.
 pub struct ResponseBody {
     body: BoxBody<Bytes, Error>,
-    turn: Arc<Turn>,
-    serving: Option<Serving>,
+    state: Arc<ConnectionState>,
+    serving: Option<ServingGuard>,
 }
 
 impl ResponseBody {
-    pub fn new(body: BoxBody<Bytes, Error>, turn: Arc<Turn>) -> Self {
+    pub fn new(body: BoxBody<Bytes, Error>, state: Arc<ConnectionState>) -> Self {
         Self {
             body,
-            turn,
+            state,
             serving: None,
         }
     }
@@ -105,7 +105,8 @@ impl Body for ResponseBody {
         if frame.is_ready() {
             this.serving = None;
         } else {
-            this.serving.get_or_insert_with(|| Serving::new(Arc::clone(&this.turn)));
+            this.serving
+                .get_or_insert_with(|| ServingGuard::new(Arc::clone(&this.state)));
         }
         frame
     }

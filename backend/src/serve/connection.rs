@@ -1,4 +1,4 @@
-//! One connection: HTTP/1 or HTTP/2 by hyper, answered by Poem's endpoint.
+//! One connection: hyper's HTTP/1 and HTTP/2 in front of a Poem endpoint.
 
 use std::convert::Infallible;
 use std::io::{IoSlice, Result};
@@ -22,16 +22,16 @@ use tokio::sync::watch;
 
 use super::Limits;
 use super::body::{RequestBody, ResponseBody};
-use super::turn::{Serving, Turn, Watch};
+use super::state::{ConnectionState, ServingGuard, Watchdog};
 
-/// The most that is read ahead of a connection, and with it the longest HTTP/1 header, in bytes.
-const BUFFER: usize = 64 * 1024;
-/// The longest HTTP/2 header, in bytes.
-const HEADER_LIST: u32 = 16 * 1024;
-/// The most HTTP/2 streams that a client may reset before they are accepted (rapid reset).
-const RESETS: usize = 20;
+/// Maximum size of the read buffer, and with it of an HTTP/1 header, in bytes.
+const BUFFER_MAX: usize = 64 * 1024;
+/// Maximum size of an HTTP/2 header list, in bytes.
+const HEADER_LIST_MAX: u32 = 16 * 1024;
+/// Maximum number of HTTP/2 streams that are reset before they are accepted (rapid reset attack).
+const PENDING_RESETS_MAX: usize = 20;
 
-/// What the connections share.
+/// What all connections share.
 pub struct Server<E> {
     endpoint: E,
     limits: Limits,
@@ -42,11 +42,11 @@ pub struct Server<E> {
 impl<E> Server<E> {
     pub fn new(endpoint: E, limits: Limits, stopping: watch::Receiver<bool>) -> Self {
         let mut http = Builder::new(TokioExecutor::new());
-        http.http1().max_buf_size(BUFFER);
+        http.http1().max_buf_size(BUFFER_MAX);
         http.http2()
-            .max_concurrent_streams(limits.streams)
-            .max_header_list_size(HEADER_LIST)
-            .max_pending_accept_reset_streams(RESETS);
+            .max_concurrent_streams(limits.max_streams)
+            .max_header_list_size(HEADER_LIST_MAX)
+            .max_pending_accept_reset_streams(PENDING_RESETS_MAX);
         Self {
             endpoint,
             limits,
@@ -56,56 +56,56 @@ impl<E> Server<E> {
     }
 }
 
-/// Serves a connection until it is closed: by the client, because the client's time is over, or because the server stops.
-pub async fn serve<E>(server: Arc<Server<E>>, stream: TcpStream, address: SocketAddr, turn: Arc<Turn>)
+/// Serves a connection until the client closes it, the client exceeds a timeout, or the server shuts down.
+pub async fn serve<E>(server: Arc<Server<E>>, stream: TcpStream, address: SocketAddr, state: Arc<ConnectionState>)
 where
     E: Endpoint + 'static,
 {
-    // A response is not held back until the client confirmed the one before.
+    // Disables Nagle's algorithm: a response does not wait for the ACK of the previous one.
     let (Ok(()), Ok(local)) = (stream.set_nodelay(true), stream.local_addr()) else {
         return;
     };
     let addresses = (LocalAddr(local.into()), RemoteAddr(address.into()));
     let service = service_fn(|request| {
-        let (server, turn, addresses) = (Arc::clone(&server), Arc::clone(&turn), addresses.clone());
-        async move { Ok::<_, Infallible>(answer(&server, turn, addresses, request).await) }
+        let (server, state, addresses) = (Arc::clone(&server), Arc::clone(&state), addresses.clone());
+        async move { Ok::<_, Infallible>(answer(&server, state, addresses, request).await) }
     });
-    let mut watch = Watch::new(Arc::clone(&turn), &server.limits);
+    let mut watchdog = Watchdog::new(Arc::clone(&state), &server.limits);
     let mut stopping = server.stopping.clone();
-    let stream = Metered {
+    let stream = TrackedStream {
         stream,
-        turn: Arc::clone(&turn),
+        state: Arc::clone(&state),
     };
     let mut connection = pin!(server.http.serve_connection(TokioIo::new(stream), service));
-    // Errors of the network or the client; nothing can be sent any more.
+    // The result is ignored: after an error of the network or the client, nothing can be sent.
     tokio::select! {
         biased;
         _ = connection.as_mut() => return,
-        () = std::future::poll_fn(|context| watch.poll(context, &server.limits)) => {}
+        () = std::future::poll_fn(|context| watchdog.poll(context, &server.limits)) => {}
         _ = stopping.wait_for(|stopping| *stopping) => {}
     }
-    turn.close();
+    state.close();
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         biased;
         _ = connection => {}
-        () = std::future::poll_fn(|context| watch.poll(context, &server.limits)) => {}
+        () = std::future::poll_fn(|context| watchdog.poll(context, &server.limits)) => {}
     }
 }
 
 async fn answer<E: Endpoint>(
     server: &Server<E>,
-    turn: Arc<Turn>,
+    state: Arc<ConnectionState>,
     (local, remote): (LocalAddr, RemoteAddr),
     request: hyper::Request<Incoming>,
 ) -> hyper::Response<ResponseBody> {
-    let serving = Serving::new(Arc::clone(&turn));
+    let serving = ServingGuard::new(Arc::clone(&state));
     let (parts, incoming) = request.into_parts();
     let version = parts.version;
     let body = if incoming.is_end_stream() {
         poem::Body::empty()
     } else {
-        let body = RequestBody::new(incoming, Arc::clone(&turn), server.limits.clone());
+        let body = RequestBody::new(incoming, Arc::clone(&state), server.limits.clone());
         BoxBody::new(body).into()
     };
     let request = Request::from_parts((parts, local, remote, Scheme::HTTP).into(), body);
@@ -117,38 +117,38 @@ async fn answer<E: Endpoint>(
         response.headers_mut().insert(header::CONNECTION, close);
     }
     drop(serving);
-    hyper::Response::from(response).map(|body| ResponseBody::new(body, turn))
+    hyper::Response::from(response).map(|body| ResponseBody::new(body, state))
 }
 
-/// A connection that tells [`Turn`] what is read and written.
-struct Metered {
+/// A stream that reports reads and writes to [`ConnectionState`].
+struct TrackedStream {
     stream: TcpStream,
-    turn: Arc<Turn>,
+    state: Arc<ConnectionState>,
 }
 
-impl Metered {
+impl TrackedStream {
     fn written(&self, written: Poll<Result<usize>>) -> Poll<Result<usize>> {
         match written {
-            Poll::Pending => self.turn.wrote(0),
-            Poll::Ready(Ok(bytes)) => self.turn.wrote(bytes),
+            Poll::Pending => self.state.wrote(0),
+            Poll::Ready(Ok(bytes)) => self.state.wrote(bytes),
             Poll::Ready(Err(_)) => {}
         }
         written
     }
 }
 
-impl AsyncRead for Metered {
+impl AsyncRead for TrackedStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.turn.read();
+            self.state.read();
         }
         read
     }
 }
 
-impl AsyncWrite for Metered {
+impl AsyncWrite for TrackedStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, buffer);
         self.written(written)

@@ -1,22 +1,22 @@
-//! File descriptors: a connection takes one, and so does a file of the database.
+//! The file descriptor limit of the process, and the number of connections that it allows.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// What is kept for the log, mail, the writer of the database and the rest of the process.
+/// Descriptors reserved for the log, mail, the write connection of the database and the rest of the process.
 const RESERVED: u64 = 34;
-/// What a connection to the database takes: with SQLite the database, its -wal and its -shm.
+/// Descriptors of a database connection: with SQLite, the database file, its -wal and its -shm.
 const PER_DATABASE_CONNECTION: u64 = 3;
 
-/// Raises the soft limit of descriptors to the hard one, and returns how many of them are left for HTTP connections beside
-/// `database_connections`.
+/// Raises the soft limit to the hard limit, and returns the number of descriptors that are available for HTTP connections
+/// besides `database_connections`.
 pub fn for_connections(database_connections: u32) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // Where that is refused, the soft limit stays as it is.
+    // If that fails, the soft limit is unchanged.
     let _ = setrlimit(Resource::Nofile, limit);
     match getrlimit(Resource::Nofile).current {
         None => usize::MAX,
-        // With few descriptors a quarter of them must do.
+        // At least a quarter of the limit.
         Some(limit) => {
             let reserved = RESERVED + PER_DATABASE_CONNECTION * u64::from(database_connections);
             usize::try_from(limit.saturating_sub(reserved).max(limit / 4)).unwrap_or(usize::MAX)

@@ -1,4 +1,4 @@
-//! Graceful shutdown, its delay, and the second signal.
+//! Shutdown signals: the delay before a graceful shutdown, and immediate exit at a second signal.
 
 use std::future::poll_fn;
 use std::io;
@@ -11,27 +11,27 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
-/// Whether the server is about to stop: readiness fails, and everything else is still served.
+/// Whether shutdown has been requested. While draining, readiness fails and everything else is still served. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Draining(Arc<AtomicBool>);
 
 impl Draining {
-    /// From now on the server is not ready.
+    /// Starts draining.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it has begun.
+    /// Whether draining has started.
     pub fn has_begun(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Signals within this time after the first belong to it: a terminal, npx and just each pass Ctrl-C on.
-const SAME_SIGNAL: Duration = Duration::from_millis(500);
+/// Signals within this time after the first one are duplicates of it: a terminal, npx and just each forward Ctrl-C.
+const DEBOUNCE: Duration = Duration::from_millis(500);
 
-/// Waits for SIGTERM or SIGINT, begins `draining`, and is ready `delay` later. A second signal, [`SAME_SIGNAL`] later or
-/// more, ends the process at once, whatever it is doing then.
+/// Waits for SIGTERM or SIGINT, starts `draining`, and completes after `delay`. A second signal, at least [`DEBOUNCE`] later,
+/// exits the process immediately with status 1.
 pub fn stop_signal(draining: Draining, delay: Duration) -> io::Result<impl Future<Output = ()>> {
     let mut signals = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     Ok(async move {
@@ -44,16 +44,16 @@ pub fn stop_signal(draining: Draining, delay: Duration) -> io::Result<impl Futur
                     any(&mut signals).await;
                 }
             };
-            let _: Result<(), _> = timeout(SAME_SIGNAL, repeated).await;
+            let _: Result<(), _> = timeout(DEBOUNCE, repeated).await;
             any(&mut signals).await;
-            tracing::warn!("stopping at once, because of a second signal");
+            tracing::warn!("exiting immediately because of a second signal");
             process::exit(1);
         });
         sleep(delay).await;
     })
 }
 
-/// Ready at the next of the signals.
+/// Completes when any of the signals arrives.
 async fn any(signals: &mut [Signal]) {
     poll_fn(|context| {
         let arrived = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());

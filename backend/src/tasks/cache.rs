@@ -1,5 +1,5 @@
-//! The response cache. A response is valid as long as its user has the revision it was built at: every write of a task
-//! increments it, on whichever server, and every request reads it anew.
+//! The response cache. A cached response is valid while the revision of its user is unchanged: every write of a task increments
+//! the revision, on any server, and every request reads it from the database.
 
 use bytes::Bytes;
 use quick_cache::Weighter;
@@ -9,9 +9,10 @@ use uuid::Uuid;
 use crate::accounts::user_id::UserId;
 use crate::tasks::page::Page;
 
-/// The most memory for responses, in bytes.
+/// Maximum memory of the cache, in bytes.
 const CAPACITY: u64 = 64 * 1024 * 1024;
-/// An upper estimate of the memory of an entry besides what is counted, in bytes: a cursor of a list by title is the longest.
+/// Upper estimate of the memory of an entry besides the parts that [`Size`] counts, in bytes. The largest part is the cursor of
+/// a list that is sorted by title.
 const OVERHEAD: u64 = 4096;
 
 /// A request for tasks of a user.
@@ -23,18 +24,18 @@ pub enum CacheKey {
     Task(Uuid),
 }
 
-/// A response.
+/// A cached response.
 #[derive(Clone)]
 pub struct CachedResponse {
-    /// The revision of the user, read before the data was.
+    /// The revision of the user, read before the data.
     pub revision: i64,
-    /// JSON.
+    /// The JSON body.
     pub body: Bytes,
     /// The `Link` of a page, or the `ETag` of a task.
     pub header: Option<String>,
 }
 
-/// Responses, of which the least useful are dropped when they take too much memory.
+/// A cache of responses, limited by memory.
 pub struct ResponseCache(Cache<(UserId, CacheKey), CachedResponse, Size>);
 
 #[derive(Clone)]
@@ -54,7 +55,7 @@ impl Default for ResponseCache {
 }
 
 impl ResponseCache {
-    /// The response, if the user still has the revision it was built at.
+    /// The cached response, if its revision is `revision`.
     pub fn get(&self, key: &(UserId, CacheKey), revision: i64) -> Option<CachedResponse> {
         self.0.get(key).filter(|cached| cached.revision == revision)
     }

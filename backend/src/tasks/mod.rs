@@ -1,4 +1,4 @@
-//! Tasks: the operations on them, their table, and a cache of responses.
+//! Tasks: the operations, the database statements, and the response cache.
 
 mod cache;
 pub mod page;
@@ -9,14 +9,14 @@ use cache::ResponseCache;
 
 use crate::db::Db;
 
-/// What the operations on tasks share.
+/// The state that the operations on tasks share.
 pub struct Tasks {
     db: Db,
     cache: ResponseCache,
 }
 
 impl Tasks {
-    /// The tasks in that database.
+    /// The tasks in `db`.
     pub fn new(db: Db) -> Self {
         let cache = ResponseCache::default();
         Self { db, cache }

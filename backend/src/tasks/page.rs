@@ -1,20 +1,20 @@
-//! A page of the task list: filter, order, and where it begins. Its SQL, and the cursor of the next page.
+//! Keyset pagination of the task list: a page's filter, order and position, and its SQL.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use shared::task::{Order, Sort, Status, TITLE_KEY_MAX, Task, title_key};
 use uuid::Uuid;
 
-/// Where a page begins: after this task, in the order of the list.
+/// The position of a task in the list; a page begins after it. Serialized, it is the cursor.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Position {
-    /// The value of the task before the page that the list is sorted by.
+    /// The sort key of the task.
     pub key: Key,
-    /// The id of that task.
+    /// The id of the task.
     pub id: Uuid,
 }
 
-/// A value that lists are sorted by.
+/// A sort key.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Key {
     Created(DateTime<Utc>),
@@ -35,8 +35,7 @@ impl Position {
         Self { key, id: task.id }
     }
 
-    /// Whether it can be a position of a list that is sorted by `sort`: of the same kind, and of a value that both
-    /// databases understand.
+    /// Whether the key belongs to `sort`, and is a value that both databases accept.
     pub fn fits(&self, sort: Sort) -> bool {
         let years = 1..=9999;
         match (&self.key, sort) {
@@ -49,23 +48,23 @@ impl Position {
     }
 }
 
-/// A part of a user's list.
+/// A page of a user's task list.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Page {
-    /// Which tasks.
+    /// Filter.
     pub status: Status,
-    /// By what they are sorted.
+    /// Sort key.
     pub sort: Sort,
-    /// In which direction.
+    /// Sort direction.
     pub order: Order,
-    /// The most tasks.
+    /// Maximum number of tasks.
     pub limit: u16,
-    /// Where it begins; none for the first.
+    /// The page begins after this position; none for the first page.
     pub after: Option<Position>,
 }
 
 impl Page {
-    /// The statement of the page. `$1` is the user, `$2` the number of rows, `$3` and `$4` the position.
+    /// The `SELECT` of the page. `$1` is the user, `$2` the maximum number of rows, `$3` and `$4` the position, if there is one.
     pub fn sql(&self, columns: &str) -> String {
         let filter = match self.status {
             Status::All => "",
@@ -76,7 +75,7 @@ impl Page {
             Sort::Created => "created_at",
             Sort::Updated => "revision",
             Sort::Title => "title_key",
-            // `NO_DUE_DATE`, which a bound parameter would hide from an index.
+            // The literal is `NO_DUE_DATE`. With a bound parameter, the index on this expression would not be used.
             Sort::DueDate => "coalesce(due_date, '9999-12-31')",
         };
         let (direction, beyond) = if self.sort.is_descending(self.order) {

@@ -48,14 +48,14 @@ impl<'a> ApiExtractor<'a> for TaskId {
     }
 }
 
-/// The group of these operations in the OpenAPI document.
+/// The tag of these operations in the OpenAPI document.
 #[derive(Tags)]
 enum Tag {
     /// The tasks of a user.
     Tasks,
 }
 
-/// The operations.
+/// The operations on tasks.
 #[derive(Default)]
 pub struct TaskApi;
 
@@ -68,11 +68,11 @@ enum ListResponse {
         /// The version of the list.
         #[oai(header = "ETag")]
         String,
-        /// `rel="next"` is the next page, while there is one.
+        /// The next page (`rel="next"`), if there is one.
         #[oai(header = "Link")]
         Option<String>,
     ),
-    /// The list is still the version that `If-None-Match` names.
+    /// The list is unchanged since a version that `If-None-Match` lists.
     #[oai(status = 304)]
     NotModified(
         /// The version of the list.
@@ -83,11 +83,11 @@ enum ListResponse {
 
 #[derive(ApiResponse)]
 enum CreateResponse {
-    /// The task was created, now or by an earlier request with the same key.
+    /// The task was created, by this request or by an earlier one with the same `Idempotency-Key`.
     #[oai(status = 201)]
     Task(
         RawJson<Task>,
-        /// The address of the task.
+        /// The path of the task.
         #[oai(header = "Location")]
         String,
         /// The version of the task.
@@ -106,7 +106,7 @@ enum TaskResponse {
         #[oai(header = "ETag")]
         String,
     ),
-    /// The task is still the version that `If-None-Match` names.
+    /// The task is unchanged since a version that `If-None-Match` lists.
     #[oai(status = 304)]
     NotModified(
         /// The version of the task.
@@ -117,7 +117,7 @@ enum TaskResponse {
 
 #[derive(ApiResponse)]
 enum ChangeResponse {
-    /// The task as it is now.
+    /// The updated task.
     #[oai(status = 200)]
     Task(
         RawJson<Task>,
@@ -129,7 +129,7 @@ enum ChangeResponse {
 
 #[derive(ApiResponse)]
 enum DeleteResponse {
-    /// The task is deleted.
+    /// The task has been deleted.
     #[oai(status = 204)]
     Deleted,
 }
@@ -144,14 +144,13 @@ operation_errors!(Docket, CreateErrors: Problem::Deleted);
 operation_errors!(Docket, GetErrors: Problem::NotFound);
 operation_errors!(Docket, ChangeErrors: Problem::NotFound, Problem::ChangedMeanwhile);
 
-// Each parameter of the document is an argument.
+// Each parameter of an operation is an argument.
 #[allow(clippy::too_many_arguments)]
 #[OpenApi(tag = "Tag::Tasks")]
 impl TaskApi {
     /// List tasks
     ///
-    /// A bare array, newest first unless `sort` says otherwise. While there are more, the header `Link` has the address of
-    /// the next page.
+    /// Returns an array, newest first by default. If there are more tasks, the header `Link` has the URL of the next page.
     #[oai(path = "/api/:user_id/tasks", method = "get", operation_id = "list_tasks")]
     async fn list(
         &self,
@@ -160,21 +159,21 @@ impl TaskApi {
         /// The owner: the `sub` of the token.
         #[oai(name = "user_id")]
         caller: Caller,
-        /// Which tasks.
+        /// Filter by status.
         #[oai(default)]
         status: Query<Status>,
-        /// By what they are sorted.
+        /// Sort key.
         #[oai(default)]
         sort: Query<Sort>,
-        /// In which direction; `natural` suits the sort.
+        /// Sort direction; `natural` is the default direction of the sort key.
         #[oai(default)]
         order: Query<Order>,
-        /// The most tasks of a page.
+        /// Maximum number of tasks per page.
         #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "500")))]
         limit: Query<u16>,
-        /// Where the page begins, from the `Link` of the page before.
+        /// Cursor of the page, from the `Link` of the previous page.
         cursor: Query<Option<String>>,
-        /// Versions that the client has.
+        /// Entity tags of cached versions.
         #[oai(name = "If-None-Match")]
         if_none_match: IfNoneMatch,
     ) -> Result<ListResponse, Problem> {
@@ -191,7 +190,7 @@ impl TaskApi {
         };
         let key = (caller.user.clone(), CacheKey::Page(page.clone()));
         if let Some(cached) = tasks.cache.get(&key, caller.revision) {
-            return Ok(ListResponse::Page(RawJson::written(cached.body), tag, cached.header));
+            return Ok(ListResponse::Page(RawJson::from_bytes(cached.body), tag, cached.header));
         }
         let (list, more) = tasks.db.tasks(&caller.user, &page).await?;
         let next = match list.last().filter(|_| more) {
@@ -217,7 +216,7 @@ impl TaskApi {
         /// The owner: the `sub` of the token.
         #[oai(name = "user_id")]
         caller: Caller,
-        /// A new UUID for each new task, so that sending the request again makes no second task. It becomes the id of the task.
+        /// A new UUID for each new task. It becomes the id of the task. A retry with the same key creates no second task.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<Uuid>>,
         body: JsonBody<NewTask>,
@@ -225,7 +224,7 @@ impl TaskApi {
         let task = body.valid()?;
         let id = idempotency_key.0.unwrap_or_else(Uuid::now_v7);
         let task = match tasks.db.create_task(&caller.user, id, task).await {
-            // Unless it was deleted meanwhile, the task of the earlier request with this key.
+            // Returns the task of the earlier request with this key, unless it has been deleted.
             Err(Abort::Refused(CreateRefusal::IdUsed)) => {
                 let earlier = tasks.db.task(&caller.user, id).await?;
                 earlier.ok_or(Problem::Deleted)?
@@ -244,9 +243,9 @@ impl TaskApi {
         /// The owner: the `sub` of the token.
         #[oai(name = "user_id")]
         caller: Caller,
-        /// The task.
+        /// The id of the task.
         id: TaskId,
-        /// Versions that the client has.
+        /// Entity tags of cached versions.
         #[oai(name = "If-None-Match")]
         if_none_match: IfNoneMatch,
     ) -> Result<TaskResponse, OperationError<GetErrors>> {
@@ -270,12 +269,12 @@ impl TaskApi {
         if if_none_match.has(&tag) {
             return Ok(TaskResponse::NotModified(tag));
         }
-        Ok(TaskResponse::Task(RawJson::written(body), tag))
+        Ok(TaskResponse::Task(RawJson::from_bytes(body), tag))
     }
 
     /// Update a task
     ///
-    /// Changes the members that are sent; an explicit null clears. Whether the task is done is not touched.
+    /// Changes the members that are present; null clears a member. `completed` is not changed.
     #[oai(path = "/api/:user_id/tasks/:id", method = "put", operation_id = "update_task")]
     async fn update(
         &self,
@@ -283,9 +282,9 @@ impl TaskApi {
         /// The owner: the `sub` of the token.
         #[oai(name = "user_id")]
         caller: Caller,
-        /// The task.
+        /// The id of the task.
         id: TaskId,
-        /// The version that the change is meant for.
+        /// The expected version of the task.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: JsonBody<TaskChange>,
@@ -297,7 +296,7 @@ impl TaskApi {
 
     /// Complete a task, or reopen it
     ///
-    /// Without a body the task is toggled; with one it is set.
+    /// Sets `completed` to the value in the body, or toggles it if there is no body.
     #[oai(
         path = "/api/:user_id/tasks/:id/complete",
         method = "patch",
@@ -309,9 +308,9 @@ impl TaskApi {
         /// The owner: the `sub` of the token.
         #[oai(name = "user_id")]
         caller: Caller,
-        /// The task.
+        /// The id of the task.
         id: TaskId,
-        /// The version that the change is meant for.
+        /// The expected version of the task.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
         body: OptionalJsonBody<Completion>,
@@ -330,9 +329,9 @@ impl TaskApi {
         /// The owner: the `sub` of the token.
         #[oai(name = "user_id")]
         caller: Caller,
-        /// The task.
+        /// The id of the task.
         id: TaskId,
-        /// The version that is meant.
+        /// The expected version of the task.
         #[oai(name = "If-Match")]
         if_match: IfMatch,
     ) -> Result<DeleteResponse, OperationError<ChangeErrors>> {
@@ -341,7 +340,7 @@ impl TaskApi {
     }
 }
 
-/// The body, if it follows the rules. 404 takes precedence over 422.
+/// The body, if it is valid. 404 takes precedence over 422.
 async fn valid<T>(body: Result<T, Problem>, tasks: &Tasks, caller: &Caller, id: Uuid) -> Result<T, Problem> {
     if body.is_err() && tasks.db.task(&caller.user, id).await?.is_none() {
         return Err(Problem::NotFound);
@@ -371,10 +370,10 @@ fn default_limit() -> u16 {
     shared::task::LIMIT_DEFAULT
 }
 
-/// The `Link` to the page that begins after `last`.
+/// The value of the `Link` header to the page after `last`.
 fn next_page(request: &Request, page: &Page, last: &Task) -> Result<String, Problem> {
     let position = serde_json::to_vec(&Position::of(page.sort, last))
-        .map_err(|error| Fault::internal("a cursor could not be written").caused_by(error))?;
+        .map_err(|error| Fault::internal("serializing a cursor failed").caused_by(error))?;
     let cursor = BASE64_URL_SAFE_NO_PAD.encode(position);
     let path = request.original_uri().path();
     let (status, sort, order) = (page.status.as_str(), page.sort.as_str(), page.order.as_str());
@@ -393,7 +392,7 @@ fn position(cursor: &str, sort: Sort) -> Result<Position, Problem> {
         .ok_or_else(|| {
             Problem::of_query(
                 "cursor",
-                "cursor must come from the Link header of a list with the same sort. Leave it out to begin anew.",
+                "cursor must come from the Link header of a list with the same sort. Omit it to start at the first page.",
             )
         })
 }

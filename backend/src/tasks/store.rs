@@ -1,4 +1,4 @@
-//! The table `tasks`. Every statement names `user_id` first: a task of another user is simply not found.
+//! The table `tasks`. Every statement filters by `user_id` first, so a task of another user is not found.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::{Stream, stream};
@@ -50,30 +50,30 @@ impl From<TaskRow> for Task {
 /// Why a task is not created.
 #[derive(Debug)]
 pub enum CreateRefusal {
-    /// The user has a task of that id, or had one that is deleted.
+    /// The user has a task with that id, or had one that has been deleted.
     IdUsed,
-    /// The account was deleted.
+    /// The account has been deleted.
     NoUser,
 }
 
 /// Why a task is not changed or deleted.
 #[derive(Debug)]
 pub enum TaskRefusal {
-    /// The user has no task of that id.
+    /// The user has no task with that id.
     NotFound,
-    /// The precondition does not allow the revision of the task.
+    /// The precondition is not met by the revision of the task.
     ConditionFailed,
 }
 
-/// Increments the user's revision, which also makes later writers of the same user wait for this transaction. None if the
-/// account was deleted.
+/// Increments the user's revision, which also locks the user's row against concurrent writes. None if the account has been
+/// deleted.
 async fn next_revision(tx: &mut Tx<'_>, user: &UserId) -> Result<Option<i64>, DbError> {
     const SQL: &str = "UPDATE users SET revision = revision + 1 WHERE id = $1 RETURNING revision";
     let revision: Option<(i64,)> = on_database!(tx, c => c.optional(sqlx::query(SQL).bind(user)).await)?;
     Ok(revision.map(|(revision,)| revision))
 }
 
-/// The next revision, and the task that gets it.
+/// Increments the user's revision, and reads the task to be changed. Returns the new revision and the task.
 async fn begin_change(
     tx: &mut Tx<'_>,
     user: &UserId,
@@ -215,11 +215,11 @@ impl Transaction for Delete {
 }
 
 impl Db {
-    /// A page of the user's tasks, and whether more follow.
+    /// The tasks of a page, and whether there is a next page.
     pub async fn tasks(&self, user: &UserId, page: &Page) -> Result<(Vec<Task>, bool), DbError> {
         let limit = usize::from(page.limit);
         let rows: Vec<TaskRow> = on_database!(self.read(), db => {
-            // Built from words of our own alone; everything that came from outside is bound.
+            // The SQL contains constants only; user input is bound.
             let query = sqlx::query(AssertSqlSafe(page.sql(task_columns!())))
                 .bind(user)
                 .bind(i64::from(page.limit) + 1);
@@ -239,8 +239,8 @@ impl Db {
         Ok((rows.into_iter().take(limit).map(Task::from).collect(), more))
     }
 
-    /// Every task of a user in pages, newest first. Each page is a query of its own, run on demand, so a slow client
-    /// holds neither a connection nor much memory. A task that exists throughout is in exactly one page.
+    /// All tasks of a user as a stream of pages, newest first. Each page is a separate query that runs on demand, so a slow
+    /// client occupies neither a connection nor much memory. A task that exists throughout is in exactly one page.
     pub fn all_tasks(&self, user: UserId) -> impl Stream<Item = Result<Vec<Task>, DbError>> + use<> {
         let first = Page {
             status: Status::All,
@@ -261,7 +261,7 @@ impl Db {
         })
     }
 
-    /// One task; none if the user has none of that id.
+    /// The task with that id; none if the user has no such task.
     pub async fn task(&self, user: &UserId, id: Uuid) -> Result<Option<Task>, DbError> {
         let row: Option<TaskRow> = on_database!(self.read(), db => db.optional(sqlx::query(FIND)
             .bind(user)
@@ -275,7 +275,7 @@ impl Db {
         self.transact(Create { user, id, task }).await
     }
 
-    /// Changes the members that `change` has.
+    /// Updates the members that are present in `change`.
     pub async fn change_task(
         &self,
         user: &UserId,
@@ -293,7 +293,7 @@ impl Db {
         .await
     }
 
-    /// Sets whether a task is completed; toggles it when `completed` is none.
+    /// Sets `completed`, or toggles it if the argument is none.
     pub async fn complete_task(
         &self,
         user: &UserId,
@@ -311,7 +311,7 @@ impl Db {
         .await
     }
 
-    /// Deletes a task. Its row stays as a tombstone.
+    /// Deletes a task. Its row remains as a tombstone.
     pub async fn delete_task(&self, user: &UserId, id: Uuid, condition: IfMatch) -> Result<(), Abort<TaskRefusal>> {
         let user = user.clone();
         self.transact(Delete { user, id, condition }).await

@@ -32,10 +32,10 @@ const GET: &[u8] = &[0, 0, 3, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84];
 /// Limits whose timeouts do not expire.
 fn without_timeouts() -> Limits {
     Limits {
-        headers: NEVER,
-        body: NEVER,
-        idle: NEVER,
-        grace: NEVER,
+        header_timeout: NEVER,
+        body_timeout: NEVER,
+        idle_timeout: NEVER,
+        grace_period: NEVER,
         ..Limits::default()
     }
 }
@@ -70,7 +70,7 @@ const REQUEST: &str = "GET / HTTP/1.1\r\nHost: docket\r\n\r\n";
 #[tokio::test]
 async fn an_incomplete_header_times_out() {
     let limits = Limits {
-        headers: SHORT,
+        header_timeout: SHORT,
         ..without_timeouts()
     };
     let address = start(make_sync(|_| "served"), limits).await;
@@ -96,7 +96,7 @@ async fn an_incomplete_header_times_out() {
 #[tokio::test]
 async fn an_idle_connection_times_out() {
     let limits = Limits {
-        idle: SHORT,
+        idle_timeout: SHORT,
         ..without_timeouts()
     };
     let address = start(make_sync(|_| "served"), limits).await;
@@ -122,8 +122,8 @@ async fn an_http2_client_that_opens_no_flow_control_window_is_disconnected() {
     // More than the initial flow-control window of 64 KiB.
     let body = Bytes::from(vec![b'a'; 1 << 20]);
     let limits = Limits {
-        headers: SHORT,
-        idle: SHORT,
+        header_timeout: SHORT,
+        idle_timeout: SHORT,
         ..without_timeouts()
     };
     let address = start(make_sync(move |_| Response::builder().body(body.clone())), limits).await;
@@ -137,15 +137,15 @@ async fn a_client_that_does_not_read_its_response_is_disconnected() {
         (
             REQUEST.as_bytes().to_vec(),
             Limits {
-                body: SHORT,
+                body_timeout: SHORT,
                 ..without_timeouts()
             },
         ),
         (
             [PREFACE, GET].concat(),
             Limits {
-                headers: SHORT,
-                idle: SHORT,
+                header_timeout: SHORT,
+                idle_timeout: SHORT,
                 ..without_timeouts()
             },
         ),
@@ -171,9 +171,9 @@ async fn a_client_that_does_not_read_its_response_is_disconnected() {
 #[tokio::test]
 async fn a_slow_handler_is_not_limited_by_client_timeouts() {
     let limits = Limits {
-        headers: SHORT,
-        body: SHORT,
-        idle: SHORT,
+        header_timeout: SHORT,
+        body_timeout: SHORT,
+        idle_timeout: SHORT,
         ..without_timeouts()
     };
     let late = make(|_| async {
@@ -191,7 +191,7 @@ async fn a_slow_handler_is_not_limited_by_client_timeouts() {
 
 on_both_databases! {
     async fn a_stalled_or_trickling_body_is_408(server) {
-        let limits = Limits { body: SHORT, ..without_timeouts() };
+        let limits = Limits { body_timeout: SHORT, ..without_timeouts() };
         let limited = server.with_limits(limits).await;
         let host = limited.base.strip_prefix("http://").unwrap();
         let head = "POST /api/auth/sign-in/email HTTP/1.1\r\nHost: docket\r\nContent-Type: application/json\r\n";
@@ -231,8 +231,8 @@ on_both_databases! {
 async fn a_body_at_the_minimum_rate_is_accepted() {
     // Any rate is enough, and the timer expires many times.
     let limits = Limits {
-        body: Duration::from_millis(1),
-        rate: 0,
+        body_timeout: Duration::from_millis(1),
+        min_rate: 0,
         ..without_timeouts()
     };
     let endpoint = make(|request| async move {
@@ -254,7 +254,7 @@ async fn a_body_at_the_minimum_rate_is_accepted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_the_connection_limit_the_longest_waiting_connection_is_closed() {
     let limits = Limits {
-        connections: 2,
+        max_connections: 2,
         ..without_timeouts()
     };
     let address = start(make_sync(|_| "served"), limits).await;
@@ -273,7 +273,7 @@ async fn at_the_connection_limit_the_longest_waiting_connection_is_closed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_the_connection_limit_new_connections_wait_for_busy_ones() {
     let limits = Limits {
-        connections: 2,
+        max_connections: 2,
         ..without_timeouts()
     };
     let (arrived, go) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()));

@@ -57,9 +57,9 @@ async fn general(server: &Server, owner: &User<'_>) -> Vec<Response> {
 
 /// A body that does not come within its deadline.
 async fn late_body(server: &Server, owner: &User<'_>, path: &str) -> Response {
-    let body = Duration::from_millis(100);
+    let body_timeout = Duration::from_millis(100);
     let limits = Limits {
-        body,
+        body_timeout,
         ..Limits::default()
     };
     let base = server.with_limits(limits).await.base;

@@ -37,9 +37,9 @@ async fn requests_under_way_are_served_and_idle_connections_are_closed() {
     let (stop, is_stopped) = oneshot::channel();
     let never = Duration::from_secs(3600);
     let limits = Limits {
-        headers: never,
-        idle: never,
-        grace: never,
+        header_timeout: never,
+        idle_timeout: never,
+        grace_period: never,
         ..Limits::default()
     };
     let server = tokio::spawn(serve(listener, endpoint, limits, async {
@@ -86,7 +86,7 @@ async fn a_request_beyond_the_grace_period_is_aborted() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let limits = Limits {
-        grace: Duration::from_millis(100),
+        grace_period: Duration::from_millis(100),
         ..Limits::default()
     };
     let stop = Arc::clone(&arrived);

@@ -1,4 +1,4 @@
-//! The keys that another service publishes (RFC 7517): fetched when one is asked for that is not known, and kept.
+//! The cached JWKS of the external issuer (RFC 7517), which is fetched when an unknown key is needed or the cache is stale.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,141 +17,147 @@ use tokio::time::Instant;
 use crate::config::ConfigError;
 use crate::fault::Fault;
 
-/// The service is asked at most once in so long, whatever tokens come.
-const PAUSE: Duration = Duration::from_secs(60);
-/// After so long a known key is looked up again: the service may have withdrawn it.
-const LIFETIME: Duration = Duration::from_secs(600);
-/// So long the service has to answer.
+/// Minimum interval between fetches, so that tokens with unknown keys cannot cause more.
+const FETCH_INTERVAL_MIN: Duration = Duration::from_secs(60);
+/// Lifetime of the cache. After it, the set is fetched again to detect revoked keys.
+const CACHE_LIFETIME: Duration = Duration::from_secs(600);
+/// Timeout of a fetch.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The largest answer, in bytes.
+/// Maximum size of the response, in bytes.
 const SIZE_MAX: usize = 64 * 1024;
-/// The shortest RSA modulus, in bytes (RFC 7518).
+/// Minimum length of an RSA modulus, in bytes (RFC 7518).
 const RSA_MIN: usize = 256;
 
-/// A key, and the one algorithm that it is for.
+/// A public key and its algorithm.
 pub struct Key {
     /// EdDSA, ES256 or RS256.
     pub algorithm: Algorithm,
-    /// The public half.
+    /// The public key.
     pub verifying: DecodingKey,
 }
 
-/// The keys of one address.
+/// The keys of a JWKS URL.
 pub struct KeySet {
     url: Url,
     http: Client,
-    pause: Duration,
-    lifetime: Duration,
-    known: watch::Sender<Known>,
-    /// Held while the service is asked, so that one request asks for all.
-    last: Arc<Mutex<Attempt>>,
+    fetch_interval: Duration,
+    cache_lifetime: Duration,
+    cached: watch::Sender<Cached>,
+    /// Locked during a fetch, so that concurrent requests share it.
+    last_fetch: Arc<Mutex<LastFetch>>,
 }
 
 #[derive(Default)]
-struct Known {
+struct Cached {
     keys: HashMap<String, Arc<Key>>,
     since: Option<Instant>,
 }
 
 #[derive(Default)]
-struct Attempt {
-    begun: Option<Instant>,
+struct LastFetch {
+    started: Option<Instant>,
     failure: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Published {
+struct JwkSet {
     keys: Vec<Value>,
 }
 
 impl KeySet {
-    /// Asks nothing yet.
+    /// An empty cache. Nothing is fetched yet.
     pub fn new(url: Url) -> Result<Self, ConfigError> {
         let http = Client::builder()
             .redirect(Policy::none())
             .timeout(TIMEOUT)
             .build()
-            .map_err(|error| ConfigError(format!("Nothing can be fetched from EXTERNAL_JWKS_URL: {error}.")))?;
+            .map_err(|error| {
+                ConfigError(format!(
+                    "The HTTP client for EXTERNAL_JWKS_URL cannot be created: {error}."
+                ))
+            })?;
         Ok(Self {
             url,
             http,
-            pause: PAUSE,
-            lifetime: LIFETIME,
-            known: watch::Sender::default(),
-            last: Arc::default(),
+            fetch_interval: FETCH_INTERVAL_MIN,
+            cache_lifetime: CACHE_LIFETIME,
+            cached: watch::Sender::default(),
+            last_fetch: Arc::default(),
         })
     }
 
-    /// The key of that `kid`; none if the service has no such key. A fault if it is not known and the service
-    /// did not answer when it was last asked.
+    /// The key with that `kid`; none if the set has no such key. A fault if the key is not cached and the last fetch failed.
     pub async fn find(self: &Arc<Self>, id: &str) -> Result<Option<Arc<Key>>, Fault> {
-        let (key, is_recent) = self.look_up(id);
-        let last = match (&key, is_recent) {
+        let (key, is_fresh) = self.look_up(id);
+        let last_fetch = match (&key, is_fresh) {
             (Some(_), true) => return Ok(key),
-            // One request asks whether the key still holds; the others do not wait for the answer.
-            (Some(_), false) => match Arc::clone(&self.last).try_lock_owned() {
-                Ok(last) => last,
+            // One request refreshes the stale cache; the others use the cached key meanwhile.
+            (Some(_), false) => match Arc::clone(&self.last_fetch).try_lock_owned() {
+                Ok(last_fetch) => last_fetch,
                 Err(_) => return Ok(key),
             },
-            (None, _) => Arc::clone(&self.last).lock_owned().await,
+            (None, _) => Arc::clone(&self.last_fetch).lock_owned().await,
         };
-        // It goes on when the request that began it goes away.
-        let asked = tokio::spawn(Arc::clone(self).ask(last)).await;
-        let failure = asked
-            .map_err(|error| Fault::internal("the keys of the external issuer were not fetched").caused_by(error))?;
+        // A task, so that the fetch continues if this request is cancelled.
+        let fetched = tokio::spawn(Arc::clone(self).refresh(last_fetch)).await;
+        let failure = fetched.map_err(|error| Fault::internal("fetching the JWKS failed").caused_by(error))?;
         match (self.look_up(id).0, failure) {
             (None, Some(reason)) => Err(Fault::unavailable(reason)),
             (key, _) => Ok(key),
         }
     }
 
-    /// The key, and whether what is known was fetched lately.
+    /// The cached key, and whether the cache is fresh.
     fn look_up(&self, id: &str) -> (Option<Arc<Key>>, bool) {
-        let known = self.known.borrow();
-        let is_recent = known.since.is_some_and(|since| since.elapsed() < self.lifetime);
-        (known.keys.get(id).cloned(), is_recent)
+        let cached = self.cached.borrow();
+        let is_fresh = cached.since.is_some_and(|since| since.elapsed() < self.cache_lifetime);
+        (cached.keys.get(id).cloned(), is_fresh)
     }
 
-    /// Fetches the keys, unless that was tried a moment ago. The answer is why the last attempt failed, if it did.
-    async fn ask(self: Arc<Self>, mut last: OwnedMutexGuard<Attempt>) -> Option<String> {
-        if last.begun.is_none_or(|begun| begun.elapsed() >= self.pause) {
-            last.begun = Some(Instant::now());
-            last.failure = match self.fetch().await {
+    /// Fetches the set, unless the last fetch was less than the minimum interval ago. Returns the error of the last fetch, if it
+    /// failed.
+    async fn refresh(self: Arc<Self>, mut last_fetch: OwnedMutexGuard<LastFetch>) -> Option<String> {
+        if last_fetch
+            .started
+            .is_none_or(|started| started.elapsed() >= self.fetch_interval)
+        {
+            last_fetch.started = Some(Instant::now());
+            last_fetch.failure = match self.fetch().await {
                 Ok(keys) => {
                     let since = Some(Instant::now());
-                    self.known.send_replace(Known { keys, since });
+                    self.cached.send_replace(Cached { keys, since });
                     None
                 }
                 Err(reason) => {
-                    tracing::warn!(url = %self.url, reason, "the keys of the external issuer could not be fetched");
+                    tracing::warn!(url = %self.url, reason, "fetching the JWKS of the external issuer failed");
                     Some(reason)
                 }
             };
         }
-        last.failure.clone()
+        last_fetch.failure.clone()
     }
 
     async fn fetch(&self) -> Result<HashMap<String, Arc<Key>>, String> {
-        let unreachable = |error: reqwest::Error| format!("no answer: {error:?}");
+        let unreachable = |error: reqwest::Error| format!("no response: {error:?}");
         let mut response = self.http.get(self.url.clone()).send().await.map_err(unreachable)?;
         if response.status() != StatusCode::OK {
-            return Err(format!("the answer is {}", response.status()));
+            return Err(format!("the response status is {}", response.status()));
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             body.extend_from_slice(&chunk);
             if body.len() > SIZE_MAX {
-                return Err(format!("the answer has more than {SIZE_MAX} bytes"));
+                return Err(format!("the response has more than {SIZE_MAX} bytes"));
             }
         }
-        let published: Published =
-            serde_json::from_slice(&body).map_err(|error| format!("the answer is no set of keys: {error}"))?;
-        Ok(published.keys.into_iter().filter_map(usable).collect())
+        let set: JwkSet =
+            serde_json::from_slice(&body).map_err(|error| format!("the response is not a JWKS: {error}"))?;
+        Ok(set.keys.into_iter().filter_map(supported_key).collect())
     }
 }
 
-/// The key and its `kid`, if it has one and is for an algorithm that we take. A key of another kind is no fault of the set.
-fn usable(key: Value) -> Option<(String, Arc<Key>)> {
+/// The key and its `kid`, if it has a `kid` and a supported algorithm. Other keys of the set are ignored.
+fn supported_key(key: Value) -> Option<(String, Arc<Key>)> {
     let jwk: Jwk = serde_json::from_value(key).ok()?;
     let id = jwk.common.key_id.clone()?;
     let algorithm = match &jwk.algorithm {
@@ -196,11 +202,11 @@ mod tests {
         (StatusCode::BAD_GATEWAY, String::new())
     }
 
-    /// The keys of a service that gives these answers, one after the other; and how often it was asked.
+    /// A key set whose URL returns `answers` in order, and the number of fetches.
     async fn service(
         answers: Vec<(StatusCode, String)>,
-        pause: Duration,
-        lifetime: Duration,
+        fetch_interval: Duration,
+        cache_lifetime: Duration,
     ) -> (Arc<KeySet>, Arc<AtomicUsize>) {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
@@ -216,29 +222,29 @@ mod tests {
         tokio::spawn(Server::new_with_acceptor(acceptor).run(endpoint));
         let url = Url::parse(&format!("http://{address}/jwks")).unwrap();
         let keys = Arc::new(KeySet {
-            pause,
-            lifetime,
+            fetch_interval,
+            cache_lifetime,
             ..KeySet::new(url).unwrap()
         });
         (keys, asked)
     }
 
-    async fn knows(keys: &Arc<KeySet>, id: &str) -> bool {
+    async fn finds(keys: &Arc<KeySet>, id: &str) -> bool {
         keys.find(id).await.unwrap().is_some()
     }
 
     #[tokio::test]
-    async fn after_the_pause_an_unknown_key_is_asked_for_again() {
+    async fn after_the_interval_an_unknown_key_is_fetched() {
         let answers = vec![set(&[ed25519("a")]), set(&[ed25519("a"), ed25519("b")])];
         let (keys, asked) = service(answers, Duration::ZERO, NEVER).await;
-        assert!(knows(&keys, "a").await && knows(&keys, "a").await);
+        assert!(finds(&keys, "a").await && finds(&keys, "a").await);
         assert_eq!(asked.load(Ordering::SeqCst), 1);
-        assert!(knows(&keys, "b").await && knows(&keys, "a").await);
+        assert!(finds(&keys, "b").await && finds(&keys, "a").await);
         assert_eq!(asked.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]
-    async fn a_key_that_was_withdrawn_is_forgotten_in_time() {
+    async fn a_revoked_key_is_removed_when_the_cache_expires() {
         let answers = vec![
             set(&[ed25519("a"), ed25519("b")]),
             outage(),
@@ -246,16 +252,16 @@ mod tests {
             set(&[ed25519("b")]),
         ];
         let (keys, asked) = service(answers, Duration::ZERO, Duration::ZERO).await;
-        assert!(knows(&keys, "a").await);
-        // While the service does not answer, what it said last holds.
-        assert!(knows(&keys, "a").await);
-        assert!(knows(&keys, "b").await);
-        assert!(!knows(&keys, "a").await);
+        assert!(finds(&keys, "a").await);
+        // While the issuer is down, the cached keys are used.
+        assert!(finds(&keys, "a").await);
+        assert!(finds(&keys, "b").await);
+        assert!(!finds(&keys, "a").await);
         assert_eq!(asked.load(Ordering::SeqCst), 4);
     }
 
     #[tokio::test]
-    async fn an_outage_is_not_asked_about_again_within_the_pause() {
+    async fn a_failed_fetch_is_not_retried_within_the_interval() {
         let (keys, asked) = service(vec![outage()], NEVER, NEVER).await;
         for _ in 0..2 {
             assert!(matches!(keys.find("a").await, Err(fault) if fault.kind() == FaultKind::Unavailable));
@@ -264,7 +270,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_no_set_of_keys_is_an_outage() {
+    async fn a_response_that_is_not_a_jwks_is_an_outage() {
         let padded = format!("{}{}", " ".repeat(SIZE_MAX), set(&[ed25519("a")]).1);
         let bad = [
             (StatusCode::OK, String::new()),
@@ -285,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_of_other_kinds_are_passed_over() {
+    async fn unsupported_keys_are_ignored() {
         let with = |name: &str, value: Value| {
             let mut key = ed25519("a");
             key[name] = value;
@@ -305,12 +311,12 @@ mod tests {
         ];
         for other in others {
             let (keys, _) = service(vec![set(&[other.clone(), ed25519("b")])], NEVER, NEVER).await;
-            assert!(!knows(&keys, "a").await, "{other}");
-            assert!(knows(&keys, "b").await, "{other}");
+            assert!(!finds(&keys, "a").await, "{other}");
+            assert!(finds(&keys, "b").await, "{other}");
         }
         for same in [with("use", json!("sig")), with("alg", json!("EdDSA"))] {
             let (keys, _) = service(vec![set(&[same])], NEVER, NEVER).await;
-            assert!(knows(&keys, "a").await);
+            assert!(finds(&keys, "a").await);
         }
     }
 }

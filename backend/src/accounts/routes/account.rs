@@ -1,4 +1,4 @@
-//! What people do with their own account.
+//! Operations on the user's own account.
 
 use std::sync::Arc;
 
@@ -19,20 +19,20 @@ use crate::http::json::{JsonBody, RawJson};
 use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
-/// The operations.
+/// The operations on the account.
 #[derive(Default)]
 pub struct AccountApi;
 
 #[derive(ApiResponse)]
 enum ChangePasswordResponse {
-    /// The password is changed, and a new session has begun: its token, which a cookie renews.
+    /// The password has been changed. The access token of the new session, whose refresh token is set as a cookie.
     #[oai(status = 200)]
     Ok(RawJson<Renewed>),
 }
 
 #[derive(ApiResponse)]
 enum DeleteUserResponse {
-    /// The account and everything that belonged to it are deleted.
+    /// The account and all of its data have been deleted.
     #[oai(status = 200)]
     Ok(RawJson<AccountDeleted>),
 }
@@ -43,7 +43,7 @@ operation_errors!(BetterAuth, DeleteUserErrors: Problem::WrongPassword("password
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl AccountApi {
-    /// Change the profile
+    /// Update the profile
     #[oai(path = "/update-user", method = "post", operation_id = "update_user")]
     async fn update(
         &self,
@@ -58,9 +58,9 @@ impl AccountApi {
         Ok(DoneResponse::done()?)
     }
 
-    /// Prove the password again
+    /// Verify the password again
     ///
-    /// For 15 minutes the session may then do what an old one may not.
+    /// Sensitive operations require that the password was verified in the session within the last 15 minutes.
     #[oai(path = "/verify-password", method = "post", operation_id = "verify_password")]
     async fn verify_password(
         &self,
@@ -77,7 +77,7 @@ impl AccountApi {
 
     /// Change the password
     ///
-    /// Every session and every access token ends, and a new session begins in this browser.
+    /// Revokes all sessions and access tokens, and creates a new session in this browser.
     #[oai(path = "/change-password", method = "post", operation_id = "change_password")]
     async fn change_password(
         &self,
@@ -98,7 +98,7 @@ impl AccountApi {
         let email = user.email.as_deref().unwrap_or_default();
         let password = accounts
             .passwords
-            .admit(&new_password, "newPassword", &user.name, email)
+            .check_new_password(&new_password, "newPassword", &user.name, email)
             .await?;
         let password_hash = accounts.passwords.hash(password).await?;
         let (replacement, cookies) = session::replacement(&accounts, client, member.session).await?;
@@ -110,7 +110,7 @@ impl AccountApi {
 
     /// Delete the account
     ///
-    /// With all of its tasks, sessions and history. It cannot be undone.
+    /// Deletes the account with all of its tasks, sessions and audit events. This cannot be undone.
     #[oai(path = "/delete-user", method = "post", operation_id = "delete_user")]
     async fn delete(
         &self,

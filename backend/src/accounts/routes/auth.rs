@@ -1,4 +1,4 @@
-//! Signing up, in and out, and staying signed in, on the wire of Better Auth.
+//! Sign-up, sign-in, sign-out and session renewal, compatible with Better Auth.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use poem::web::Data;
 use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, Object, OpenApi, Union};
 use serde::{Deserialize, Serialize};
-use shared::account::{CurrentSession, Renewed as RenewedSession, SignIn, SignUp, SignedIn, SignedOut, SignedUp};
+use shared::account::{CurrentSession, Renewed, SignIn, SignUp, SignedIn, SignedOut, SignedUp};
 use shared::problem::FieldError;
 use shared::rules::Check;
 use shared::two_factor::CodeWanted;
@@ -19,17 +19,17 @@ use crate::accounts::service::Accounts;
 use crate::accounts::session;
 use crate::accounts::sign_in::{SignInOutcome, sign_in};
 use crate::accounts::sign_up::sign_up;
-use crate::accounts::store::sessions::{Renewal, Renewed};
+use crate::accounts::store::sessions::{Renewal, RenewalOutcome};
 use crate::http::client::Client;
 use crate::http::json::{JsonBody, RawJson};
 use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
-/// The operations.
+/// The operations on sessions of the browser.
 #[derive(Default)]
 pub struct AuthApi;
 
-/// An empty object. That it must be JSON keeps forms of other sites out.
+/// An empty object. Requiring JSON prevents cross-site form submissions.
 #[derive(Deserialize, Object, Serialize)]
 #[oai(deny_unknown_fields)]
 #[serde(deny_unknown_fields)]
@@ -43,7 +43,7 @@ impl Check for Nothing {
 
 #[derive(ApiResponse)]
 enum SignUpResponse {
-    /// The account and a token; a cookie renews it.
+    /// The account and its access token. The refresh token is set as a cookie.
     #[oai(status = 200)]
     Ok(RawJson<SignedUp>),
 }
@@ -58,7 +58,8 @@ enum SignInResult {
 
 #[derive(ApiResponse)]
 enum SignInResponse {
-    /// The account and a token, which a cookie renews; or, when two-factor is on, a cookie that a code completes.
+    /// The account and its access token, with the refresh token as a cookie; or, with two-factor authentication, a cookie for
+    /// the operation that verifies the code.
     #[oai(status = 200)]
     Ok(RawJson<SignInResult>),
 }
@@ -72,16 +73,16 @@ enum SignOutResponse {
 
 #[derive(ApiResponse)]
 enum SessionResponse {
-    /// The session and its user; null without a valid token.
+    /// The session and its user; null if there is no valid token.
     #[oai(status = 200)]
     Ok(RawJson<Option<CurrentSession>>),
 }
 
 #[derive(ApiResponse)]
 enum RefreshResponse {
-    /// The account and a new token; a new cookie renews it.
+    /// The account and a new access token. The new refresh token is set as a cookie.
     #[oai(status = 200)]
-    Ok(RawJson<RenewedSession>),
+    Ok(RawJson<Renewed>),
 }
 
 operation_errors!(BetterAuth, SignUpErrors: Problem::EmailTaken("email"), too_many(), Problem::Busy);
@@ -91,8 +92,8 @@ operation_errors!(BetterAuth, SignInErrors: Problem::InvalidCredentials, Problem
 impl AuthApi {
     /// Sign up with an e-mail address
     ///
-    /// When the server sends mail, the answer is the same whether or not the address has an account: a mail says how to go on,
-    /// and there is no token before.
+    /// If the server sends mail, the response is the same whether or not the address has an account and contains no token. A mail
+    /// explains the next step.
     #[oai(path = "/sign-up/email", method = "post", operation_id = "sign_up")]
     async fn sign_up(
         &self,
@@ -107,8 +108,9 @@ impl AuthApi {
 
     /// Sign in with an e-mail address
     ///
-    /// When the server sends mail, the address must be confirmed; if it is not, the link is sent again.
-    /// With two-factor on there is no token yet: `verify_totp` or `verify_backup_code` answers it.
+    /// If the server sends mail, the address must be verified; otherwise the verification mail is sent again.
+    /// With two-factor authentication the response contains no token; complete the sign-in with `verify_totp` or
+    /// `verify_backup_code`.
     #[oai(path = "/sign-in/email", method = "post", operation_id = "sign_in")]
     async fn sign_in(
         &self,
@@ -133,7 +135,7 @@ impl AuthApi {
 
     /// Sign out
     ///
-    /// Ends the session of the token, of the cookie, or of both. Without either it does nothing, successfully.
+    /// Ends the sessions of the access token and of the refresh cookie. Succeeds if there is neither.
     #[oai(path = "/sign-out", method = "post", operation_id = "sign_out")]
     async fn sign_out(
         &self,
@@ -147,10 +149,10 @@ impl AuthApi {
         if let Some(session) = bearer.0.and_then(|identity| identity.session) {
             accounts.db.end_session(session.id, client.clone()).await?;
         }
-        // A form of another site must neither use the cookie nor take it away.
+        // A cross-site request must neither use nor delete the cookie.
         if let Ok(cookie) = cookie.value() {
             if let Some(token) = cookie.and_then(|cookie| RefreshToken::parse(&cookie))
-                && accounts.db.session_holds(token.session, &token.hash()).await?
+                && accounts.db.is_refresh_token_of(token.session, &token.hash()).await?
             {
                 accounts.db.end_session(token.session, client).await?;
             }
@@ -181,10 +183,10 @@ impl AuthApi {
         Ok(SessionResponse::Ok(RawJson::of(&current)?))
     }
 
-    /// Renew the token
+    /// Renew the access token
     ///
-    /// The cookie's refresh token is replaced by its successor. Renewing twice at once is fine; a token that was replaced a
-    /// while ago ends the session.
+    /// Rotates the refresh token in the cookie. Concurrent renewals with the same token succeed for 60 seconds; a later reuse of a
+    /// replaced token ends the session.
     #[oai(path = "/refresh", method = "post", operation_id = "refresh_session")]
     async fn refresh(
         &self,
@@ -206,7 +208,7 @@ impl AuthApi {
             sealed_successor: token.seal(&successor)?,
             client: client.clone(),
         };
-        let Renewed::Live(session) = accounts.db.renew_session(renewal).await? else {
+        let RenewalOutcome::Live(session) = accounts.db.renew_session(renewal).await? else {
             return Err(Problem::NoSession);
         };
         client.set_user_id(session.user_id.as_str());
@@ -214,6 +216,6 @@ impl AuthApi {
         let successor = token.unseal(sealed)?.ok_or(Problem::NoSession)?;
         let user = accounts.db.user(&session.user_id).await?.ok_or(Problem::NoSession)?;
         let (token, user) = session::renew(&accounts, jar, &successor, user, session.remember)?;
-        Ok(RefreshResponse::Ok(RawJson::of(&RenewedSession { token, user })?))
+        Ok(RefreshResponse::Ok(RawJson::of(&Renewed { token, user })?))
     }
 }

@@ -1,4 +1,4 @@
-//! For other services: a token to call them with, and the keys that they verify it with.
+//! Operations for other services: the current access token, and the public keys that verify it.
 
 use std::sync::Arc;
 
@@ -15,21 +15,21 @@ use crate::accounts::service::Accounts;
 use crate::http::json::RawJson;
 use crate::http::problem::Problem;
 
-/// The operations.
+/// The operations on tokens and keys.
 #[derive(Default)]
 pub struct KeyApi;
 
 /// Public keys (RFC 7517).
 #[derive(Object, Serialize)]
 struct JwkSet {
-    /// The one that signs comes first. Empty unless tokens are signed with Ed25519.
+    /// The public keys; the first one verifies new tokens. Empty unless tokens are signed with Ed25519.
     keys: Vec<Jwk>,
 }
 
 /// A public Ed25519 key (RFC 8037).
 #[derive(Object, Serialize)]
 struct Jwk {
-    /// What the tokens that it verifies name: its RFC 7638 thumbprint.
+    /// The `kid` of the tokens that it verifies: the RFC 7638 thumbprint of the key.
     kid: String,
     /// OKP.
     kty: String,
@@ -60,31 +60,31 @@ impl From<&PublicKey> for Jwk {
 
 #[derive(ApiResponse)]
 enum TokenResponse {
-    /// The token that was sent.
+    /// The token of the request.
     #[oai(status = 200)]
     Ok(RawJson<AccessToken>),
 }
 
 #[derive(ApiResponse)]
 enum JwksResponse {
-    /// The keys.
+    /// The public keys.
     #[oai(status = 200)]
     Ok(RawJson<JwkSet>),
 }
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl KeyApi {
-    /// Get the token of the current session
+    /// Get the current access token
     ///
-    /// It is the one that was sent, while it is valid: only the refresh token makes a session's tokens last longer. Anyone
-    /// who has it can act as the user until it expires: send it only to services that may read and change the user's tasks.
+    /// Returns the token of the request. It does not issue a new one; use the refresh token for that. A holder of the token can
+    /// act as the user until it expires, so send it only to services that are allowed to read and change the user's tasks.
     #[oai(path = "/token", method = "get", operation_id = "get_token")]
     async fn token(&self, request: &Request, _member: Member) -> Result<TokenResponse, Problem> {
         let token = bearer(request).ok_or(Problem::Unauthenticated)?.to_owned();
         Ok(TokenResponse::Ok(RawJson::of(&AccessToken { token })?))
     }
 
-    /// Get the public keys of our tokens
+    /// Get the public keys of access tokens
     #[oai(path = "/jwks", method = "get", operation_id = "get_jwks")]
     async fn jwks(&self, accounts: Data<&Arc<Accounts>>) -> Result<JwksResponse, Problem> {
         let keys = accounts.tokens.public_keys().iter().map(Jwk::from).collect();

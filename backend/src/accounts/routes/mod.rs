@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::http::json::RawJson;
 use crate::http::problem::{Problem, RateLimited};
 
-/// The group of these operations in the OpenAPI document.
+/// The tag of these operations in the OpenAPI document.
 #[derive(Tags)]
 pub enum Tag {
     /// Accounts and sessions.
@@ -24,7 +24,7 @@ pub enum Tag {
 /// The response of an operation without a result.
 #[derive(ApiResponse)]
 enum DoneResponse {
-    /// It is done.
+    /// The operation has succeeded.
     #[oai(status = 200)]
     Ok(RawJson<Done>),
 }
@@ -35,7 +35,7 @@ impl DoneResponse {
     }
 }
 
-/// An exceeded rate limit, for the declaration of errors.
+/// [`Problem::TooMany`], for the declaration of errors.
 fn too_many() -> Problem {
     Problem::TooMany(RateLimited::default())
 }

@@ -1,4 +1,4 @@
-//! Operations on passwords and e-mail addresses that need a link in a mail.
+//! Password reset, and verification and change of the e-mail address.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use shared::recovery::{EmailVerified, LinkRequest, LinkRequested, PasswordReset}
 use super::{DoneResponse, Tag, too_many};
 use crate::accounts::device::Device;
 use crate::accounts::extract::RecentMember;
-use crate::accounts::letter::Letter;
+use crate::accounts::mail::Mail;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::one_time_tokens::Purpose;
 use crate::accounts::store::users::EmailTaken;
@@ -25,29 +25,29 @@ use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
 const LINK_REQUESTED: &str =
-    "If there is an account with this address, a mail with a link is on its way. Look into the spam folder, too.";
+    "If there is an account with this address, a mail with a link has been sent. Check the spam folder, too.";
 
-/// The operations.
+/// The operations on passwords and e-mail addresses.
 #[derive(Default)]
 pub struct RecoveryApi;
 
 #[derive(ApiResponse)]
 enum CapabilitiesResponse {
-    /// What this server can do.
+    /// The optional features of the server.
     #[oai(status = 200)]
     Ok(RawJson<Capabilities>),
 }
 
 #[derive(ApiResponse)]
 enum LinkRequestedResponse {
-    /// The same for every address.
+    /// The response is the same for every address.
     #[oai(status = 200)]
     Ok(RawJson<LinkRequested>),
 }
 
 #[derive(ApiResponse)]
 enum VerifyEmailResponse {
-    /// The address is known to reach the person.
+    /// The address has been verified.
     #[oai(status = 200)]
     Ok(RawJson<EmailVerified>),
 }
@@ -59,7 +59,7 @@ operation_errors!(BetterAuth, ChangeEmailErrors: Problem::SessionNotFresh, Probl
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl RecoveryApi {
-    /// Say what this server can do
+    /// Get the optional features of the server
     #[oai(path = "/capabilities", method = "get", operation_id = "get_capabilities")]
     async fn capabilities(&self, accounts: Data<&Arc<Accounts>>) -> Result<CapabilitiesResponse, Problem> {
         Ok(CapabilitiesResponse::Ok(RawJson::of(&Capabilities {
@@ -68,9 +68,9 @@ impl RecoveryApi {
         })?))
     }
 
-    /// Ask for a new password
+    /// Request a password reset
     ///
-    /// If there is such an account and the server sends mail, a link goes to the address. It works once, for an hour.
+    /// Sends a link to the address, if the account exists and the server sends mail. The link is valid once, for one hour.
     #[oai(
         path = "/request-password-reset",
         method = "post",
@@ -85,9 +85,9 @@ impl RecoveryApi {
         let LinkRequest { email, .. } = body.valid()?;
         if let Some(mailer) = &accounts.mailer {
             accounts.rate_limiter.mail(&client, "reset", &email).await?;
-            mailer.post(
+            mailer.enqueue(
                 &client,
-                account_mail::reset_letter(Arc::clone(&accounts), email, client.clone()),
+                account_mail::reset_mail(Arc::clone(&accounts), email, client.clone()),
             )?;
         }
         Ok(LinkRequestedResponse::Ok(RawJson::of(&LinkRequested {
@@ -96,9 +96,9 @@ impl RecoveryApi {
         })?))
     }
 
-    /// Set a new password with a link
+    /// Reset the password
     ///
-    /// Ends every session, and proves the address that the link was sent to.
+    /// Revokes all sessions, and verifies the address that the link was sent to.
     #[oai(path = "/reset-password", method = "post", operation_id = "reset_password")]
     async fn reset_password(
         &self,
@@ -114,7 +114,7 @@ impl RecoveryApi {
         let email = owner.email.as_deref().unwrap_or_default();
         let password = accounts
             .passwords
-            .admit(&new_password, "newPassword", &owner.name, email)
+            .check_new_password(&new_password, "newPassword", &owner.name, email)
             .await?;
         let password_hash = accounts.passwords.hash(password).await?;
         let device = Device::generate()?;
@@ -122,14 +122,14 @@ impl RecoveryApi {
             .db
             .reset_password(hash, password_hash, device.hash(), client.clone());
         let user = reset.await?.ok_or(Problem::InvalidToken)?;
-        device.write(&accounts.cookies, jar);
+        device.set_cookie(&accounts.cookies, jar);
         if let Some((mailer, email)) = accounts.mailer.as_ref().zip(user.email) {
-            mailer.notify(&client, Letter::password_was_reset(email, &accounts.public_url));
+            mailer.enqueue_or_drop(&client, Mail::password_was_reset(email, &accounts.public_url));
         }
         Ok(DoneResponse::done()?)
     }
 
-    /// Ask for another link that confirms the address
+    /// Send the verification mail again
     #[oai(
         path = "/send-verification-email",
         method = "post",
@@ -144,17 +144,17 @@ impl RecoveryApi {
         let LinkRequest { email, .. } = body.valid()?;
         if let Some(mailer) = &accounts.mailer {
             accounts.rate_limiter.mail(&client, "confirm", &email).await?;
-            mailer.post(
+            mailer.enqueue(
                 &client,
-                account_mail::verification_letter(Arc::clone(&accounts), email, client.clone()),
+                account_mail::verification_mail(Arc::clone(&accounts), email, client.clone()),
             )?;
         }
         Ok(DoneResponse::done()?)
     }
 
-    /// Confirm an address with a link
+    /// Verify an e-mail address
     ///
-    /// The address of the account, or the one that it changes to.
+    /// Verifies the address of the account, or completes a change of the address.
     #[oai(path = "/verify-email", method = "get", operation_id = "verify_email")]
     async fn verify_email(
         &self,
@@ -163,7 +163,7 @@ impl RecoveryApi {
         /// The `token` of the link.
         token: Query<String>,
     ) -> Result<VerifyEmailResponse, OperationError<VerifyEmailErrors>> {
-        let user = accounts.db.confirm_email(link::hash(&token), client).await?;
+        let user = accounts.db.verify_email(link::hash(&token), client).await?;
         let user = user.ok_or(Problem::InvalidToken)?.into();
         Ok(VerifyEmailResponse::Ok(RawJson::of(&EmailVerified {
             status: true,
@@ -173,8 +173,8 @@ impl RecoveryApi {
 
     /// Change the e-mail address
     ///
-    /// When the server sends mail, the address changes as soon as the link in the mail to the new one is opened; otherwise at
-    /// once.
+    /// If the server sends mail, the address changes when the link in the mail to the new address is opened; otherwise
+    /// immediately.
     #[oai(path = "/change-email", method = "post", operation_id = "change_email")]
     async fn change_email(
         &self,
@@ -187,15 +187,15 @@ impl RecoveryApi {
         let user = accounts.db.user(&member.user).await?;
         let user = user.ok_or(Problem::Unauthenticated)?;
         if user.email.as_deref() == Some(new_email.as_str()) {
-            let detail = "This is your e-mail address already.";
+            let detail = "This is already your e-mail address.";
             return Err(Problem::Invalid(vec![FieldError::of("newEmail", detail)]).into());
         }
         match &accounts.mailer {
             Some(mailer) => {
                 accounts.rate_limiter.mail(&client, "change", &new_email).await?;
-                mailer.post(
+                mailer.enqueue(
                     &client,
-                    account_mail::change_letter(Arc::clone(&accounts), user, new_email, client.clone()),
+                    account_mail::change_email_mails(Arc::clone(&accounts), user, new_email, client.clone()),
                 )?;
             }
             None => match accounts.db.change_email(member.user.clone(), new_email, client).await {

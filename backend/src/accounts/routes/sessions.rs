@@ -1,4 +1,4 @@
-//! The devices that are signed in, and what happened to the account.
+//! Operations on the user's sessions and audit events.
 
 use std::sync::Arc;
 
@@ -21,27 +21,27 @@ use crate::http::json::{JsonBody, OptionalJsonBody, RawJson};
 use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
-/// The operations.
+/// The operations on sessions and audit events.
 #[derive(Default)]
 pub struct SessionApi;
 
 #[derive(ApiResponse)]
 enum SessionsResponse {
-    /// The devices, the last one that signed in first.
+    /// The active sessions, newest first.
     #[oai(status = 200)]
     Ok(RawJson<Vec<Session>>),
 }
 
 #[derive(ApiResponse)]
 enum ActivityResponse {
-    /// What happened, newest first.
+    /// The audit events, newest first.
     #[oai(status = 200)]
     Ok(RawJson<Vec<Activity>>),
 }
 
 #[derive(ApiResponse)]
 enum RevokeResponse {
-    /// It has ended.
+    /// The sessions have ended.
     #[oai(status = 200)]
     Ok(RawJson<Done>),
 }
@@ -54,7 +54,7 @@ operation_errors!(BetterAuth, RevokeErrors: Problem::NotFound);
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl SessionApi {
-    /// List the devices that are signed in
+    /// List active sessions
     #[oai(path = "/list-sessions", method = "get", operation_id = "list_sessions")]
     async fn list(&self, accounts: Data<&Arc<Accounts>>, member: Member) -> Result<SessionsResponse, Problem> {
         let sessions = accounts.db.sessions(&member.user).await?;
@@ -62,7 +62,7 @@ impl SessionApi {
         Ok(SessionsResponse::Ok(RawJson::of(&sessions)?))
     }
 
-    /// Sign out a device
+    /// Revoke a session
     #[oai(path = "/revoke-session", method = "post", operation_id = "revoke_session")]
     async fn revoke(
         &self,
@@ -76,7 +76,7 @@ impl SessionApi {
         Ok(revoked()?)
     }
 
-    /// Sign out all other devices
+    /// Revoke all other sessions
     #[oai(
         path = "/revoke-other-sessions",
         method = "post",
@@ -95,7 +95,7 @@ impl SessionApi {
         Ok(revoked()?)
     }
 
-    /// Sign out all devices, this one too
+    /// Revoke all sessions
     #[oai(path = "/revoke-sessions", method = "post", operation_id = "revoke_sessions")]
     async fn revoke_all(
         &self,
@@ -111,13 +111,13 @@ impl SessionApi {
         Ok(revoked()?)
     }
 
-    /// List what happened to the account
+    /// List audit events of the account
     #[oai(path = "/activity", method = "get", operation_id = "list_activity")]
     async fn activity(
         &self,
         accounts: Data<&Arc<Accounts>>,
         member: Member,
-        /// The most events.
+        /// Maximum number of events.
         #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "500")))]
         limit: Query<u16>,
     ) -> Result<ActivityResponse, Problem> {

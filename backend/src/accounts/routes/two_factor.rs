@@ -1,4 +1,4 @@
-//! Two-factor: setting an authenticator app up, and completing a sign-in with one of its codes or a recovery code.
+//! Two-factor authentication: setup, and completing a sign-in with a code of the app or a recovery code.
 
 use std::sync::Arc;
 
@@ -24,27 +24,27 @@ use crate::http::json::{JsonBody, RawJson};
 use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
-/// The operations.
+/// The operations on two-factor authentication.
 #[derive(Default)]
 pub struct TwoFactorApi;
 
 #[derive(ApiResponse)]
 enum EnableResponse {
-    /// What to set an app up with, and the recovery codes. It is the only time that they are shown.
+    /// The setup of the app and the recovery codes. They are not shown again.
     #[oai(status = 200)]
     Ok(RawJson<TwoFactorSetup>),
 }
 
 #[derive(ApiResponse)]
 enum VerifyResponse {
-    /// The account and a token, which a cookie renews.
+    /// The account and its access token. The refresh token is set as a cookie.
     #[oai(status = 200)]
     Ok(RawJson<Renewed>),
 }
 
 #[derive(ApiResponse)]
 enum RecoveryCodesResponse {
-    /// The new recovery codes. It is the only time that they are shown.
+    /// The new recovery codes. They are not shown again.
     #[oai(status = 200)]
     Ok(RawJson<NewCodes>),
 }
@@ -56,9 +56,10 @@ operation_errors!(BetterAuth, TwoFactorOffErrors: Problem::WrongPassword("passwo
 
 #[OpenApi(prefix_path = "/api/auth/two-factor", tag = "Tag::Accounts")]
 impl TwoFactorApi {
-    /// Set two-factor up
+    /// Set up two-factor authentication
     ///
-    /// It is on once `verify_totp` got a code of the app. Until then this may be repeated; only the last app counts.
+    /// It is enabled when `verify_totp` receives a code of the app. Until then, setup can be repeated and replaces the previous
+    /// one.
     #[oai(path = "/enable", method = "post", operation_id = "enable_two_factor")]
     async fn enable(
         &self,
@@ -83,10 +84,10 @@ impl TwoFactorApi {
         })?))
     }
 
-    /// Send a code of the app
+    /// Verify a code of the app
     ///
-    /// With a token it turns two-factor on: every session ends, and a new one begins in this browser. With the cookie of a
-    /// sign-in it completes that.
+    /// With an access token, enables two-factor authentication, revokes all sessions and creates a new one in this browser. With
+    /// the cookie of a pending sign-in, completes the sign-in.
     #[oai(path = "/verify-totp", method = "post", operation_id = "verify_totp")]
     async fn verify_totp(
         &self,
@@ -112,9 +113,9 @@ impl TwoFactorApi {
         Ok(VerifyResponse::Ok(RawJson::of(&renewed)?))
     }
 
-    /// Send a recovery code
+    /// Verify a recovery code
     ///
-    /// It completes the sign-in of the cookie, as a code of the app does, and is worth nothing afterwards.
+    /// Completes the pending sign-in of the cookie. Each recovery code is valid once.
     #[oai(path = "/verify-backup-code", method = "post", operation_id = "verify_backup_code")]
     async fn verify_backup_code(
         &self,
@@ -130,9 +131,9 @@ impl TwoFactorApi {
         Ok(VerifyResponse::Ok(RawJson::of(&renewed)?))
     }
 
-    /// Turn two-factor off
+    /// Disable two-factor authentication
     ///
-    /// The app and the recovery codes are forgotten, and this browser is the only known device.
+    /// Deletes the secret of the app and the recovery codes. This browser becomes the only known device.
     #[oai(path = "/disable", method = "post", operation_id = "disable_two_factor")]
     async fn disable(
         &self,
@@ -149,13 +150,13 @@ impl TwoFactorApi {
             .db
             .turn_two_factor_off(member.user.clone(), device.hash(), client)
             .await?;
-        device.write(&accounts.cookies, jar);
+        device.set_cookie(&accounts.cookies, jar);
         Ok(DoneResponse::done()?)
     }
 
     /// Replace the recovery codes
     ///
-    /// Those of before are worth nothing.
+    /// All earlier recovery codes become invalid.
     #[oai(
         path = "/generate-backup-codes",
         method = "post",

@@ -1,4 +1,4 @@
-//! Changing and confirming the e-mail address: rows of `users` and `one_time_tokens`.
+//! Changing and verifying the e-mail address: rows of `users` and `one_time_tokens`.
 
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
@@ -28,12 +28,12 @@ impl AuditedChange for ChangeEmail {
     }
 }
 
-struct ConfirmEmail {
+struct VerifyEmail {
     hash: TokenHash,
     client: Client,
 }
 
-impl AuditedChange for ConfirmEmail {
+impl AuditedChange for VerifyEmail {
     type Output = Option<UserRow>;
     type Refusal = EmailTaken;
 
@@ -72,13 +72,13 @@ impl AuditedChange for ConfirmEmail {
 }
 
 impl Db {
-    /// Sets another e-mail address, which is not confirmed.
+    /// Sets a new, unverified e-mail address.
     pub async fn change_email(&self, user: UserId, email: String, client: Client) -> Result<(), Abort<EmailTaken>> {
         self.audit(ChangeEmail { user, email, client }).await
     }
 
-    /// Uses up a token that confirms the address of the account, or a new one. None if it is not valid.
-    pub async fn confirm_email(&self, hash: TokenHash, client: Client) -> Result<Option<UserRow>, Abort<EmailTaken>> {
-        self.audit(ConfirmEmail { hash, client }).await
+    /// Consumes a token that verifies the current or a new address of the account. None if the token is invalid.
+    pub async fn verify_email(&self, hash: TokenHash, client: Client) -> Result<Option<UserRow>, Abort<EmailTaken>> {
+        self.audit(VerifyEmail { hash, client }).await
     }
 }

@@ -1,4 +1,4 @@
-//! The table `identities`: the accounts of users of the external issuer.
+//! The table `identities`, which maps users of the external issuer to accounts.
 
 use std::convert::Infallible;
 
@@ -9,21 +9,21 @@ use crate::accounts::store::users;
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 
-/// The user of an external token.
+/// The issuer and the subject of an external token.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ExternalIdentity {
-    /// Its `iss`; empty if it has none.
+    /// The `iss`; empty if the token has none.
     pub issuer: String,
-    /// Its `sub`.
+    /// The `sub`.
     pub subject: String,
 }
 
 /// The account of an external identity.
 #[derive(Clone, Debug, FromRow)]
 pub struct ExternalAccount {
-    /// Its id.
+    /// The id of the user.
     pub user_id: UserId,
-    /// Its revision.
+    /// The revision of the user.
     pub revision: i64,
 }
 
@@ -54,15 +54,15 @@ impl Transaction for Create {
             sqlx::query(INSERT).bind(issuer).bind(subject).bind(user_id).bind(now())
         )?;
         if inserted == 0 {
-            let reason = "the account of an external identity was created meanwhile";
-            return Err(DbError::LostRace(reason.to_owned()).into());
+            let reason = "the account of an external identity was created concurrently";
+            return Err(DbError::SerializationFailure(reason.to_owned()).into());
         }
         Ok(())
     }
 }
 
-/// Whether the account was created by an external token before identities were stored. Its row is locked, so that of two
-/// identities with the same subject one gets it.
+/// Whether the account was created for an external token by a version that did not store identities. Locks its row, so that
+/// only one of two concurrent identities with the same subject gets it.
 async fn is_unclaimed(tx: &mut Tx<'_>, user_id: &UserId) -> Result<bool, DbError> {
     const SQL: &str = "SELECT count(*) FROM identities WHERE user_id = $1";
     if !users::lock_bare(tx, user_id).await? {
@@ -82,8 +82,7 @@ impl Db {
             .bind(&identity.subject)).await)
     }
 
-    /// Creates the account of an external identity, unless it exists. Its id is the subject, unless an account that signed up
-    /// here has that id.
+    /// Creates the account of an external identity, unless it exists. Its id is the subject, unless another account has that id.
     pub async fn create_external_account(&self, identity: ExternalIdentity) -> Result<(), DbError> {
         Ok(self.transact(Create(identity)).await?)
     }

@@ -8,13 +8,13 @@ use crate::db::{Db, DbError, Tx, execute, now, on_database};
 /// SHA-256 of the token in a device cookie.
 pub type DeviceHash = [u8; 32];
 
-/// A device is known for so long after its last sign-in.
+/// How long a device is known after its last sign-in.
 pub const LIFETIME: Duration = Duration::days(365);
-/// The most known devices of a user. The ones that signed in last are kept.
+/// Maximum number of known devices of a user. The devices with the latest sign-ins are kept.
 const DEVICES_MAX: i64 = 10;
 
-/// Adds a device of the user as a part of a sign-in. The caller holds the user's row, so that two sign-ins at the same moment
-/// do not exceed the maximum.
+/// Adds a device of the user, or extends its lifetime. The caller has locked the user's row, so that concurrent sign-ins do not
+/// exceed the maximum.
 pub(super) async fn remember(tx: &mut Tx<'_>, user_id: &UserId, device: &DeviceHash) -> Result<(), DbError> {
     const ADD: &str = "INSERT INTO known_devices (user_id, hash, expires_at) VALUES ($1, $2, $3) \
          ON CONFLICT (user_id, hash) DO UPDATE SET expires_at = excluded.expires_at";
@@ -32,7 +32,7 @@ pub(super) async fn remember(tx: &mut Tx<'_>, user_id: &UserId, device: &DeviceH
     Ok(())
 }
 
-/// Replaces all known devices of the user by one, as a part of a change of how the user signs in.
+/// Replaces all known devices of the user by `device`.
 pub(super) async fn replace_all(tx: &mut Tx<'_>, user_id: &UserId, device: &DeviceHash) -> Result<(), DbError> {
     const SQL: &str = "DELETE FROM known_devices WHERE user_id = $1";
     execute!(tx, sqlx::query(SQL).bind(user_id))?;
@@ -40,7 +40,7 @@ pub(super) async fn replace_all(tx: &mut Tx<'_>, user_id: &UserId, device: &Devi
 }
 
 impl Db {
-    /// Whether the user has signed in on that device. Without a user the answer is no, after the same time.
+    /// Whether the device is a known device of the user. Without a user the result is false, in the same time.
     pub async fn is_known_device(&self, user_id: Option<&UserId>, device: &DeviceHash) -> Result<bool, DbError> {
         const SQL: &str = "SELECT expires_at FROM known_devices WHERE user_id = $1 AND hash = $2 AND expires_at > $3";
         let found: Option<(DateTime<Utc>,)> = on_database!(self.read(), db => db.optional(sqlx::query(SQL)

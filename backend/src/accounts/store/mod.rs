@@ -1,5 +1,5 @@
-//! The tables of accounts, a file each; a change that spans tables has a file of its own. Every function that touches the rows
-//! of a user takes a `UserId`.
+//! The tables of accounts, one file per table. A transaction that spans tables has a file of its own. Every function that
+//! accesses rows of a user takes a `UserId`.
 
 pub mod audit;
 pub mod email_address;

@@ -1,5 +1,5 @@
-//! The table `one_time_tokens`: tokens that authorize one operation, once. Every statement that looks for one names the
-//! purpose, so a token is good for nothing else. Here are those of links; pending sign-ins are in `two_factor`.
+//! The table `one_time_tokens`: tokens that authorize one operation, once. Every query filters by purpose, so a token authorizes
+//! nothing else. This file has the tokens of links; the tokens of pending sign-ins are in `two_factor`.
 
 use std::convert::Infallible;
 
@@ -12,23 +12,23 @@ use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Tx, execute, now, on_database};
 use crate::http::client::Client;
 
-/// SHA-256 of a token: all that is stored of it.
+/// SHA-256 of a token. The token itself is not stored.
 pub type TokenHash = [u8; 32];
 
 /// The operation that a token authorizes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Purpose {
-    /// Setting a new password without the old one.
+    /// Sets a new password.
     ResetPassword,
-    /// Confirming the address of the account.
+    /// Verifies the address of the account.
     VerifyEmail,
-    /// Confirming a new address, which then replaces the old one.
+    /// Verifies a new address, which replaces the current one.
     ChangeEmail,
 }
 
 impl Purpose {
-    /// The word in the table.
-    pub(super) fn word(self) -> &'static str {
+    /// The value in the table.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::ResetPassword => "reset_password",
             Self::VerifyEmail => "verify_email",
@@ -46,28 +46,28 @@ impl Purpose {
 
 /// A token to store.
 pub struct NewToken {
-    /// Of the token.
+    /// The hash of the token.
     pub hash: TokenHash,
-    /// The operation that it authorizes.
+    /// The operation that the token authorizes.
     pub purpose: Purpose,
-    /// The address it is sent to; none when it is handed over in another way, which confirms no address.
+    /// The address to which the token is sent, and which it verifies; none if it is not sent by mail.
     pub email: Option<String>,
 }
 
-/// A token that was used up.
+/// A token that was consumed.
 #[derive(FromRow)]
 pub(super) struct Redeemed {
     pub(super) user_id: UserId,
     pub(super) email: Option<String>,
 }
 
-/// Uses a token up. None if there is no such token, if it is for another purpose, or if it has expired.
+/// Consumes a token. None if it does not exist, is for another purpose, or has expired.
 pub(super) async fn redeem(tx: &mut Tx<'_>, hash: &TokenHash, purpose: Purpose) -> Result<Option<Redeemed>, DbError> {
     const SQL: &str = "DELETE FROM one_time_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3 \
          RETURNING user_id, email";
     on_database!(tx, c => c.optional(sqlx::query(SQL)
         .bind(hash.as_slice())
-        .bind(purpose.word())
+        .bind(purpose.as_str())
         .bind(now())).await)
 }
 
@@ -78,12 +78,12 @@ pub(super) async fn revoke_all(tx: &mut Tx<'_>, user_id: &UserId) -> Result<(), 
     Ok(())
 }
 
-/// Stores a token of the user, replacing the one of the same purpose.
+/// Stores a token of the user, which replaces the token with the same purpose.
 async fn insert(tx: &mut Tx<'_>, user_id: &UserId, token: &NewToken) -> Result<(), DbError> {
     const REPLACE: &str = "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = $2";
     const SQL: &str = "INSERT INTO one_time_tokens (hash, user_id, purpose, email, expires_at, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6)";
-    let purpose = token.purpose.word();
+    let purpose = token.purpose.as_str();
     execute!(tx, sqlx::query(REPLACE).bind(user_id).bind(purpose))?;
     let now = now();
     execute!(
@@ -124,7 +124,7 @@ impl AuditedChange for Issue {
 }
 
 impl Db {
-    /// Stores a token of the user, replacing the one of the same purpose, and records `event`.
+    /// Stores a token of the user, which replaces the token with the same purpose, and records `event`.
     pub async fn issue_token(
         &self,
         user_id: UserId,

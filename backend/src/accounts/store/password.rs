@@ -11,7 +11,7 @@ use crate::accounts::store::users::{self, UserRow, user_columns};
 use crate::db::{Abort, Db, DbError, Tx, now, on_database};
 use crate::http::client::Client;
 
-/// The account has changed since it was read, or the session of the request has ended.
+/// The account was changed since it was read, or the session of the request has ended.
 #[derive(Debug)]
 pub struct Stale;
 
@@ -74,8 +74,8 @@ impl AuditedChange for ResetPassword {
 }
 
 impl Db {
-    /// Sets a new password for `user`, whose old one was verified, and replaces all sessions by a new one. Returns the row
-    /// with the new token version.
+    /// Sets a new password for `user`, whose current password has been verified, and replaces all sessions by a new one. Returns
+    /// the updated row.
     pub async fn change_password(
         &self,
         user: UserRow,
@@ -90,7 +90,7 @@ impl Db {
         .await
     }
 
-    /// The owner of a token, without using it up. None if the token is not valid.
+    /// The owner of a token, which is not consumed. None if the token is invalid.
     pub async fn token_owner(&self, hash: &TokenHash, purpose: Purpose) -> Result<Option<UserRow>, DbError> {
         const SQL: &str = concat!(
             "SELECT ",
@@ -100,12 +100,12 @@ impl Db {
         );
         on_database!(self.read(), db => db.optional(sqlx::query(SQL)
             .bind(hash.as_slice())
-            .bind(purpose.word())
+            .bind(purpose.as_str())
             .bind(now())).await)
     }
 
-    /// Uses up a token for a new password. Every session and every other token of the user ends with it, and `device` becomes
-    /// the only known one; a token that was sent by mail also proves that address. None if the token is not valid.
+    /// Consumes a token and sets a new password. Revokes all sessions and one-time tokens of the user, and makes `device` the
+    /// only known device. A token that was sent by mail also verifies the address. None if the token is invalid.
     pub async fn reset_password(
         &self,
         hash: TokenHash,

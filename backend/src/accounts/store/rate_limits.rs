@@ -1,4 +1,4 @@
-//! The table `throttles`: counts of attempts.
+//! The table `throttles`: rate limit counters.
 
 use std::convert::Infallible;
 
@@ -12,7 +12,7 @@ impl Transaction for Count {
     type Refusal = Refusal;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Refusal>> {
-        // The update that changes nothing locks a row that is there: who counts at the same time waits here.
+        // The no-op update locks an existing row, so that concurrent transactions wait here.
         const LOCK: &str = "INSERT INTO throttles (key, hits, retry_at, expires_at) VALUES ($1, 0, $2, $2) \
              ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING hits, retry_at, expires_at";
         const STORE: &str = "UPDATE throttles SET hits = $2, retry_at = $3, expires_at = $4 WHERE key = $1";
@@ -39,24 +39,24 @@ impl Transaction for Count {
     }
 }
 
-struct GiveBack {
+struct Uncount {
     counters: Vec<Counter>,
     succeeded: bool,
 }
 
-impl Transaction for GiveBack {
+impl Transaction for Uncount {
     type Output = ();
     type Refusal = Infallible;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
-        const FORGET: &str = "DELETE FROM throttles WHERE key = $1";
-        const UNDO: &str = "UPDATE throttles SET hits = hits - 1, retry_at = $2 WHERE key = $1 AND hits > 0";
+        const RESET: &str = "DELETE FROM throttles WHERE key = $1";
+        const DECREMENT: &str = "UPDATE throttles SET hits = hits - 1, retry_at = $2 WHERE key = $1 AND hits > 0";
         for Counter { policy, key } in &self.counters {
-            if self.succeeded && policy.forgets() {
-                execute!(tx, sqlx::query(FORGET).bind(key.as_slice()))?;
+            if self.succeeded && policy.resets_on_success() {
+                execute!(tx, sqlx::query(RESET).bind(key.as_slice()))?;
             } else {
                 let past = chrono::DateTime::UNIX_EPOCH;
-                execute!(tx, sqlx::query(UNDO).bind(key.as_slice()).bind(past))?;
+                execute!(tx, sqlx::query(DECREMENT).bind(key.as_slice()).bind(past))?;
             }
         }
         Ok(())
@@ -64,17 +64,17 @@ impl Transaction for GiveBack {
 }
 
 impl Db {
-    /// Counts one more under each of `counters`, which are sorted by key, or under none if one of them refuses. The refusal is
-    /// the one with the longest wait.
+    /// Increments all `counters`, which must be sorted by key, or none if a limit is exceeded. The refusal is the one with the
+    /// longest time to wait.
     pub async fn count(&self, counters: Vec<Counter>) -> Result<(), Abort<Refusal>> {
         self.transact(Count(counters)).await
     }
 
-    /// Takes one back from each of `counters`, which are sorted by key; one that `succeeded` wipes a growing delay away.
-    pub async fn give_back(&self, counters: Vec<Counter>, succeeded: bool) -> Result<(), DbError> {
+    /// Decrements all `counters`, which must be sorted by key. If the attempt `succeeded`, backoff counters are reset instead.
+    pub async fn uncount(&self, counters: Vec<Counter>, succeeded: bool) -> Result<(), DbError> {
         if counters.is_empty() {
             return Ok(());
         }
-        Ok(self.transact(GiveBack { counters, succeeded }).await?)
+        Ok(self.transact(Uncount { counters, succeeded }).await?)
     }
 }

@@ -1,6 +1,6 @@
-//! Whether a session is alive, asked by every request. Requests that ask at the same moment share one query: the hand-over
-//! to the database is what costs, not the row. Each answer is from after its question, so a session that has ended is
-//! refused at once, on every server.
+//! The session check of every request. Concurrent lookups are batched into one query, because the round trip to the database
+//! costs more than a row. Each query starts after its lookups were requested, so a revoked session is rejected immediately, on
+//! every server.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -14,103 +14,103 @@ use uuid::Uuid;
 use crate::accounts::user_id::UserId;
 use crate::db::{Db, DbError, now, on_database};
 
-/// How many sessions one query asks for: few sizes, so that few statements are prepared.
-const SIZES: [usize; 3] = [1, 8, 64];
-/// The statement of each size: every request comes by here, so they are written once.
-static STATEMENTS: LazyLock<[(usize, String); 3]> = LazyLock::new(|| SIZES.map(|size| (size, statement(size))));
-/// The most questions that may wait; more callers wait for a place.
+/// Numbers of sessions per query. There are few, so that few statements are prepared.
+const BATCH_SIZES: [usize; 3] = [1, 8, 64];
+/// The statement of each batch size, built once.
+static STATEMENTS: LazyLock<[(usize, String); 3]> = LazyLock::new(|| BATCH_SIZES.map(|size| (size, statement(size))));
+/// Capacity of the queue. Further callers wait until there is space.
 const QUEUE_MAX: usize = 4096;
 
-/// A session that is alive.
+/// A session that has not ended.
 #[derive(Clone, Debug, FromRow)]
 pub struct LiveSession {
     id: Uuid,
-    /// Whose it is.
+    /// The owner.
     pub user_id: UserId,
-    /// The owner's revision when the question was answered.
+    /// The owner's current revision.
     pub revision: i64,
-    /// The owner's token version at that moment: a token of another one is worth nothing.
+    /// The owner's current token version. Access tokens with another version are invalid.
     pub token_version: i64,
-    /// When the password was last proved in the session.
+    /// When the password was last verified in the session.
     pub authenticated_at: DateTime<Utc>,
 }
 
-type Answer = Result<Option<LiveSession>, DbError>;
-type Question = (Uuid, oneshot::Sender<Answer>);
+type LookupResult = Result<Option<LiveSession>, DbError>;
+type Lookup = (Uuid, oneshot::Sender<LookupResult>);
 
-/// Asks for sessions. Cheap to clone.
+/// Looks up sessions. Cheap to clone.
 #[derive(Clone)]
 pub struct SessionCheck {
-    questions: mpsc::Sender<Question>,
+    lookups: mpsc::Sender<Lookup>,
     timeout: Duration,
 }
 
 impl SessionCheck {
-    /// The task behind it ends when the last `SessionCheck` is dropped. An answer may take `timeout`, the wait for others
-    /// included.
+    /// Spawns the task that runs the queries. It ends when the last `SessionCheck` is dropped. `timeout` is the maximum time of a
+    /// lookup, including the time in the queue.
     pub fn start(db: Db, timeout: Duration) -> Self {
-        let (questions, receiver) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(answer_all(db, receiver));
-        Self { questions, timeout }
+        let (lookups, receiver) = mpsc::channel(QUEUE_MAX);
+        tokio::spawn(run(db, receiver));
+        Self { lookups, timeout }
     }
 
-    /// The session, unless it has ended or its user is gone.
-    pub async fn find(&self, session: Uuid) -> Answer {
-        let answer = tokio::time::timeout(self.timeout, self.ask(session)).await;
-        answer.unwrap_or_else(|_| Err(DbError::Unavailable("the session check takes too long".to_owned())))
+    /// The session; none if it has ended or its user was deleted.
+    pub async fn find(&self, session: Uuid) -> LookupResult {
+        let result = tokio::time::timeout(self.timeout, self.enqueue(session)).await;
+        result.unwrap_or_else(|_| Err(DbError::Unavailable("the session check timed out".to_owned())))
     }
 
-    async fn ask(&self, session: Uuid) -> Answer {
-        let gone = || DbError::Unavailable("the session check has stopped".to_owned());
-        let (reply, answer) = oneshot::channel();
-        self.questions.send((session, reply)).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+    async fn enqueue(&self, session: Uuid) -> LookupResult {
+        let stopped = || DbError::Unavailable("the session check has stopped".to_owned());
+        let (reply, result) = oneshot::channel();
+        self.lookups.send((session, reply)).await.map_err(|_| stopped())?;
+        result.await.map_err(|_| stopped())?
     }
 }
 
-async fn answer_all(db: Db, mut waiting: mpsc::Receiver<Question>) {
-    let lanes = Arc::new(Semaphore::new(db.query_concurrency()));
+async fn run(db: Db, mut queue: mpsc::Receiver<Lookup>) {
+    let permits = Arc::new(Semaphore::new(db.query_concurrency()));
     loop {
-        // While every lane is busy the questions gather.
-        let Ok(lane) = Arc::clone(&lanes).acquire_owned().await else {
+        // While all permits are taken, lookups accumulate in the queue.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             return;
         };
-        let mut questions = Vec::new();
-        if waiting.recv_many(&mut questions, SIZES[2]).await == 0 {
+        let mut lookups = Vec::new();
+        if queue.recv_many(&mut lookups, BATCH_SIZES[2]).await == 0 {
             return;
         }
         let db = db.clone();
         tokio::spawn(async move {
-            answer(&db, questions).await;
-            drop(lane);
+            run_batch(&db, lookups).await;
+            drop(permit);
         });
     }
 }
 
-async fn answer(db: &Db, questions: Vec<Question>) {
-    let found = find_all(db, &questions).await.map_err(|error| error.to_string());
-    for (session, reply) in questions {
-        let answer = match &found {
+async fn run_batch(db: &Db, lookups: Vec<Lookup>) {
+    let found = find_all(db, &lookups).await.map_err(|error| error.to_string());
+    for (session, reply) in lookups {
+        let result = match &found {
             Ok(found) => Ok(found.get(&session).cloned()),
             Err(reason) => Err(DbError::Unavailable(reason.clone())),
         };
-        // A caller that went away does not need the answer.
-        let _ = reply.send(answer);
+        // The send fails if the caller was cancelled.
+        let _ = reply.send(result);
     }
 }
 
-/// `$1` is the time, what follows are `size` sessions.
+/// The query for `size` sessions. `$1` is the current time; the session ids follow.
 fn statement(size: usize) -> String {
-    let places: Vec<String> = (2..size + 2).map(|place| format!("${place}")).collect();
+    let parameters: Vec<String> = (2..size + 2).map(|index| format!("${index}")).collect();
     format!(
         "SELECT s.id, s.user_id, s.authenticated_at, u.revision, u.token_version FROM sessions s JOIN users u ON u.id = s.user_id \
          WHERE s.expires_at > $1 AND s.id IN ({})",
-        places.join(", ")
+        parameters.join(", ")
     )
 }
 
-async fn find_all(db: &Db, questions: &[Question]) -> Result<HashMap<Uuid, LiveSession>, DbError> {
-    let mut ids: Vec<Uuid> = questions.iter().map(|(id, _)| *id).collect();
+async fn find_all(db: &Db, lookups: &[Lookup]) -> Result<HashMap<Uuid, LiveSession>, DbError> {
+    let mut ids: Vec<Uuid> = lookups.iter().map(|(id, _)| *id).collect();
     ids.sort_unstable();
     ids.dedup();
     let [.., largest] = &*STATEMENTS;
@@ -118,7 +118,7 @@ async fn find_all(db: &Db, questions: &[Question]) -> Result<HashMap<Uuid, LiveS
         .iter()
         .find(|(size, _)| ids.len() <= *size)
         .unwrap_or(largest);
-    // Repeating one of them fills the statement up without changing the answer.
+    // Unused parameters repeat an id, which does not change the result.
     let filler = ids.first().copied().unwrap_or_default();
     ids.resize(*size, filler);
     let found: Vec<LiveSession> = on_database!(db.read(), reader => {

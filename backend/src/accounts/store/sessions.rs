@@ -1,4 +1,4 @@
-//! The table `sessions`: a device that is signed in, and the refresh token it holds.
+//! The table `sessions`: the sessions of users and their refresh tokens.
 
 use std::convert::Infallible;
 
@@ -18,19 +18,19 @@ use crate::http::client::Client;
 /// SHA-256 of a refresh token, or of its family: all that can be read of it.
 pub type RefreshHash = [u8; 32];
 
-/// A session ends when it was not renewed for so long.
+/// Lifetime of a session after its last renewal.
 pub const IDLE: Duration = Duration::days(7);
-/// A session ends so long after it began, however often it was renewed.
-const ABSOLUTE: Duration = Duration::days(30);
-/// For so long the token before the current one still renews: two tabs at once, or an answer that got lost.
-const GRACE: Duration = Duration::seconds(60);
+/// Maximum lifetime of a session, regardless of renewals.
+const ABSOLUTE_LIFETIME: Duration = Duration::days(30);
+/// How long the previous refresh token remains valid, for concurrent renewals of two tabs and for lost responses.
+const REUSE_GRACE: Duration = Duration::seconds(60);
 
-/// A session as it is stored.
+/// A row of `sessions`.
 #[derive(Clone, Debug, FromRow)]
 pub struct SessionRow {
-    /// The `sid` of its tokens.
+    /// The `sid` of access tokens.
     pub id: Uuid,
-    /// Its owner.
+    /// The owner.
     pub user_id: UserId,
     refresh_hash: Vec<u8>,
     previous_hash: Option<Vec<u8>>,
@@ -43,7 +43,7 @@ pub struct SessionRow {
     updated_at: DateTime<Utc>,
     ip_address: Option<String>,
     user_agent: Option<String>,
-    /// Whether its cookie outlives the browser's window.
+    /// Whether the session outlives the browser window.
     pub remember: bool,
 }
 
@@ -71,26 +71,26 @@ impl From<SessionRow> for Session {
     }
 }
 
-/// A session that is to begin.
+/// A session to create.
 #[derive(Clone)]
 pub struct NewSession {
-    /// The `sid` of its tokens.
+    /// The `sid` of access tokens.
     pub id: Uuid,
-    /// Of its first refresh token.
+    /// The hash of the first refresh token.
     pub refresh_hash: RefreshHash,
-    /// Of what all of its refresh tokens have in common.
+    /// The hash of the family, which all refresh tokens of the session share.
     pub family_hash: RefreshHash,
-    /// Whether its cookie outlives the browser's window.
+    /// Whether the session outlives the browser window.
     pub remember: bool,
-    /// When the password was last proved.
+    /// When the password was last verified.
     pub authenticated_at: DateTime<Utc>,
-    /// Of the token of the device on which it begins, which is known to the account from now on.
+    /// The hash of the device token. The device becomes a known device.
     pub device: DeviceHash,
-    /// Where it begins.
+    /// The client that signs in.
     pub client: Client,
 }
 
-/// The account got another password, turned two-factor on or off, or was deleted since it was read.
+/// The password or two-factor authentication was changed, or the account was deleted, since the account was read.
 #[derive(Debug)]
 pub struct UserChanged;
 
@@ -110,7 +110,7 @@ impl AuditedChange for Start {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<UserChanged>> {
         const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
         let user_id = &self.user.id;
-        // A new password that is set during a sign-in with the old one wins.
+        // If the password is changed during a sign-in with the old one, the sign-in fails.
         if !users::lock(tx, &self.user).await? {
             return Err(Abort::Refused(UserChanged));
         }
@@ -120,7 +120,7 @@ impl AuditedChange for Start {
     }
 }
 
-/// Begins a session as a part of a larger change, on a device that is known from now on.
+/// Stores a session, and makes its device known.
 pub(super) async fn insert(tx: &mut Tx<'_>, user_id: &UserId, session: &NewSession) -> Result<(), DbError> {
     const SQL: &str = "INSERT INTO sessions (id, user_id, refresh_hash, rotated_at, expires_at, created_at, updated_at, \
          authenticated_at, ip_address, user_agent, remember, family_hash) VALUES ($1, $2, $3, $4, $5, $4, $4, $10, $6, $7, $8, $9)";
@@ -142,16 +142,16 @@ pub(super) async fn insert(tx: &mut Tx<'_>, user_id: &UserId, session: &NewSessi
     known_devices::remember(tx, user_id, &session.device).await
 }
 
-/// A session that takes the place of all sessions of a user.
+/// A session that replaces all sessions of a user.
 pub struct Replacement {
-    /// The session that asks for it.
+    /// The session of the request.
     pub replaces: Uuid,
-    /// The new one.
+    /// The new session.
     pub session: NewSession,
 }
 
-/// Ends every session of a user, makes every device unknown and begins a new session. False if the session that it replaces
-/// has ended.
+/// Revokes all sessions and forgets all known devices of the user, and stores a new session. False if the session of the
+/// request has ended.
 pub(super) async fn replace_all(tx: &mut Tx<'_>, user_id: &UserId, replacement: &Replacement) -> Result<bool, DbError> {
     let replaced = delete(tx, replacement.replaces).await?;
     if replaced.as_ref() != Some(user_id) {
@@ -163,7 +163,7 @@ pub(super) async fn replace_all(tx: &mut Tx<'_>, user_id: &UserId, replacement: 
     Ok(true)
 }
 
-/// Ends the sessions of a user, except `keep`, as a part of a larger change.
+/// Deletes the sessions of the user, except `keep`.
 pub(super) async fn end_all(tx: &mut Tx<'_>, user_id: &UserId, keep: Option<Uuid>) -> Result<(), DbError> {
     const SQL: &str = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
     let keep = keep.unwrap_or_default();
@@ -183,35 +183,35 @@ pub struct Renewal {
     pub successor: RefreshHash,
     /// That token, encrypted with a key derived from the presented one.
     pub sealed_successor: Vec<u8>,
-    /// Where it was asked.
+    /// The client that renews the session.
     pub client: Client,
 }
 
-/// What became of a renewal.
-pub enum Renewed {
+/// The outcome of a renewal.
+pub enum RenewalOutcome {
     /// The session is alive; the token that was presented decrypts its `sealed_successor`.
     Live(Box<SessionRow>),
-    /// The session had ended before, or the token was never one of it.
+    /// The session has ended, or the token does not belong to it.
     Ended,
-    /// The token had been replaced a while ago: somebody else has it too, so the session has ended now.
+    /// The token had been replaced before, so it may have been stolen. The session is revoked.
     Reused,
 }
 
 impl AuditedChange for Renewal {
-    type Output = Renewed;
+    type Output = RenewalOutcome;
     type Refusal = Infallible;
 
     fn client(&self) -> &Client {
         &self.client
     }
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<Renewed>, Abort<Infallible>> {
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<RenewalOutcome>, Abort<Infallible>> {
         const FIND: &str = concat!(
             "SELECT ",
             session_columns!(),
             " FROM sessions WHERE id = $1 AND expires_at > $2"
         );
-        // Compare-and-swap: of two renewals at once, the second finds its token to be the previous one.
+        // Compare-and-swap: of two concurrent renewals, the second finds that its token is the previous one.
         const SWAP: &str = concat!(
             "UPDATE sessions SET previous_hash = refresh_hash, refresh_hash = $3, sealed_successor = $4, rotated_at = $5, \
              updated_at = $5, expires_at = $6, ip_address = $7, user_agent = $8 \
@@ -223,9 +223,9 @@ impl AuditedChange for Renewal {
             on_database!(tx, c => c.optional(sqlx::query(FIND).bind(self.session).bind(now)).await)?;
         let of_family = |session: &SessionRow| session.family_hash.as_deref() == Some(self.family.as_slice());
         let Some(session) = found.filter(of_family) else {
-            return Ok(Audited::nothing(Renewed::Ended));
+            return Ok(Audited::nothing(RenewalOutcome::Ended));
         };
-        let expires_at = (now + IDLE).min(session.created_at + ABSOLUTE);
+        let expires_at = (now + IDLE).min(session.created_at + ABSOLUTE_LIFETIME);
         let swapped: Option<SessionRow> = on_database!(tx, c => c.optional(sqlx::query(SWAP)
             .bind(self.session)
             .bind(self.presented.as_slice())
@@ -236,20 +236,24 @@ impl AuditedChange for Renewal {
             .bind(self.client.address_text())
             .bind(&self.client.user_agent)).await)?;
         if let Some(session) = swapped {
-            return Ok(Audited::nothing(Renewed::Live(Box::new(session))));
+            return Ok(Audited::nothing(RenewalOutcome::Live(Box::new(session))));
         }
-        // Only a renewal that happened while we waited for the row can make this differ from `session`.
+        // This differs from `session` only if a concurrent renewal held the row lock.
         let current: Option<SessionRow> =
             on_database!(tx, c => c.optional(sqlx::query(FIND).bind(self.session).bind(now)).await)?;
         let Some(session) = current else {
-            return Ok(Audited::nothing(Renewed::Ended));
+            return Ok(Audited::nothing(RenewalOutcome::Ended));
         };
         let is_parent = session.previous_hash.as_deref() == Some(self.presented.as_slice());
-        if is_parent && now < session.rotated_at + GRACE {
-            return Ok(Audited::nothing(Renewed::Live(Box::new(session))));
+        if is_parent && now < session.rotated_at + REUSE_GRACE {
+            return Ok(Audited::nothing(RenewalOutcome::Live(Box::new(session))));
         }
         delete(tx, self.session).await?;
-        Ok(Audited::event(&session.user_id, Event::RefreshReused, Renewed::Reused))
+        Ok(Audited::event(
+            &session.user_id,
+            Event::RefreshReused,
+            RenewalOutcome::Reused,
+        ))
     }
 }
 
@@ -280,7 +284,7 @@ impl AuditedChange for End {
     }
 }
 
-/// The user has no session of that id.
+/// The user has no session with that id.
 #[derive(Debug)]
 pub struct NoSuchSession;
 
@@ -349,31 +353,31 @@ impl Transaction for Authenticate {
 }
 
 impl Db {
-    /// Begins a session for a user who signed in, and deletes those that have expired.
+    /// Creates a session for a user who signed in, and deletes the user's expired sessions.
     pub async fn start_session(&self, user: UserRow, session: NewSession) -> Result<(), Abort<UserChanged>> {
         self.audit(Start { user, session }).await
     }
 
-    /// Replaces a refresh token by its successor. Presenting the same one again within the grace changes nothing and finds
-    /// the same successor.
-    pub async fn renew_session(&self, renewal: Renewal) -> Result<Renewed, DbError> {
+    /// Replaces a refresh token by its successor. A repeated renewal with the same token within [`REUSE_GRACE`] changes nothing
+    /// and returns the same successor.
+    pub async fn renew_session(&self, renewal: Renewal) -> Result<RenewalOutcome, DbError> {
         Ok(self.audit(renewal).await?)
     }
 
-    /// Whether `refresh_hash` is the session's current or previous token.
-    pub async fn session_holds(&self, id: Uuid, refresh_hash: &RefreshHash) -> Result<bool, DbError> {
+    /// Whether `refresh_hash` is the hash of the session's current or previous refresh token.
+    pub async fn is_refresh_token_of(&self, id: Uuid, refresh_hash: &RefreshHash) -> Result<bool, DbError> {
         Ok(self.session(id).await?.is_some_and(|session| {
             session.refresh_hash == refresh_hash || session.previous_hash.as_deref() == Some(refresh_hash.as_slice())
         }))
     }
 
-    /// The session of an id.
+    /// The session with that id, even if it has expired.
     pub async fn session(&self, id: Uuid) -> Result<Option<SessionRow>, DbError> {
         const SQL: &str = concat!("SELECT ", session_columns!(), " FROM sessions WHERE id = $1");
         on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(id)).await)
     }
 
-    /// The live sessions of a user, the last one that began first.
+    /// The active sessions of the user, newest first.
     pub async fn sessions(&self, user: &UserId) -> Result<Vec<SessionRow>, DbError> {
         const SQL: &str = concat!(
             "SELECT ",
@@ -383,22 +387,22 @@ impl Db {
         on_database!(self.read(), db => db.all(sqlx::query(SQL).bind(user).bind(now())).await)
     }
 
-    /// Signs a session out. It is fine if there is none.
+    /// Deletes a session and records a sign-out. Does nothing if there is no such session.
     pub async fn end_session(&self, id: Uuid, client: Client) -> Result<(), DbError> {
         Ok(self.audit(End { id, client }).await?)
     }
 
-    /// Ends a session of the user from another one.
+    /// Revokes a session of the user.
     pub async fn revoke_session(&self, user: UserId, id: Uuid, client: Client) -> Result<(), Abort<NoSuchSession>> {
         self.audit(Revoke { user, id, client }).await
     }
 
-    /// Ends every session of the user, except `keep`.
+    /// Revokes all sessions of the user, except `keep`.
     pub async fn revoke_sessions(&self, user: UserId, keep: Option<Uuid>, client: Client) -> Result<(), DbError> {
         Ok(self.audit(RevokeAll { user, keep, client }).await?)
     }
 
-    /// Notes that the password was just proved in a session.
+    /// Starts the recent-authentication window of a session, whose password has just been verified.
     pub async fn authenticate_session(&self, id: Uuid) -> Result<(), DbError> {
         Ok(self.transact(Authenticate { id }).await?)
     }

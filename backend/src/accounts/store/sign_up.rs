@@ -16,7 +16,7 @@ pub struct NewUser {
     pub id: UserId,
     /// Display name.
     pub name: String,
-    /// In normal form.
+    /// Normalised.
     pub email: String,
     /// PHC string.
     pub password_hash: String,
@@ -73,7 +73,7 @@ impl AuditedChange for SignUp {
 }
 
 impl Db {
-    /// Creates an account, and its first session if there is to be one at once.
+    /// Creates an account and, if given, its first session.
     pub async fn create_user(
         &self,
         user: NewUser,

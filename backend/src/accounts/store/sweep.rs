@@ -7,38 +7,38 @@ use tokio::sync::mpsc;
 
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now};
 
-/// The shortest time between two sweeps.
-const PAUSE: Duration = Duration::from_secs(60);
-/// The most counts of attempts that outlive a sweep; beyond that the ones with the fewest attempts go, and of
-/// those the ones that would expire first: nobody can push out the counts that matter by making many new ones.
-const COUNTS_MAX: i64 = 100_000;
+/// Minimum interval between sweeps.
+const INTERVAL_MIN: Duration = Duration::from_secs(60);
+/// Maximum number of rate-limit counters after a sweep. Counters with the fewest attempts are deleted first, and of those the
+/// ones that expire first, so that an attacker cannot displace important counters by creating many new ones.
+const COUNTERS_MAX: i64 = 100_000;
 
-/// Sweeps when there was something to do. While nobody comes it leaves the database alone, so that it may sleep.
+/// Sweeps on demand only, so that an idle serverless database can suspend.
 pub struct Sweeper(mpsc::Sender<()>);
 
 impl Sweeper {
-    /// Sweeps once now. The task behind it ends when the `Sweeper` is dropped.
+    /// Spawns the task that sweeps, and triggers the first sweep. The task ends when the `Sweeper` is dropped.
     pub fn start(db: Db) -> Self {
         let (sender, receiver) = mpsc::channel(1);
-        tokio::spawn(sweep_on(db, receiver));
+        tokio::spawn(run(db, receiver));
         let sweeper = Self(sender);
-        sweeper.wake();
+        sweeper.trigger();
         sweeper
     }
 
-    /// Something was stored that expires.
-    pub fn wake(&self) {
-        // When one is waiting, the next sweep comes anyway.
+    /// Triggers a sweep, because rows that expire were stored.
+    pub fn trigger(&self) {
+        // If the channel is full, a sweep is already triggered.
         let _ = self.0.try_send(());
     }
 }
 
-async fn sweep_on(db: Db, mut calls: mpsc::Receiver<()>) {
-    while calls.recv().await.is_some() {
+async fn run(db: Db, mut triggers: mpsc::Receiver<()>) {
+    while triggers.recv().await.is_some() {
         if let Err(error) = db.transact(Sweep).await.map_err(DbError::from) {
-            tracing::warn!(%error, "what has expired was not removed; trying again later");
+            tracing::warn!(%error, "deleting expired rows failed; retrying later");
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(INTERVAL_MIN).await;
     }
 }
 
@@ -55,14 +55,14 @@ impl Transaction for Sweep {
             "DELETE FROM one_time_tokens WHERE expires_at <= $1",
             "DELETE FROM known_devices WHERE expires_at <= $1",
         ];
-        // SQLite knows an offset only with a limit.
+        // SQLite requires a limit before an offset.
         const SURPLUS: &str = "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles \
              ORDER BY hits DESC, expires_at DESC LIMIT 1000000000 OFFSET $1)";
         let now = now();
         for sql in EXPIRED {
             execute!(tx, sqlx::query(sql).bind(now))?;
         }
-        execute!(tx, sqlx::query(SURPLUS).bind(COUNTS_MAX))?;
+        execute!(tx, sqlx::query(SURPLUS).bind(COUNTERS_MAX))?;
         Ok(())
     }
 }

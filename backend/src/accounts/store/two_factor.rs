@@ -1,5 +1,5 @@
-//! The second factor of an account: the TOTP columns of `users`, the table `recovery_codes`, and the sign-ins in
-//! `one_time_tokens` that want a code.
+//! Two-factor authentication: the TOTP columns of `users`, the table `recovery_codes`, and the pending sign-ins in
+//! `one_time_tokens`.
 
 use std::convert::Infallible;
 
@@ -15,33 +15,33 @@ use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
 
-/// SHA-256 of a recovery code, or of the token of a sign-in that wants a code.
+/// SHA-256 of a recovery code, or of the token of a pending sign-in.
 pub type Hash = [u8; 32];
 
-/// For so long a sign-in may wait for its code.
-pub const PENDING: Duration = Duration::minutes(10);
+/// Lifetime of a pending sign-in.
+pub const PENDING_LIFETIME: Duration = Duration::minutes(10);
 
-/// The second factor of an account.
+/// The two-factor settings of an account.
 #[derive(FromRow)]
 pub struct TwoFactor {
-    /// Whether a sign-in needs a code.
+    /// Whether a sign-in requires a code.
     pub enabled: bool,
-    /// What the app was set up with; perhaps before it was ever used.
+    /// The secret of the app; present before two-factor authentication is enabled, once setup has begun.
     pub secret: Option<Vec<u8>>,
 }
 
-/// Two-factor is on already.
+/// Two-factor authentication is already enabled.
 #[derive(Debug)]
 pub struct TwoFactorIsOn;
 
-/// Two-factor is off.
+/// Two-factor authentication is disabled.
 #[derive(Debug)]
 pub struct TwoFactorIsOff;
 
-/// Why two-factor is not turned on.
+/// Why two-factor authentication is not enabled.
 #[derive(Debug)]
 pub enum TurnOnRefusal {
-    /// It is on already, or was set up again since the code was generated.
+    /// It is already enabled, or was set up again with another secret.
     SetUpChanged,
     /// The session of the request has ended.
     SessionEnded,
@@ -50,9 +50,9 @@ pub enum TurnOnRefusal {
 /// Why a code does not complete a sign-in.
 #[derive(Debug)]
 pub enum CodeRefusal {
-    /// The code, or a later one, was used before; or there is no such recovery code.
+    /// This code or a later one has been used; or there is no such recovery code.
     Used,
-    /// The pending sign-in was completed before, has expired, or two-factor was turned off.
+    /// The pending sign-in has been completed or has expired, or two-factor authentication was disabled.
     SignInEnded,
 }
 
@@ -78,11 +78,11 @@ impl Transaction for SetUp {
     }
 }
 
-/// A code of the app that fits `secret` at `step`.
+/// A verified code of the app.
 pub struct AppCode {
-    /// What it was computed from.
+    /// The secret from which the code was computed.
     pub secret: Vec<u8>,
-    /// Its place in time. Accepted once, and nothing before it afterwards.
+    /// The time step of the code. A step is accepted once; afterwards only later steps are accepted.
     pub step: i64,
 }
 
@@ -165,7 +165,7 @@ impl AuditedChange for ReplaceCodes {
     }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<TwoFactorIsOff>> {
-        // Also holds the row, so that of two replacements at once the second finds the codes of the first.
+        // Also locks the row, so that concurrent replacements run one after the other.
         const SQL: &str = "UPDATE users SET updated_at = $2 WHERE id = $1 AND two_factor_enabled";
         let user = &self.user;
         let done = execute!(tx, sqlx::query(SQL).bind(user).bind(now()))?;
@@ -177,7 +177,7 @@ impl AuditedChange for ReplaceCodes {
     }
 }
 
-/// Replaces the recovery codes as a part of a larger change.
+/// Replaces the recovery codes of the user.
 async fn replace_codes(tx: &mut Tx<'_>, user_id: &UserId, hashes: &[Hash]) -> Result<(), DbError> {
     const CLEAR: &str = "DELETE FROM recovery_codes WHERE user_id = $1";
     const ADD: &str = "INSERT INTO recovery_codes (user_id, hash) VALUES ($1, $2)";
@@ -188,12 +188,12 @@ async fn replace_codes(tx: &mut Tx<'_>, user_id: &UserId, hashes: &[Hash]) -> Re
     Ok(())
 }
 
-struct Await {
+struct StorePending {
     user_id: UserId,
     hash: Hash,
 }
 
-impl Transaction for Await {
+impl Transaction for StorePending {
     type Output = ();
     type Refusal = Infallible;
 
@@ -206,15 +206,15 @@ impl Transaction for Await {
             sqlx::query(SQL)
                 .bind(self.hash.as_slice())
                 .bind(&self.user_id)
-                .bind(now + PENDING)
+                .bind(now + PENDING_LIFETIME)
                 .bind(now)
         )?;
         Ok(())
     }
 }
 
-/// Uses up the pending sign-in.
-async fn take(tx: &mut Tx<'_>, user_id: &UserId, hash: &Hash) -> Result<(), Abort<CodeRefusal>> {
+/// Consumes the pending sign-in.
+async fn consume_pending(tx: &mut Tx<'_>, user_id: &UserId, hash: &Hash) -> Result<(), Abort<CodeRefusal>> {
     const SQL: &str = "DELETE FROM one_time_tokens \
          WHERE hash = $1 AND user_id = $2 AND purpose = 'two_factor' AND expires_at > $3";
     let done = execute!(tx, sqlx::query(SQL).bind(hash.as_slice()).bind(user_id).bind(now()))?;
@@ -225,24 +225,24 @@ async fn take(tx: &mut Tx<'_>, user_id: &UserId, hash: &Hash) -> Result<(), Abor
     }
 }
 
-struct FinishByApp {
+struct CompleteWithAppCode {
     user_id: UserId,
     pending: Hash,
     code: AppCode,
 }
 
-impl Transaction for FinishByApp {
+impl Transaction for CompleteWithAppCode {
     type Output = UserRow;
     type Refusal = CodeRefusal;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, Abort<CodeRefusal>> {
-        // Compare-and-swap: of two uses of a code at once, the second finds its step to be the last one.
+        // Compare-and-swap: of two concurrent uses of a code, the second finds that its step was already used.
         const SQL: &str = concat!(
             "UPDATE users SET totp_last_step = $3 \
              WHERE id = $1 AND totp_secret = $2 AND two_factor_enabled AND totp_last_step < $3 RETURNING ",
             user_columns!()
         );
-        take(tx, &self.user_id, &self.pending).await?;
+        consume_pending(tx, &self.user_id, &self.pending).await?;
         let accepted: Option<UserRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
             .bind(&self.user_id)
             .bind(self.code.secret.as_slice())
@@ -251,14 +251,14 @@ impl Transaction for FinishByApp {
     }
 }
 
-struct FinishByRecoveryCode {
+struct CompleteWithRecoveryCode {
     user_id: UserId,
     pending: Hash,
     code: Hash,
     client: Client,
 }
 
-impl AuditedChange for FinishByRecoveryCode {
+impl AuditedChange for CompleteWithRecoveryCode {
     type Output = UserRow;
     type Refusal = CodeRefusal;
 
@@ -273,7 +273,7 @@ impl AuditedChange for FinishByRecoveryCode {
             user_columns!(),
             " FROM users WHERE id = $1 AND two_factor_enabled"
         );
-        take(tx, &self.user_id, &self.pending).await?;
+        consume_pending(tx, &self.user_id, &self.pending).await?;
         let done = execute!(tx, sqlx::query(USE).bind(&self.user_id).bind(self.code.as_slice()))?;
         if done == 0 {
             return Err(Abort::Refused(CodeRefusal::Used));
@@ -285,7 +285,7 @@ impl AuditedChange for FinishByRecoveryCode {
 }
 
 impl Db {
-    /// Stores the secret of an app that is not in use yet, and its recovery codes.
+    /// Stores the secret and the recovery codes of a setup that is not verified yet.
     pub async fn set_up_two_factor(
         &self,
         user: UserId,
@@ -300,13 +300,13 @@ impl Db {
         .await
     }
 
-    /// The second factor of a user; none if there is no such user.
+    /// The two-factor settings of a user; none if there is no such user.
     pub async fn two_factor(&self, user_id: &UserId) -> Result<Option<TwoFactor>, DbError> {
         const SQL: &str = "SELECT two_factor_enabled AS enabled, totp_secret AS secret FROM users WHERE id = $1";
         on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(user_id)).await)
     }
 
-    /// Turns two-factor on with a valid code and replaces all sessions by a new one.
+    /// Enables two-factor authentication with a verified code, and replaces all sessions by a new one.
     pub async fn turn_two_factor_on(
         &self,
         user: UserId,
@@ -321,7 +321,7 @@ impl Db {
         .await
     }
 
-    /// Turns two-factor off and deletes its secret and recovery codes; `device` becomes the only known one.
+    /// Disables two-factor authentication, deletes its secret and recovery codes, and makes `device` the only known device.
     pub async fn turn_two_factor_off(
         &self,
         user: UserId,
@@ -346,13 +346,13 @@ impl Db {
         .await
     }
 
-    /// Stores a sign-in that waits for a code.
-    pub async fn await_code(&self, user_id: UserId, hash: Hash) -> Result<(), DbError> {
-        Ok(self.transact(Await { user_id, hash }).await?)
+    /// Stores a pending sign-in, identified by the hash of its token.
+    pub async fn store_pending_sign_in(&self, user_id: UserId, hash: Hash) -> Result<(), DbError> {
+        Ok(self.transact(StorePending { user_id, hash }).await?)
     }
 
-    /// The user of a pending sign-in; none if it has expired or was completed.
-    pub async fn user_awaiting_code(&self, hash: &Hash) -> Result<Option<UserId>, DbError> {
+    /// The user of a pending sign-in; none if it has expired or been completed.
+    pub async fn pending_sign_in_user(&self, hash: &Hash) -> Result<Option<UserId>, DbError> {
         const SQL: &str =
             "SELECT user_id FROM one_time_tokens WHERE hash = $1 AND purpose = 'two_factor' AND expires_at > $2";
         let pending: Option<(UserId,)> =
@@ -360,25 +360,25 @@ impl Db {
         Ok(pending.map(|(user_id,)| user_id))
     }
 
-    /// Uses up the pending sign-in and a code of the app.
-    pub async fn finish_by_app(
+    /// Consumes the pending sign-in and a code of the app.
+    pub async fn complete_with_app_code(
         &self,
         user_id: UserId,
         pending: Hash,
         code: AppCode,
     ) -> Result<UserRow, Abort<CodeRefusal>> {
-        self.transact(FinishByApp { user_id, pending, code }).await
+        self.transact(CompleteWithAppCode { user_id, pending, code }).await
     }
 
-    /// Uses up the pending sign-in and a recovery code.
-    pub async fn finish_by_recovery_code(
+    /// Consumes the pending sign-in and a recovery code.
+    pub async fn complete_with_recovery_code(
         &self,
         user_id: UserId,
         pending: Hash,
         code: Hash,
         client: Client,
     ) -> Result<UserRow, Abort<CodeRefusal>> {
-        self.audit(FinishByRecoveryCode {
+        self.audit(CompleteWithRecoveryCode {
             user_id,
             pending,
             code,

@@ -13,16 +13,16 @@ use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
 
-/// A row of `users`, without the columns that only statements need.
+/// A row of `users`, without the columns that only statements use.
 #[derive(Clone, Debug, FromRow)]
 pub struct UserRow {
-    /// Opaque.
+    /// Opaque id.
     pub id: UserId,
     /// Display name.
     pub name: String,
-    /// In normal form; none for an account of the external issuer.
+    /// Normalised; none for an account of the external issuer.
     pub email: Option<String>,
-    /// Whether the address is confirmed.
+    /// Whether the address is verified.
     pub email_verified: bool,
     image: Option<String>,
     /// PHC string; none for an account of the external issuer.
@@ -31,7 +31,7 @@ pub struct UserRow {
     updated_at: DateTime<Utc>,
     /// The `ver` of valid access tokens.
     pub token_version: i64,
-    /// Whether a sign-in also needs a code.
+    /// Whether a sign-in requires a code.
     pub two_factor_enabled: bool,
 }
 
@@ -58,7 +58,7 @@ impl From<UserRow> for User {
     }
 }
 
-/// Creates an account without name, e-mail and password. False if the id is taken.
+/// Creates an account without a name, an e-mail address and a password. False if the id is taken.
 pub(super) async fn insert_bare(tx: &mut Tx<'_>, id: &UserId) -> Result<bool, DbError> {
     const SQL: &str = "INSERT INTO users (id, name, created_at, updated_at) VALUES ($1, '', $2, $2) \
          ON CONFLICT (id) DO NOTHING";
@@ -66,12 +66,12 @@ pub(super) async fn insert_bare(tx: &mut Tx<'_>, id: &UserId) -> Result<bool, Db
     Ok(inserted > 0)
 }
 
-/// Locks the row of an account without e-mail and password. False if there is none of that id.
+/// Locks the row of an account without an e-mail address and a password. False if there is no such account with that id.
 pub(super) async fn lock_bare(tx: &mut Tx<'_>, id: &UserId) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE users SET updated_at = updated_at \
          WHERE id = $1 AND email IS NULL AND password_hash IS NULL";
-    let held = execute!(tx, sqlx::query(SQL).bind(id))?;
-    Ok(held > 0)
+    let locked = execute!(tx, sqlx::query(SQL).bind(id))?;
+    Ok(locked > 0)
 }
 
 struct Rename {
@@ -96,8 +96,8 @@ impl AuditedChange for Rename {
     }
 }
 
-/// Locks a row. False if the account got another password, turned two-factor on or off, or was deleted since `user` was
-/// read.
+/// Locks the row of a user. False if the password or two-factor authentication was changed, or the account was deleted, since
+/// `user` was read.
 pub(super) async fn lock(tx: &mut Tx<'_>, user: &UserRow) -> Result<bool, DbError> {
     const SQL: &str = "UPDATE users SET token_version = token_version \
          WHERE id = $1 AND token_version = $2 AND two_factor_enabled = $3";
@@ -111,8 +111,7 @@ pub(super) async fn lock(tx: &mut Tx<'_>, user: &UserRow) -> Result<bool, DbErro
     Ok(locked > 0)
 }
 
-/// Sets a new password, and with it revokes all access tokens, links and pending sign-ins of the user. The caller deletes the
-/// sessions.
+/// Sets a new password, and revokes all access tokens and one-time tokens of the user. The caller deletes the sessions.
 pub(super) async fn set_password(tx: &mut Tx<'_>, user_id: &UserId, password_hash: &str) -> Result<UserRow, DbError> {
     const SQL: &str = concat!(
         "UPDATE users SET password_hash = $2, token_version = token_version + 1, updated_at = $3 WHERE id = $1 RETURNING ",
@@ -123,7 +122,7 @@ pub(super) async fn set_password(tx: &mut Tx<'_>, user_id: &UserId, password_has
     Ok(user)
 }
 
-/// Marks `email` as confirmed. None if it is not the user's address any more.
+/// Marks `email` as verified. None if it is no longer the user's address.
 pub(super) async fn verify_email(tx: &mut Tx<'_>, user_id: &UserId, email: &str) -> Result<Option<UserRow>, DbError> {
     const SQL: &str = concat!(
         "UPDATE users SET email_verified = TRUE, updated_at = $3 WHERE id = $1 AND email = $2 RETURNING ",
@@ -136,7 +135,7 @@ pub(super) async fn verify_email(tx: &mut Tx<'_>, user_id: &UserId, email: &str)
 #[derive(Debug)]
 pub struct EmailTaken;
 
-/// Sets another e-mail address and revokes the links that were sent to the old one.
+/// Sets a new e-mail address, and revokes all one-time tokens of the user.
 pub(super) async fn set_email(
     tx: &mut Tx<'_>,
     user_id: &UserId,
@@ -171,7 +170,7 @@ impl Transaction for Rehash {
     type Refusal = Infallible;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
-        // The password may have been changed meanwhile.
+        // The password may have been changed concurrently.
         const SQL: &str = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
         execute!(
             tx,
@@ -194,7 +193,7 @@ impl Transaction for Delete {
     type Refusal = Infallible;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
-        // Every other table refers to this one and follows it.
+        // The rows of all other tables are deleted by foreign keys (ON DELETE CASCADE).
         const SQL: &str = "DELETE FROM users WHERE id = $1";
         execute!(tx, sqlx::query(SQL).bind(&self.user))?;
         Ok(())
@@ -212,7 +211,7 @@ impl Db {
         Ok(self.audit(Rename { user, name, client }).await?)
     }
 
-    /// Stores another hash of the same password, unless that is no longer the password.
+    /// Stores a new hash of the same password, unless the password has been changed.
     pub async fn rehash_password(&self, user: &UserRow, password_hash: String) -> Result<(), DbError> {
         let rehash = Rehash {
             user_id: user.id.clone(),
@@ -222,18 +221,18 @@ impl Db {
         Ok(self.transact(rehash).await?)
     }
 
-    /// Deletes an account and everything that belongs to it.
+    /// Deletes an account and all of its data.
     pub async fn delete_user(&self, user: UserId, client: Client) -> Result<(), DbError> {
         Ok(self.transact(Delete { user, client }).await?)
     }
 
-    /// The account of an address in normal form.
+    /// The account with that normalised e-mail address.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<UserRow>, DbError> {
         const SQL: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE email = $1");
         on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(email)).await)
     }
 
-    /// The account of an id.
+    /// The account with that id.
     pub async fn user(&self, id: &UserId) -> Result<Option<UserRow>, DbError> {
         const SQL: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");
         on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(id)).await)

@@ -1,4 +1,4 @@
-//! JSON that is written in chunks while it is sent.
+//! JSON responses that are serialized while they are sent.
 
 use std::future::ready;
 use std::io;
@@ -13,14 +13,14 @@ use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use serde::Serialize;
 
-use super::{CONTENT_TYPE, RawJson, register_response, unwritten};
+use super::{CONTENT_TYPE, RawJson, register_response, serialization_fault};
 use crate::db::DbError;
 use crate::fault::Fault;
 
-/// A `T` as JSON that is written while it is sent, so that only a page of it is in memory.
+/// A `T` that is serialized while it is sent, so that only one page of it is in memory.
 pub struct StreamedJson<T>(Body, PhantomData<fn() -> T>);
 
-/// A JSON object that lacks its end.
+/// A builder of a JSON object.
 pub struct StreamedObject<T> {
     chunks: BoxStream<'static, Result<Bytes, Fault>>,
     is_empty: bool,
@@ -28,7 +28,7 @@ pub struct StreamedObject<T> {
 }
 
 impl<T> StreamedJson<T> {
-    /// An object, to which the members of a `T` are added in their order.
+    /// An empty object, to which the members of a `T` are added in order.
     pub fn object() -> StreamedObject<T> {
         StreamedObject {
             chunks: text("{".to_owned()).boxed(),
@@ -39,14 +39,14 @@ impl<T> StreamedJson<T> {
 }
 
 impl<T> StreamedObject<T> {
-    /// Adds a member that is known. `name` needs no escaping.
+    /// Adds a member. `name` must not need escaping.
     pub fn member(self, name: &str, value: &impl Serialize) -> Result<Self, Fault> {
         let value = RawJson::of(value)?.bytes();
         Ok(self.add(name, stream::once(ready(Ok(value)))))
     }
 
-    /// Adds an array whose elements come in pages. `name` needs no escaping. The first page is read at once, so that a
-    /// failure can still be answered.
+    /// Adds an array whose elements are read in pages. `name` must not need escaping. The first page is read immediately, so
+    /// that its failure becomes an error response.
     pub async fn array<E: Serialize + Send + 'static>(
         self,
         name: &str,
@@ -73,10 +73,11 @@ impl<T> StreamedObject<T> {
         }
     }
 
-    /// Ends the object. When a page fails the status is sent already: `failed` is called, and the connection breaks.
-    pub fn finish(self, failed: impl Fn(&Fault) + Send + 'static) -> StreamedJson<T> {
+    /// Ends the object. If reading a later page fails, the status is already sent: `on_error` is called, and the connection is
+    /// aborted.
+    pub fn finish(self, on_error: impl Fn(&Fault) + Send + 'static) -> StreamedJson<T> {
         let chunks = self.chunks.chain(text("}".to_owned()));
-        let chunks = chunks.inspect_err(failed).map_err(io::Error::other);
+        let chunks = chunks.inspect_err(on_error).map_err(io::Error::other);
         StreamedJson(Body::from_bytes_stream(chunks), PhantomData)
     }
 }
@@ -85,14 +86,14 @@ fn text(text: String) -> impl Stream<Item = Result<Bytes, Fault>> + Send {
     stream::once(ready(Ok(text.into())))
 }
 
-/// The elements, each with a comma before it unless it is the first of the array.
+/// The serialized elements, each after a comma unless it is the first of the array.
 fn elements<E: Serialize>(page: &[E], is_first: &mut bool) -> Result<Bytes, Fault> {
     let mut chunk = Vec::new();
     for element in page {
         if !std::mem::take(is_first) {
             chunk.push(b',');
         }
-        serde_json::to_writer(&mut chunk, element).map_err(unwritten)?;
+        serde_json::to_writer(&mut chunk, element).map_err(serialization_fault)?;
     }
     Ok(chunk.into())
 }
