@@ -151,7 +151,7 @@ impl RateLimiter {
     /// Counts an attempt before it is evaluated. [`Problem::TooMany`] if a limit is exceeded.
     pub async fn attempt(&self, attempt: Attempt<'_>) -> Result<Permit, Problem> {
         let counted = match self.count(attempt.counters(attempt.device())).await {
-            // Somebody with a stolen device can exhaust this limit. A known device must not be worse off than an unknown one.
+            // An attacker with a stolen device can exhaust this limit. A known device must not be worse off than an unknown one.
             Err(Abort::Refused(refusal)) if std::ptr::eq(refusal.policy, &KNOWN_DEVICES) => {
                 self.count(attempt.counters(None)).await
             }

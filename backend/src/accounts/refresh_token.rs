@@ -20,7 +20,7 @@ use crate::fault::Fault;
 /// Length of the nonce of AES-GCM in bytes.
 const NONCE: usize = 12;
 
-/// A refresh token: the session it renews, what all of its session's tokens have in common, and 256 random bits of its own.
+/// A refresh token: the session id, the family (random bits that all tokens of the session share), and 256 random bits.
 pub struct RefreshToken {
     /// The session.
     pub session: Uuid,
@@ -69,7 +69,7 @@ impl RefreshToken {
         Sha256::digest(self.secret).into()
     }
 
-    /// The hash of its family, as it is stored. Whoever knows the family has had one of its tokens.
+    /// The hash of its family, as it is stored. Knowing the family proves possession of one of its tokens.
     pub fn family_hash(&self) -> RefreshHash {
         Sha256::digest(self.family).into()
     }
@@ -85,7 +85,7 @@ impl RefreshToken {
         Ok([&nonce[..], &sealed].concat())
     }
 
-    /// Decrypts the successor that [`RefreshToken::seal`] encrypted. None if it is not intact, or not by this version.
+    /// Decrypts the successor that [`RefreshToken::seal`] encrypted. None if it was altered, or sealed by another version.
     pub fn unseal(&self, sealed: &[u8]) -> Result<Option<Self>, Fault> {
         let cipher = self.cipher()?;
         let secret = sealed

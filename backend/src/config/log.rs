@@ -1,4 +1,4 @@
-//! The filter and the format of the log. A word that is not a level is refused: it is a typo more often than a module.
+//! The filter and the format of the log. Unknown levels are rejected, because they are usually typos.
 
 use clap::ValueEnum;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -6,7 +6,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 /// The format of the log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum LogFormat {
-    /// Lines for people.
+    /// Human-readable lines.
     Text,
     /// A JSON object per line.
     Json,

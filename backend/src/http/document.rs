@@ -1,4 +1,4 @@
-//! The OpenAPI document: what the operations say of themselves, and what holds for all of them by rule.
+//! The OpenAPI document: corrects what the framework generated, and adds what applies to every operation.
 
 mod errors;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::http::problem::Wire;
 
-/// Completes the document that the framework generated.
+/// Corrects and completes the generated document.
 pub fn complete(generated: &str) -> Result<Value, serde_json::Error> {
     let mut document: Value = serde_json::from_str(generated)?;
     document["servers"] = json!([{ "url": "/" }]);
@@ -19,7 +19,7 @@ pub fn complete(generated: &str) -> Result<Value, serde_json::Error> {
         for (path, operations) in paths {
             for (_, operation) in operations.as_object_mut().into_iter().flatten() {
                 if operation.get("security").is_none() {
-                    // Says that no credential is needed; without it, nothing is said.
+                    // An empty list means that no credential is required; a missing one is unspecified.
                     operation["security"] = json!([]);
                 }
                 errors::add(operation, Wire::of(path));
@@ -34,19 +34,19 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-/// Removes what the framework writes and generators of clients cannot read, from `value` and from everything in it.
+/// Removes constructs that client generators do not support, recursively.
 fn simplify(value: &mut Value) {
     match value {
         Value::Object(object) => {
-            // The annotations of a reference are written twice: beside it, and as a schema of their own.
+            // The framework writes the annotations of a reference twice: beside it, and as a schema in `allOf`.
             if let Some(all_of) = object.get_mut("allOf").and_then(Value::as_array_mut) {
                 all_of.retain(|schema| schema.get("$ref").is_some());
             }
-            // The framework's name for a date is not one that OpenAPI knows.
+            // OpenAPI does not define the framework's format of a date.
             if object.get("format").is_some_and(|format| format == "naive-date") {
                 object.insert("format".to_owned(), "date".into());
             }
-            // The framework knows a list that can be absent only with a default.
+            // The framework supports optional lists only with a default.
             if object.get("type").is_some_and(|kind| kind == "array") {
                 object.remove("default");
             }
@@ -57,7 +57,7 @@ fn simplify(value: &mut Value) {
     }
 }
 
-/// Every request body refuses members that it does not know.
+/// Sets `additionalProperties: false` on every request body.
 fn close_bodies(document: &mut Value) {
     let operations = members(&document["paths"]).flat_map(|(_, operations)| members(operations));
     let bodies: BTreeSet<String> = operations.filter_map(|(_, operation)| body(operation)).collect();
@@ -72,12 +72,12 @@ fn body(operation: &Value) -> Option<String> {
     Some(schema.strip_prefix("#/components/schemas/")?.to_owned())
 }
 
-/// Headers are plain strings, whose names the framework writes in upper case.
+/// Declares headers as plain strings, with the usual spelling of their names. The framework writes them in upper case.
 fn simplify_headers(operation: &mut Value) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
     let parameters = parameters.into_iter().flatten();
     for parameter in parameters.filter(|parameter| parameter["in"] == "header") {
-        // Generators make a type of it, and some send that without writing it as text.
+        // Some generators serialize formatted strings incorrectly in headers.
         if let Some(schema) = parameter["schema"].as_object_mut() {
             schema.remove("format");
         }
@@ -93,7 +93,7 @@ fn simplify_headers(operation: &mut Value) {
     }
 }
 
-/// The usual spelling of the name of a header.
+/// The usual spelling of a header name.
 fn spelled(name: &str) -> String {
     let word = |word: &str| match word.to_ascii_lowercase().as_str() {
         "etag" => "ETag".to_owned(),

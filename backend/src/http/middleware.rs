@@ -24,9 +24,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Outermost {
     /// The routes, for `Allow` and for the log.
     pub routes: Routes,
-    /// The origins whose pages may call.
+    /// The origins that CORS allows.
     pub origins: Arc<[String]>,
-    /// The proxies whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Arc<[IpNet]>,
 }
 
@@ -96,7 +96,7 @@ impl<E: Endpoint> OutermostEndpoint<E> {
 
 fn refuse(problem: Problem, path: &str, routes: &Routes) -> Response {
     let allowed = match problem {
-        // What is not an operation is only read.
+        // Everything besides the operations is read-only.
         Problem::MethodNotAllowed => Some(routes.allowed(path).unwrap_or("GET, HEAD")),
         _ => None,
     };
@@ -108,7 +108,7 @@ fn refuse(problem: Problem, path: &str, routes: &Routes) -> Response {
     response
 }
 
-/// No answer of the API is kept by a cache without asking again, and none with a token at all.
+/// Responses of the API must be revalidated; those that may contain tokens must not be stored.
 fn forbid_caching(headers: &mut HeaderMap, path: &str) {
     let caching = if Wire::of(path) == Wire::BetterAuth {
         "no-store"

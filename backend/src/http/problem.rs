@@ -1,4 +1,4 @@
-//! What can go wrong for a caller, and how each case becomes `application/problem+json`.
+//! The problem types of the API, and their responses (`application/problem+json`, RFC 9457).
 
 use std::io::ErrorKind;
 
@@ -40,53 +40,53 @@ impl Wire {
     }
 }
 
-/// How long to wait before the next try when we are too busy, in seconds.
+/// `Retry-After` of 503, in seconds.
 const RETRY_AFTER: &str = "1";
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-/// Why a request was not served.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
-    /// No token, or one that is not valid any more.
+    /// The access token is missing, invalid or expired.
     #[error("Sign in to do this: the request has no valid access token.")]
     Unauthenticated,
-    /// The e-mail and the password do not belong together.
+    /// The e-mail address or the password is wrong.
     #[error("The e-mail address or the password is wrong.")]
     InvalidCredentials,
-    /// The refresh cookie is missing, old, or of a session that has ended.
+    /// The refresh cookie is missing, was replaced, or belongs to a session that has ended.
     #[error("This session has ended. Sign in again.")]
     NoSession,
-    /// Somebody who is signed in was asked for the password again and gave another; the name of the body's member.
+    /// A signed-in user entered a wrong password. The value is the member of the body that it came in.
     #[error("This is not your password. Try again, or sign out and choose \"Forgot your password?\".")]
     WrongPassword(&'static str),
-    /// The session has not proved its password for a while.
+    /// The operation requires a recently verified password.
     #[error(
         "Enter your password again first: it was a while ago. Send it to /api/auth/verify-password, then repeat this."
     )]
     SessionNotFresh,
-    /// The password is right, the address is not confirmed.
+    /// The credentials are right, but the e-mail address is not verified.
     #[error("Confirm your e-mail address first: open the link in the mail that we have just sent again.")]
     EmailNotVerified,
-    /// The token of a link was used before, is too old, or was never one.
+    /// The one-time token of a link is used, expired or unknown.
     #[error("This link does not work any more: it was used before or is too old. Ask for a new one.")]
     InvalidToken,
-    /// The code of the second factor is wrong.
+    /// The two-factor code or recovery code is wrong or used.
     #[error("This code is not right, or was used before. Wait for the next one, or use a recovery code.")]
     InvalidCode,
-    /// The account has no second factor.
+    /// Two-factor is off.
     #[error("Two-factor is off for this account. Set it up first.")]
     TwoFactorOff,
-    /// The account has a second factor already.
+    /// Two-factor is on.
     #[error("Two-factor is on already. To use another app, turn it off first.")]
     TwoFactorOn,
     /// The path names another user than the token.
     #[error("The access token belongs to another user than the path.")]
     Forbidden,
-    /// A web page of an origin that is not allowed asks for something that rests on a cookie.
+    /// A request with a credential cookie comes from a page of an origin that is not allowed.
     #[error("This web page's origin may not do this. Its address belongs in CORS_ORIGINS.")]
     ForbiddenOrigin,
-    /// There is no such thing, or it is somebody else's.
+    /// The resource does not exist, or belongs to another user.
     #[error("There is nothing here: it never existed, it was deleted, or it is not yours.")]
     NotFound,
     /// The path exists, the method does not.
@@ -98,34 +98,34 @@ pub enum Problem {
     /// The body did not arrive in time.
     #[error("The body did not arrive in time. Check the connection, then send the request again.")]
     RequestTimeout,
-    /// The body is not said to be JSON.
+    /// The `Content-Type` is not JSON.
     #[error("Send the body as JSON, with the header Content-Type: application/json.")]
     UnsupportedMediaType,
     /// The body is too large.
     #[error("The body is larger than 64 KiB. Send less.")]
     TooLarge,
-    /// Rules are broken.
+    /// The request violates validation rules.
     #[error("{}", summary(.0))]
     Invalid(Vec<FieldError>),
-    /// There is an account with that address; the name of the body's member.
+    /// Another account has the e-mail address. The value is the member of the body that it came in.
     #[error("There is an account with this e-mail address already. Sign in instead.")]
     EmailTaken(&'static str),
-    /// The idempotency key made a task that is deleted now.
+    /// The task of the idempotency key has been deleted.
     #[error("The task that this Idempotency-Key made has been deleted. Use a new key.")]
     Deleted,
-    /// `If-Match` names another version.
+    /// `If-Match` does not list the current version.
     #[error("The task has changed since you read it. Read it again and repeat your change.")]
     ChangedMeanwhile,
     /// A rate limit is exceeded.
     #[error("Too many attempts. Try again in {}.", duration(.0.wait))]
     TooMany(RateLimited),
-    /// Too much is waiting.
+    /// A queue is full.
     #[error("The server is busy. Try again in a moment.")]
     Busy,
-    /// The server was told to stop.
+    /// The server is shutting down.
     #[error("The server is about to stop. Send new requests to another one, or try again in a moment.")]
     Stopping,
-    /// Not the client's doing. The reason is for the log alone.
+    /// A failure of the server. The cause is logged and not sent.
     #[error("{}", fault_detail(.0))]
     Fault(#[from] Fault),
 }
@@ -152,7 +152,7 @@ fn fault_detail(fault: &Fault) -> &'static str {
     }
 }
 
-/// So many seconds, in words.
+/// A duration in seconds, in words.
 fn duration(seconds: i64) -> String {
     match seconds {
         1 => "a second".to_owned(),
@@ -175,7 +175,7 @@ impl Problem {
         }
     }
 
-    /// What Better Auth calls the case, where it has a name of its own; the others are ours in upper case.
+    /// The code of Better Auth, or ours in upper case where it has none.
     fn better_auth_code(&self) -> String {
         let code = match self {
             Self::Unauthenticated => "UNAUTHORIZED",
@@ -190,7 +190,7 @@ impl Problem {
         code.to_owned()
     }
 
-    /// The status and the stable name of the case.
+    /// The status and the stable code.
     fn case(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
@@ -233,7 +233,7 @@ impl Problem {
         }
     }
 
-    /// A rule that a query parameter breaks.
+    /// An invalid query parameter.
     pub fn of_query(name: &str, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError {
             pointer: format!("?{name}"),
@@ -241,7 +241,7 @@ impl Problem {
         }])
     }
 
-    /// The problem behind any error of the framework. What we did not foresee is a fault of ours.
+    /// Converts an error of the framework. Unknown errors are faults.
     pub fn from_error(error: poem::Error) -> Self {
         let error = match error.downcast::<Self>() {
             Ok(problem) => return problem,
@@ -273,7 +273,7 @@ impl Problem {
     }
 }
 
-/// What a query parameter may be.
+/// The valid values of a query parameter.
 fn parameter_rule(name: &str) -> String {
     let one_of = |words: &[&str]| format!("{name} must be one of {}.", words.join(", "));
     match name {
@@ -319,7 +319,7 @@ impl Problem {
         };
         let response = Response::builder().status(status).content_type(CONTENT_TYPE);
         let response = match (self, status) {
-            (Self::TooMany(limited), _) => told_to_wait(response, limited),
+            (Self::TooMany(limited), _) => with_rate_limit(response, limited),
             (_, StatusCode::UNAUTHORIZED) => response.header(header::WWW_AUTHENTICATE, "Bearer"),
             (_, StatusCode::SERVICE_UNAVAILABLE) => response.header(header::RETRY_AFTER, RETRY_AFTER),
             _ => response,
@@ -329,7 +329,7 @@ impl Problem {
 }
 
 /// The header fields of draft-ietf-httpapi-ratelimit-headers.
-fn told_to_wait(response: ResponseBuilder, limited: &RateLimited) -> ResponseBuilder {
+fn with_rate_limit(response: ResponseBuilder, limited: &RateLimited) -> ResponseBuilder {
     let RateLimited {
         policy,
         quota,

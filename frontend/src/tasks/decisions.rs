@@ -1,4 +1,4 @@
-//! What the user has to decide: cards for conflicts, and for text that was typed for a task that was deleted meanwhile.
+//! What the user has to decide: cards for conflicts, and for text that was typed for a task that has been deleted.
 
 use chrono::NaiveDate;
 use yew::prelude::*;

@@ -1,5 +1,5 @@
-//! The table `audit_events`, the history of an account, and the transactions that add to it. Rows are only added; they go with
-//! the account.
+//! The table `audit_events`, the history of an account, and the transactions that add to it. It is append-only; rows are deleted
+//! with the account.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,7 +15,7 @@ use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
 
-/// How many events a page has when all of them are read.
+/// The page size when all events are read.
 const PAGE: i64 = 500;
 
 #[derive(FromRow)]
@@ -48,7 +48,7 @@ pub(super) trait AuditedChange: Send + Sync + 'static {
     /// As [`Transaction::Refusal`].
     type Refusal: Send + 'static;
 
-    /// The client that asked for the change.
+    /// The client that requested the change.
     fn client(&self) -> &Client;
 
     /// As [`Transaction::apply`]. What it returns besides the output is added to the history.
@@ -58,20 +58,20 @@ pub(super) trait AuditedChange: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Audited<Self::Output>, Abort<Self::Refusal>>> + Send;
 }
 
-/// The output of a change, and what happened to whose account, if anything did.
+/// The output of a change, and its event, if any.
 pub(super) struct Audited<T> {
     output: T,
     event: Option<(UserId, Event)>,
 }
 
 impl<T> Audited<T> {
-    /// `event` happened to the account of `user`.
+    /// An output with an event of the account of `user`.
     pub(super) fn event(user: &UserId, event: Event, output: T) -> Self {
         let event = Some((user.clone(), event));
         Self { output, event }
     }
 
-    /// Nothing happened that belongs in a history.
+    /// An output without an event.
     pub(super) fn nothing(output: T) -> Self {
         Self { output, event: None }
     }
@@ -153,7 +153,7 @@ impl Db {
         Ok(rows.into_iter().map(Activity::from).collect())
     }
 
-    /// All events of an account in pages, newest first. Each page is a query of its own, run when it is asked for.
+    /// All events of an account in pages, newest first. Each page is one query, run on demand.
     pub fn all_activity(&self, user_id: UserId) -> impl Stream<Item = Result<Vec<Activity>, DbError>> + use<> {
         stream::try_unfold((self.clone(), user_id, Uuid::max()), async |(db, user_id, before)| {
             let rows = db.events(&user_id, before, PAGE).await?;

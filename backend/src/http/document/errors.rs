@@ -1,4 +1,4 @@
-//! The errors of the operations: those that follow from their arguments are added to those that they declare.
+//! The error responses of the operations: the declared ones, and those that follow from the arguments.
 
 use poem::http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value, json};
