@@ -239,7 +239,7 @@ async fn a_mail_that_cannot_be_sent_is_logged_with_its_reason() {
     let account = json!({ "name": "Owner", "email": "owner@example.com", "password": PASSWORD });
     let response = server.post("/api/auth/sign-up/email", account).send().await;
     response.expect(StatusCode::OK);
-    let line = program.line_with("a mail could not be sent").await;
+    let line = program.line_with("sending a mail failed").await;
     assert!(
         line.contains(response.header("x-request-id")) && line.contains("Connection refused"),
         "{line}"

@@ -183,7 +183,7 @@ on_both_databases! {
         let [line] = lines.as_slice() else { panic!("{log}") };
         assert_eq!(Line::parse(line).level, "ERROR");
         assert!(line.contains("docket::request") && line.contains("status=500"), "{line}");
-        assert!(line.contains("error=\"the database refused a statement: ") && line.contains("tasks"), "{line}");
+        assert!(line.contains("error=\"the database rejected a statement: ") && line.contains("tasks"), "{line}");
     }
 
     async fn every_change_of_an_account_is_one_event_after_its_commit(server) {
@@ -390,7 +390,7 @@ async fn a_refused_external_token_is_an_event_with_the_reason() {
         .lines()
         .find(|line| line.contains("event=external_token_refused"))
         .unwrap();
-    assert!(line.contains("reason=\"it has expired (exp)\""), "{line}");
+    assert!(line.contains("reason=\"the token has expired (exp)\""), "{line}");
     assert!(
         line.contains(refused.header("x-request-id")) && !log.contains(&token),
         "{log}"
