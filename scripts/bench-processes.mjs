@@ -1,15 +1,17 @@
 // The processes of the benchmark: servers, and wrk against them. None outlives the benchmark, whichever way it ends.
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 /** For databases and other files; removed at the end. */
 export const folder = mkdtempSync(join(tmpdir(), 'docket-bench-'));
 const run = promisify(execFile);
 const children = new Set();
+let servers = 0;
 
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
@@ -22,22 +24,22 @@ function watch(child) {
   child.once('exit', () => children.delete(child));
 }
 
-/** Starts a server and waits until it prints its address. */
+/** Starts a server and waits until its address is in its log, which is a file, as it is in production. */
 export async function start(binary, environment, ...args) {
-  const server = spawn(binary, args, { cwd: folder, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  const log = join(folder, `server-${++servers}.log`);
+  const file = openSync(log, 'w');
+  const server = spawn(binary, args, { cwd: folder, env: environment, stdio: ['ignore', file, file] });
+  closeSync(file);
   watch(server);
-  const url = await new Promise((resolve, reject) => {
-    let log = '';
-    const read = (chunk) => {
-      log += chunk;
-      const found = /(?:listening on|Server started at) (http:\/\/[\w.:]+)/.exec(log);
-      if (found) resolve(found[1]);
-    };
-    server.stdout.on('data', read);
-    server.stderr.on('data', read);
-    server.once('error', reject);
-    server.once('exit', (code) => reject(new Error(`${binary} ended with ${code}:\n${log}`)));
-  });
+  let failure;
+  server.once('error', (error) => (failure = error));
+  server.once('exit', (code) => (failure = new Error(`${binary} ended with ${code}:\n${readFileSync(log, 'utf8')}`)));
+  let url;
+  while (!url) {
+    if (failure) throw failure;
+    await setTimeout(20);
+    url = /(?:listening on|Server started at) (http:\/\/[\w.:]+)/.exec(readFileSync(log, 'utf8'))?.[1];
+  }
   const stop = async () => {
     const ended = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGTERM');

@@ -92,9 +92,21 @@ async function measureCrowd(server, database, all) {
   row(`${list.name}, while 50 clients sign in`, database, result, server.megabytes());
 }
 
+/** A server without its request log, as PocketBase and the ceiling have none. */
+function startDocket(environment) {
+  const settings = { BIND: '127.0.0.1:0', ACCESS_TOKEN_TTL: '86400', RATE_LIMIT: 'off', LOG: 'info,docket::request=error' };
+  return start(resolve('target/release/docket'), { ...settings, ...environment });
+}
+
+/** The same list with the request log, which is on by default. */
+async function measureRequestLog(database, environment, [list]) {
+  const server = await startDocket({ ...environment, LOG: 'info' });
+  row(`${list.name}, with the request log`, database, await load(server.url, seconds, list), server.megabytes());
+  await server.stop();
+}
+
 async function measure(database, environment, before = async () => {}) {
-  const settings = { BIND: '127.0.0.1:0', ACCESS_TOKEN_TTL: '86400', RATE_LIMIT: 'off', ...environment };
-  const server = await start(resolve('target/release/docket'), settings);
+  const server = await startDocket(environment);
   const people = [];
   for (const account of accounts) people.push(await seed(server.url, account));
   await before(server.url, people);
@@ -104,6 +116,7 @@ async function measure(database, environment, before = async () => {}) {
   }
   await measureCrowd(server, database, all);
   await server.stop();
+  await measureRequestLog(database, environment, all);
 }
 
 async function measurePocketBase() {

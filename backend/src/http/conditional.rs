@@ -17,13 +17,18 @@ pub fn etag(revision: i64) -> String {
 pub struct IfMatch(Option<headers::IfMatch>);
 
 impl IfMatch {
+    /// Whether every revision meets the precondition.
+    pub fn is_any(&self) -> bool {
+        self.0.as_ref().is_none_or(headers::IfMatch::is_any)
+    }
+
     /// Whether the precondition is met by a resource with that revision.
     pub fn allows(&self, revision: i64) -> bool {
-        let passes = |condition: &headers::IfMatch| {
+        let condition = self.0.as_ref().filter(|condition| !condition.is_any());
+        condition.is_none_or(|condition| {
             let tag = etag(revision).parse::<ETag>();
-            condition.is_any() || tag.is_ok_and(|tag| condition.precondition_passes(&tag))
-        };
-        self.0.as_ref().is_none_or(passes)
+            tag.is_ok_and(|tag| condition.precondition_passes(&tag))
+        })
     }
 }
 

@@ -177,14 +177,20 @@ impl Transaction for Complete {
              WHERE user_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING ",
             task_columns!()
         );
-        let (revision, _) = begin_change(tx, &self.user, self.id, &self.condition).await?;
-        let row: TaskRow = on_database!(tx, c => c.one(sqlx::query(SQL)
+        let not_found = || Abort::Refused(TaskRefusal::NotFound);
+        // Without a condition, one statement less: the update itself finds out whether there is such a task.
+        let revision = if self.condition.is_any() {
+            next_revision(tx, &self.user).await?.ok_or_else(not_found)?
+        } else {
+            begin_change(tx, &self.user, self.id, &self.condition).await?.0
+        };
+        let row: Option<TaskRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
             .bind(&self.user)
             .bind(self.id)
             .bind(self.completed)
             .bind(now())
             .bind(revision)).await)?;
-        Ok(row.into())
+        row.map(Task::from).ok_or_else(not_found)
     }
 }
 
