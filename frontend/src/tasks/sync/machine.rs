@@ -221,7 +221,7 @@ impl Machine {
                 self.effects.push(Effect::Lock(batch.entries.clone()));
                 self.phase = Phase::Locking(batch);
             }
-            None if self.stale => self.send(Request::List, Phase::LoadingList(Vec::new())),
+            None if self.stale => self.load_list(Vec::new()),
             None => self.finish_flush(),
         }
     }
@@ -229,6 +229,12 @@ impl Machine {
     fn send(&mut self, request: Request, phase: Phase) {
         self.effects.push(Effect::Send(request));
         self.phase = phase;
+    }
+
+    /// Loads the list, then removes entries that another tab has sent. What happens from now on may be missing in the list.
+    fn load_list(&mut self, sent: Vec<Uuid>) {
+        self.stale = false;
+        self.send(Request::List, Phase::LoadingList(sent));
     }
 
     fn unlock(&mut self) {
@@ -245,7 +251,7 @@ impl Machine {
             self.unlock();
         } else if !sent.is_empty() {
             self.unlock();
-            self.send(Request::List, Phase::LoadingList(sent));
+            self.load_list(sent);
         } else if self.state.next_batch().as_ref() == Some(&batch) {
             self.write(batch);
         } else {
@@ -283,7 +289,10 @@ impl Machine {
 
     fn responded(&mut self, result: Result<Response, Failure>) -> Result<(), Failure> {
         match mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::LoadingList(sent) => self.list_loaded(result?, sent),
+            Phase::LoadingList(sent) => {
+                self.stale |= result.is_err();
+                self.list_loaded(result?, sent);
+            }
             Phase::Writing(batch, known) => self.written(batch, known, result)?,
             Phase::LoadingTask(batch, known) => self.task_loaded(batch, known.as_ref(), result)?,
             // There is no response without a request.
@@ -298,7 +307,6 @@ impl Machine {
 
     fn list_loaded(&mut self, response: Response, sent: Vec<Uuid>) {
         if let Response::List(tasks) = response {
-            self.stale = false;
             self.dispatch(Action::ListLoaded(tasks));
         }
         if !sent.is_empty() {
@@ -483,5 +491,5 @@ fn retry_delay(failures: u32, retry_after: Option<u32>, jitter: u32) -> u32 {
             (seconds * 500, seconds * 500)
         }
     };
-    min + spread / MAX_JITTER * jitter.min(MAX_JITTER)
+    min + spread * jitter.min(MAX_JITTER) / MAX_JITTER
 }

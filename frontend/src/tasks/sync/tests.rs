@@ -242,6 +242,8 @@ fn no_retry_is_earlier_than_the_server_asks_for() {
     for (retry_after, jitter, expected) in [
         (10, 0, 10_000),
         (10, MAX_JITTER, 15_000),
+        (1, MAX_JITTER, 1_500),
+        (3, MAX_JITTER / 2, 3_750),
         (0, 0, 1_000),
         // Longer than the limit.
         (3_600, 0, 60_000),
@@ -252,6 +254,19 @@ fn no_retry_is_earlier_than_the_server_asks_for() {
         tab.respond_with(unavailable(Some(retry_after)), jitter);
         assert_eq!(tab.retries, [expected], "{retry_after} {jitter}");
     }
+}
+
+#[test]
+fn a_reload_during_a_load_loads_again() {
+    let mut tab = Tab::open(&Storage::default(), &[]);
+    tab.handle(Event::Reload);
+    assert_eq!(tab.sent(), Request::List);
+    // The list that is loading may be older than this.
+    tab.handle(Event::Reload);
+    tab.respond(Ok(Response::List(Vec::new())));
+    assert_eq!(tab.sent(), Request::List);
+    tab.respond(Ok(Response::List(Vec::new())));
+    assert!(tab.is_idle());
 }
 
 #[test]
