@@ -62,7 +62,7 @@ impl Accounts {
         let external = external.map(|external| ExternalIssuer::new(external, &secrets));
         let external = external.transpose()?;
         let mailer = config.smtp()?.map(Mailer::new).transpose()?;
-        let passwords = Passwords::new(config.argon2_cost(), config.password_min_length)?;
+        let passwords = Passwords::new(config.argon2_cost()?, config.password_min_length)?;
         let timeout = config.database()?.timeout;
         let secure = config.is_https();
         let public_url = config.public_url();

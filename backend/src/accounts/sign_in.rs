@@ -38,10 +38,10 @@ pub async fn sign_in(
     let remember = body.remember_me.unwrap_or(true);
     let user = verify_credentials(accounts, jar, &client, &body.email, body.password).await?;
     if let Some(mailer) = accounts.mailer.as_ref().filter(|_| !user.email_verified) {
+        Event::SignInRefused.log(&client, Some(&user.id));
         accounts.rate_limiter.mail(&client, "confirm", &body.email).await?;
         let mail = account_mail::verification_mail(Arc::clone(accounts), body.email, client.clone());
         mailer.enqueue(&client, mail)?;
-        Event::SignInRefused.log(&client, Some(&user.id));
         return Err(Problem::EmailNotVerified);
     }
     if user.two_factor_enabled {

@@ -260,13 +260,19 @@ impl Config {
         public.chain(&self.cors_origins).cloned().collect()
     }
 
-    /// The parameters of password hashing.
-    pub fn argon2_cost(&self) -> Argon2Cost {
-        Argon2Cost {
+    /// The parameters of password hashing. Fails if the former name of a setting is in the environment, because ignoring it
+    /// would weaken the hashes.
+    pub fn argon2_cost(&self) -> Result<Argon2Cost, ConfigError> {
+        if std::env::var_os("ARGON2_PASSES").is_some() {
+            return Err(ConfigError(
+                "ARGON2_PASSES is now ARGON2_ITERATIONS. Rename it where it is set, such as in .env.".to_owned(),
+            ));
+        }
+        Ok(Argon2Cost {
             memory_kib: self.argon2_memory_kib,
             iterations: self.argon2_iterations,
             lanes: self.argon2_lanes,
-        }
+        })
     }
 
     /// Whether the public URL is https.

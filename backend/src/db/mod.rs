@@ -151,7 +151,7 @@ fn is_transient(code: &str) -> bool {
 /// The statements of one transaction.
 pub(crate) trait Transaction: Send + Sync + 'static {
     /// The result, which is returned once the transaction is durable.
-    type Output: Send + 'static;
+    type Output: Send + Sync + 'static;
     /// Why the transaction may be rolled back deliberately; [`Infallible`] if it never is.
     type Refusal: Send + 'static;
 
@@ -265,7 +265,12 @@ impl Db {
     pub(crate) async fn transact<T: Transaction>(&self, transaction: T) -> Result<T::Output, Abort<T::Refusal>> {
         Abort::join(match &self.0 {
             OnDatabase::Sqlite(db) => db.writer.transact(transaction).await,
-            OnDatabase::Postgres(db) => db.transact(&transaction).await,
+            OnDatabase::Postgres(db) => {
+                // A task, so that a transaction whose request is cancelled ends as every other.
+                let db = db.clone();
+                let transacted = tokio::spawn(async move { db.transact(&transaction).await }).await;
+                transacted.unwrap_or(Err(DbError::Panicked))
+            }
         })
     }
 

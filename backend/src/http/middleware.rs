@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use ipnet::IpNet;
+use poem::error::ResponseError;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use uuid::Uuid;
@@ -65,8 +66,10 @@ impl<E: Endpoint> Endpoint for OutermostEndpoint<E> {
             cors::preflight()
         } else {
             self.answer(request).await.unwrap_or_else(|problem| {
-                if let Some(fault) = problem.fault() {
-                    line.fail(fault);
+                match problem.fault() {
+                    Some(fault) => line.fail(fault),
+                    None if problem.status().is_server_error() => line.fail(&problem),
+                    None => {}
                 }
                 refuse(problem, uri.path(), &self.routes)
             })

@@ -1,10 +1,10 @@
 //! The line of each request in the log.
 
+use std::fmt::Display;
 use std::time::Instant;
 
 use poem::http::{Method, StatusCode};
 
-use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::routes::STATIC;
 
@@ -36,9 +36,9 @@ impl<'a> RequestLine<'a> {
         }
     }
 
-    /// The request fails because of the server.
-    pub fn fail(&mut self, fault: &Fault) {
-        self.error = Some(fault.to_string());
+    /// The request fails because of the server, for this reason.
+    pub fn fail(&mut self, reason: impl Display) {
+        self.error = Some(reason.to_string());
     }
 
     /// The response begins with this status.

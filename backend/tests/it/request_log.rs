@@ -7,6 +7,7 @@ use std::path::Path;
 use chrono::{TimeDelta, Utc};
 use regex::Regex;
 use reqwest::{Method, StatusCode};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -375,6 +376,50 @@ on_both_databases! {
         failures.sort();
         assert_eq!(failures, ["2001:db8::9", ELSEWHERE]);
     }
+}
+
+#[tokio::test]
+async fn a_request_that_is_503_is_an_error_without_a_fault_too() {
+    let database = Database::sqlite();
+    let flags = ["--shutdown-delay", "600", "--log", "info,docket::request=error"];
+    let (mut program, server) = start(&database, &flags).await;
+    program.signal(Signal::TERM);
+    program.line_with("stopping").await;
+    let stopping = server.get("/health/ready").send().await;
+    stopping.expect(StatusCode::SERVICE_UNAVAILABLE);
+    let line = program.line_with(stopping.header("x-request-id")).await;
+    assert!(
+        line.contains("ERROR docket::request") && line.contains("error=\"The server is about to stop."),
+        "{line}"
+    );
+    program.kill().await;
+}
+
+#[tokio::test]
+async fn the_address_of_a_jwks_is_logged_without_its_secrets() {
+    let database = Database::sqlite();
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://user:hunter2@{}/jwks?key=abcdef", closed.local_addr().unwrap());
+    let (program, server) = start(
+        &database,
+        &[
+            "--trust-external-tokens",
+            "true",
+            "--external-issuer",
+            "issuer",
+            "--external-jwks-url",
+            &url,
+        ],
+    )
+    .await;
+    let claims = json!({ "sub": "somebody", "iss": "issuer", "exp": now() + 300 });
+    let token = Signer::secret(SECRET).sign(json!({ "typ": "JWT", "kid": "1" }), &claims);
+    let refused = server.get("/api/somebody/tasks").bearer(&token).send().await;
+    refused.expect(StatusCode::SERVICE_UNAVAILABLE);
+    let log = program.stop().await;
+    assert!(log.contains("fetching the JWKS of the external issuer failed"), "{log}");
+    assert!(!log.contains("hunter2") && !log.contains("abcdef"), "{log}");
 }
 
 #[tokio::test]

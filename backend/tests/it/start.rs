@@ -278,3 +278,9 @@ fn debug_output_of_the_configuration_has_no_secrets() {
         "{printed}"
     );
 }
+
+#[tokio::test]
+async fn a_renamed_setting_is_refused_with_its_new_name() {
+    let text = refusal_of_program(&[("ARGON2_PASSES", "4")]).await;
+    assert!(text.contains("ARGON2_PASSES is now ARGON2_ITERATIONS"), "{text}");
+}

@@ -129,7 +129,11 @@ impl KeySet {
                     None
                 }
                 Err(reason) => {
-                    tracing::warn!(url = %self.url, reason, "fetching the JWKS of the external issuer failed");
+                    tracing::warn!(
+                        url = self.public_url(),
+                        reason,
+                        "fetching the JWKS of the external issuer failed"
+                    );
                     Some(reason)
                 }
             };
@@ -137,8 +141,13 @@ impl KeySet {
         last_fetch.failure.clone()
     }
 
+    /// The URL without its credentials and its query, for the log.
+    fn public_url(&self) -> String {
+        format!("{}{}", self.url.origin().ascii_serialization(), self.url.path())
+    }
+
     async fn fetch(&self) -> Result<HashMap<String, Arc<Key>>, String> {
-        let unreachable = |error: reqwest::Error| format!("no response: {error:?}");
+        let unreachable = |error: reqwest::Error| format!("no response: {:?}", error.without_url());
         let mut response = self.http.get(self.url.clone()).send().await.map_err(unreachable)?;
         if response.status() != StatusCode::OK {
             return Err(format!("the response status is {}", response.status()));

@@ -49,7 +49,7 @@ enum SignUpResponse {
 }
 
 #[derive(Serialize, Union)]
-#[oai(one_of)]
+#[oai(one_of, rename = "SignInAnswer")]
 #[serde(untagged)]
 enum SignInResult {
     SignedIn(SignedIn),

@@ -44,7 +44,7 @@ impl From<EventRow> for Activity {
 /// A change of an account whose event is added to the history in the same transaction.
 pub(super) trait AuditedChange: Send + Sync + 'static {
     /// As [`Transaction::Output`].
-    type Output: Send + 'static;
+    type Output: Send + Sync + 'static;
     /// As [`Transaction::Refusal`].
     type Refusal: Send + 'static;
 
@@ -101,7 +101,7 @@ impl<T: AuditedChange> Transaction for Audit<T> {
 
 async fn insert(tx: &mut Tx<'_>, user_id: &UserId, event: Event, client: &Client) -> Result<(), DbError> {
     const SQL: &str = "INSERT INTO audit_events (user_id, id, event, ip_address, user_agent, request_id, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+         SELECT id, $2, $3, $4, $5, $6, $7 FROM users WHERE id = $1";
     execute!(
         tx,
         sqlx::query(SQL)
