@@ -1,4 +1,4 @@
-//! Security events: what happens to accounts, by stable names, as lines of the log. Those of the history of an account are
+//! The security event log: events with stable names. Those of the history of an account are
 //! written by `store::audit`, together with their row.
 
 use crate::accounts::user_id::UserId;

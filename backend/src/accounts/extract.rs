@@ -1,6 +1,6 @@
 //! Extractors of credentials. They are capabilities: only a verified token yields a [`Caller`] (the user of the path), a
-//! [`Member`] (a user with a session) or a [`RecentMember`] (recently authenticated), and only these contain the
-//! [`UserId`](crate::accounts::user_id::UserId) that the functions of the stores require.
+//! [`Member`] (a user with a session) or a [`RecentMember`] (recently authenticated), and outside of
+//! `accounts` only these yield the [`UserId`](crate::accounts::user_id::UserId) that the functions of the stores require.
 //!
 //! The OpenAPI document lists the credential extractors among the arguments of an operation as its alternative security
 //! requirements.

@@ -1,4 +1,4 @@
-//! The texts of mails.
+//! E-mail templates.
 
 const SIGNATURE: &str = "This mail was sent by Docket. Replies to it are not read.";
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::accounts::device::KnownDevice;
 use crate::accounts::event::Event;
-use crate::accounts::policy::{
+use crate::accounts::rate_limit_policy::{
     ACCOUNT, ACCOUNT_AT_ADDRESS, ADDRESS, Counter, DEVICE, KNOWN_DEVICES, MAIL_FROM_ADDRESS, MAIL_TO_ACCOUNT, Refusal,
     SESSION, SIGN_UP,
 };

@@ -1,7 +1,7 @@
 //! The id of an authenticated user, as a capability: code that has a [`UserId`] may act for that user.
 
-/// The id of a user who is authenticated, or whose row was found by a secret of that user. Only `accounts` constructs it, so a
-/// function that takes it cannot be called with an id from a request.
+/// The id of a user. `accounts` constructs it from a verified token, and for its own flows from the rows that the store reads, by
+/// e-mail address or by the hash of a secret. An id from a request is never one.
 #[derive(Clone, Debug, Eq, Hash, PartialEq, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct UserId(String);

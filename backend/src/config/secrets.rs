@@ -92,7 +92,7 @@ impl Secrets {
     pub(super) fn stored(file: &Path) -> Result<Self, ConfigError> {
         let trouble = |error: &dyn fmt::Display| {
             ConfigError(format!(
-                "The signing secret {} can neither be read nor made: {error}. Mend that, or set BETTER_AUTH_SECRET.",
+                "The signing secret {} can neither be read nor created: {error}. Mend that, or set BETTER_AUTH_SECRET.",
                 file.display()
             ))
         };

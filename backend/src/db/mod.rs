@@ -159,7 +159,7 @@ pub(crate) trait Transaction: Send + Sync + 'static {
     /// [`DbError`] no further statement may run, because it might be outside of the transaction.
     fn apply(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, Abort<Self::Refusal>>> + Send;
 
-    /// Called once, after the commit, even if the caller has gone away.
+    /// Called once, after the commit, even if the request was cancelled.
     fn committed(&self, _output: &Self::Output) {}
 }
 

@@ -1,4 +1,4 @@
-//! HTTP without product logic: problem details, JSON bodies, request metadata, middleware, and the endpoints for health checks
+//! HTTP, below the operations: problem details, JSON bodies, request metadata, middleware, and the endpoints for health checks
 //! and static files.
 
 pub mod client;

@@ -17,10 +17,10 @@ use shared::task::{LIMIT_MAX, Order, Sort, Status};
 use crate::db::{Abort, DbError};
 use crate::fault::{Fault, FaultKind};
 
-/// The prefix of the paths that speak Better Auth's protocol.
+/// The prefix of the paths that are compatible with Better Auth.
 const BETTER_AUTH: &str = "/api/auth/";
 
-/// The form of problems on the wire.
+/// The error response format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Wire {
     /// The problem alone.
@@ -354,8 +354,8 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Every operation can fail by a fault of ours, which also brings the schema of all errors into the document. `openapi` adds
-/// the other errors by rule.
+/// Every operation can fail with an internal error, which also registers the schema of all errors. The others are declared by
+/// `http::operation_error` and added by `http::document::errors`.
 impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
         let content = MetaMediaType {

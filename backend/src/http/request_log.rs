@@ -1,4 +1,4 @@
-//! The line of each request in the log.
+//! The access log.
 
 use std::fmt::Display;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::http::routes::STATIC;
 
 /// The target of the lines.
 const TARGET: &str = "docket::request";
-/// The status of a request that was aborted before it had a response, as nginx has it.
+/// The status of a request that was aborted before it had a response, as in nginx.
 const CLOSED: u16 = 499;
 
 /// The line of a request. It is written when the value is dropped: by [`RequestLine::end`], or because the request was aborted.

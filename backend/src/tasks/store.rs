@@ -178,7 +178,7 @@ impl Transaction for Complete {
             task_columns!()
         );
         let not_found = || Abort::Refused(TaskRefusal::NotFound);
-        // Without a condition, one statement less: the update itself finds out whether there is such a task.
+        // Without a precondition the SELECT is skipped: no updated row means that there is no such task.
         let revision = if self.condition.is_any() {
             next_revision(tx, &self.user).await?.ok_or_else(not_found)?
         } else {

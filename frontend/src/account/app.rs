@@ -36,7 +36,7 @@ pub fn AccountApp() -> Html {
         (_, Some(user)) => html! {
             <SettingsPage key={user.id.clone()} user={user.clone()} {start_session} {end_session} {toasts} />
         },
-        // In this program only the deletion of the account signs out.
+        // In the settings, only the deletion of the account signs out.
         (_, None) if *ended == Some(SessionEnd::SignedOut) => deleted_page(),
         (_, None) => html! { <LoadPage to="/login?next=%2Fsettings" /> },
     };

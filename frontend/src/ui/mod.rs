@@ -1,4 +1,4 @@
-//! The parts that pages are made of. What has no state is a plain function, which adds less to the size of the client than
+//! UI components. What has no state is a plain function, which adds less to the size of the client than
 //! a component.
 
 pub mod date;

@@ -18,7 +18,7 @@ use crate::accounts::pending_sign_in::{Code, PendingSignIn};
 use crate::accounts::recovery_codes::RecoveryCodes;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::two_factor::{TwoFactorIsOff, TwoFactorIsOn};
-use crate::accounts::{totp, two_factor};
+use crate::accounts::{enable_two_factor, totp};
 use crate::http::client::Client;
 use crate::http::json::{JsonBody, RawJson};
 use crate::http::operation_error::{OperationError, operation_errors};
@@ -102,7 +102,7 @@ impl TwoFactorApi {
         let renewed = match identity.and_then(Identity::membership) {
             Some(member) => {
                 let CodeProof { code, .. } = body.valid()?;
-                two_factor::turn_on(&accounts, jar, member, &code, client).await?
+                enable_two_factor::turn_on(&accounts, jar, member, &code, client).await?
             }
             None => {
                 let pending = PendingSignIn::find(&accounts, cookie.value()?).await?;

@@ -1,5 +1,5 @@
-//! The tables of accounts, one file per table. A transaction that spans tables has a file of its own. Every function that
-//! accesses rows of a user takes a `UserId`.
+//! The tables of accounts, one file per table, and files for transactions that span tables and for background tasks. Functions
+//! take a `UserId`, or the id or the hash that a verified secret contains.
 
 pub mod audit;
 pub mod email_address;

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use crate::accounts::policy::{Counter, Refusal, Tally};
+use crate::accounts::rate_limit_policy::{Counter, Refusal, Tally};
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 
 struct Count(Vec<Counter>);

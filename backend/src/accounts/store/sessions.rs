@@ -15,7 +15,7 @@ use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
 
-/// SHA-256 of a refresh token, or of its family: all that can be read of it.
+/// SHA-256 of a refresh token, or of its family. Only the hash is stored.
 pub type RefreshHash = [u8; 32];
 
 /// Lifetime of a session after its last renewal.
@@ -171,13 +171,13 @@ pub(super) async fn end_all(tx: &mut Tx<'_>, user_id: &UserId, keep: Option<Uuid
     Ok(())
 }
 
-/// A renewal that is asked for.
+/// A refresh request.
 pub struct Renewal {
     /// The session that the token names.
     pub session: Uuid,
-    /// Of the token that was presented.
+    /// Hash of the presented token.
     pub presented: RefreshHash,
-    /// Of its family.
+    /// Hash of its family.
     pub family: RefreshHash,
     /// Of the token that is to replace it.
     pub successor: RefreshHash,

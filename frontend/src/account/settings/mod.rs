@@ -1,4 +1,4 @@
-//! The settings page. Each section is a file.
+//! The settings page, and its sections.
 
 mod account;
 mod activity;
