@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use crate::accounts::routes::account::AccountApi;
 use crate::accounts::routes::auth::AuthApi;
+use crate::accounts::routes::capabilities::CapabilityApi;
 use crate::accounts::routes::keys::KeyApi;
-use crate::accounts::routes::recovery::RecoveryApi;
+use crate::accounts::routes::mail_links::MailLinkApi;
 use crate::accounts::routes::sessions::SessionApi;
 use crate::accounts::routes::two_factor::TwoFactorApi;
 use crate::export::ExportApi;
@@ -19,7 +20,8 @@ type Operations = (
     SessionApi,
     AccountApi,
     ExportApi,
-    RecoveryApi,
+    MailLinkApi,
+    CapabilityApi,
     TwoFactorApi,
     KeyApi,
 );

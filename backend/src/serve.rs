@@ -1,13 +1,13 @@
 //! The HTTP/1 and HTTP/2 server: the accept loop, timeouts and connection limits.
 //!
 //! A connection waits either for the server (a handler runs) or for the client (to send a header or a body, or to receive the
-//! response). [`state`] tracks which one, and since when. When the client exceeds a timeout, the connection is closed, except
+//! response). [`connection_state`] tracks which one, and since when. When the client exceeds a timeout, the connection is closed, except
 //! for a request body: then the handler that reads it gets an error and answers 408.
 
 mod body;
 mod connection;
+mod connection_state;
 mod descriptors;
-mod state;
 mod stop;
 
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use connection::Server;
-use state::ConnectionState;
+use connection_state::ConnectionState;
 pub use stop::{Draining, stop_signal};
 
 /// Pause of the accept loop after a failed `accept`, or while the connection limit is reached.

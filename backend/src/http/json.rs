@@ -1,17 +1,17 @@
 //! JSON request and response bodies, (de)serialized by serde only: request bodies are validated by the rules in `shared`, and
 //! responses are serialized once.
 
+mod schema;
 mod streamed;
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
-use std::mem;
 
 use bytes::Bytes;
 use poem::http::header;
 use poem::{IntoResponse, Request, RequestBody, Response, Result};
 use poem_openapi::payload::Payload;
-use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde::Serialize;
@@ -21,6 +21,7 @@ use shared::rules::Check;
 
 use crate::fault::Fault;
 use crate::http::problem::Problem;
+use schema::{register_body, register_response, set_nullable};
 pub use streamed::StreamedJson;
 
 /// The largest request body, in bytes.
@@ -138,67 +139,6 @@ fn require_json(request: &Request) -> Result<(), Problem> {
     }
 }
 
-/// Registers the schema of a request body, and makes the members of [`Check::NULLABLE`] nullable. The framework only supports
-/// optional members.
-fn register_body<T: Type + Check>(registry: &mut Registry) {
-    T::register(registry);
-    let Some(schema) = registry.schemas.get_mut(&*T::name()) else {
-        return;
-    };
-    let nullable = schema
-        .properties
-        .iter_mut()
-        .filter(|(name, _)| T::NULLABLE.contains(name));
-    nullable.for_each(|(_, member)| set_nullable(member));
-}
-
-/// Registers the schema of a response, whose members are always present: members that the framework registers as optional are
-/// nullable instead.
-fn register_response<T: Type>(registry: &mut Registry) {
-    T::register(registry);
-    require_all_members(registry, &T::schema_ref());
-}
-
-/// Makes all members required, in a schema and those that it refers to.
-fn require_all_members(registry: &mut Registry, schema: &MetaSchemaRef) {
-    let (members, parts) = match schema {
-        MetaSchemaRef::Inline(schema) => (Vec::new(), parts(schema)),
-        MetaSchemaRef::Reference(name) => {
-            let Some(schema) = registry.schemas.get_mut(name) else {
-                return;
-            };
-            let required = mem::take(&mut schema.required);
-            for (name, member) in &mut schema.properties {
-                if !required.contains(name) {
-                    set_nullable(member);
-                }
-                schema.required.push(*name);
-            }
-            let members = schema.properties.iter().map(|(_, member)| member.clone());
-            (members.collect(), parts(schema))
-        }
-    };
-    members
-        .iter()
-        .chain(&parts)
-        .for_each(|part| require_all_members(registry, part));
-}
-
-/// The schemas of array items and of the alternatives of a schema.
-fn parts(schema: &MetaSchema) -> Vec<MetaSchemaRef> {
-    let items = schema.items.iter().map(|items| &**items);
-    let alternatives = schema.any_of.iter().chain(&schema.one_of).chain(&schema.all_of);
-    items.chain(alternatives).cloned().collect()
-}
-
-fn set_nullable(member: &mut MetaSchemaRef) {
-    let nullable = MetaSchema {
-        nullable: true,
-        ..MetaSchema::ANY
-    };
-    *member = member.clone().merge(nullable);
-}
-
 fn request_meta<T: Type>(required: bool) -> MetaRequest {
     MetaRequest {
         description: None,
@@ -280,15 +220,12 @@ impl<T: Type> Payload for RawJson<T> {
     const CONTENT_TYPE: &'static str = CONTENT_TYPE;
 
     fn schema_ref() -> MetaSchemaRef {
-        if T::IS_REQUIRED {
-            T::schema_ref()
-        } else {
-            // Only this response is nullable, not the schema of the type.
-            T::schema_ref().merge(MetaSchema {
-                nullable: true,
-                ..MetaSchema::ANY
-            })
+        let mut schema = T::schema_ref();
+        if !T::IS_REQUIRED {
+            // The response can be null, but other uses of the type cannot.
+            set_nullable(&mut schema);
         }
+        schema
     }
 
     fn register(registry: &mut Registry) {

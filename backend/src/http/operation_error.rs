@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use poem::error::ResponseError;
+use poem::http::StatusCode;
 use poem_openapi::ApiResponse;
-use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::Type;
+use shared::problem::{CONTENT_TYPE, Problem as Body};
 
 use crate::http::problem::{Problem, Wire};
 
@@ -48,6 +51,29 @@ impl<E: Errors> ApiResponse for OperationError<E> {
 
     fn register(registry: &mut Registry) {
         Problem::register(registry);
+    }
+}
+
+/// Every operation can fail with an internal error, which also registers the schema of all errors. The others are declared by
+/// [`OperationError`], or added by `http::document::errors`.
+impl ApiResponse for Problem {
+    fn meta() -> MetaResponses {
+        let content = MetaMediaType {
+            content_type: CONTENT_TYPE,
+            schema: Body::schema_ref(),
+        };
+        let fault = MetaResponse {
+            description: "",
+            status: Some(StatusCode::INTERNAL_SERVER_ERROR.as_u16()),
+            status_range: None,
+            content: vec![content],
+            headers: Vec::new(),
+        };
+        MetaResponses { responses: vec![fault] }
+    }
+
+    fn register(registry: &mut Registry) {
+        Body::register(registry);
     }
 }
 

@@ -1,18 +1,11 @@
 //! The problem types of the API, and their responses (`application/problem+json`, RFC 9457).
 
-use std::io::ErrorKind;
+mod framework;
 
-use poem::error::{
-    MethodNotAllowedError, NotFoundError, ParsePathError as PoemParsePathError, ReadBodyError, ResponseError,
-};
+use poem::error::ResponseError;
 use poem::http::{StatusCode, header};
 use poem::{IntoResponse, Response, ResponseBuilder};
-use poem_openapi::ApiResponse;
-use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
-use poem_openapi::types::Type;
 use shared::problem::{CONTENT_TYPE, FieldError, Problem as Body};
-use shared::task::{LIMIT_MAX, Order, Sort, Status};
 
 use crate::db::{Abort, DbError};
 use crate::fault::{Fault, FaultKind};
@@ -42,8 +35,6 @@ impl Wire {
 
 /// `Retry-After` of 503, in seconds.
 const RETRY_AFTER: &str = "1";
-
-const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -240,49 +231,6 @@ impl Problem {
             detail: detail.into(),
         }])
     }
-
-    /// Converts an error of the framework. Unknown errors are faults.
-    pub fn from_error(error: poem::Error) -> Self {
-        let error = match error.downcast::<Self>() {
-            Ok(problem) => return problem,
-            Err(error) => error,
-        };
-        if error.is::<AuthorizationError>() {
-            Self::Unauthenticated
-        } else if error.is::<NotFoundError>() || error.is::<ParsePathError>() || error.is::<PoemParsePathError>() {
-            Self::NotFound
-        } else if error.is::<MethodNotAllowedError>() {
-            Self::MethodNotAllowed
-        } else if let Some(error) = error.downcast_ref::<ParseParamError>() {
-            match error.name {
-                IDEMPOTENCY_KEY => Self::Invalid(vec![FieldError {
-                    pointer: IDEMPOTENCY_KEY.to_owned(),
-                    detail: format!("{IDEMPOTENCY_KEY} must be a UUID, a new one for each new task."),
-                }]),
-                name => Self::of_query(name, parameter_rule(name)),
-            }
-        } else if let Some(error) = error.downcast_ref::<ReadBodyError>() {
-            match error {
-                ReadBodyError::PayloadTooLarge => Self::TooLarge,
-                ReadBodyError::Io(error) if error.kind() == ErrorKind::TimedOut => Self::RequestTimeout,
-                other => Self::Malformed(other.to_string()),
-            }
-        } else {
-            Fault::internal(format!("an error of the framework has no problem type: {error}")).into()
-        }
-    }
-}
-
-/// The valid values of a query parameter.
-fn parameter_rule(name: &str) -> String {
-    let one_of = |words: &[&str]| format!("{name} must be one of {}.", words.join(", "));
-    match name {
-        "status" => one_of(Status::WORDS),
-        "sort" => one_of(Sort::WORDS),
-        "order" => one_of(Order::WORDS),
-        "limit" => format!("limit must be a whole number from 1 to {LIMIT_MAX}."),
-        _ => format!("{name} has a value that it cannot have."),
-    }
 }
 
 impl From<DbError> for Problem {
@@ -351,28 +299,5 @@ impl ResponseError for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         self.response(Wire::Docket)
-    }
-}
-
-/// Every operation can fail with an internal error, which also registers the schema of all errors. The others are declared by
-/// `http::operation_error` and added by `http::document::errors`.
-impl ApiResponse for Problem {
-    fn meta() -> MetaResponses {
-        let content = MetaMediaType {
-            content_type: CONTENT_TYPE,
-            schema: Body::schema_ref(),
-        };
-        let fault = MetaResponse {
-            description: "",
-            status: Some(StatusCode::INTERNAL_SERVER_ERROR.as_u16()),
-            status_range: None,
-            content: vec![content],
-            headers: Vec::new(),
-        };
-        MetaResponses { responses: vec![fault] }
-    }
-
-    fn register(registry: &mut Registry) {
-        Body::register(registry);
     }
 }

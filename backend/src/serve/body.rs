@@ -11,7 +11,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::Limits;
-use super::state::{ConnectionState, ReceivingGuard, ServingGuard};
+use super::connection_state::{ConnectionState, ReceivingGuard, ServingGuard};
 
 /// The body of a request. Reading fails with [`ErrorKind::TimedOut`] if the client is below the minimum rate.
 pub struct RequestBody {

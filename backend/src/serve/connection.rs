@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use super::Limits;
 use super::body::{RequestBody, ResponseBody};
-use super::state::{ConnectionState, ServingGuard, Watchdog};
+use super::connection_state::{ConnectionState, ServingGuard, Watchdog};
 
 /// Maximum size of the read buffer, and with it of an HTTP/1 header, in bytes.
 const BUFFER_MAX: usize = 64 * 1024;

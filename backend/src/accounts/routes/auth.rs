@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem::web::cookie::CookieJar;
-use poem_openapi::{ApiResponse, Object, OpenApi, Union};
-use serde::{Deserialize, Serialize};
+use poem_openapi::{ApiResponse, OpenApi, Union};
+use serde::Serialize;
 use shared::account::{CurrentSession, Renewed, SignIn, SignUp, SignedIn, SignedOut, SignedUp};
-use shared::problem::FieldError;
-use shared::rules::Check;
 use shared::two_factor::CodeWanted;
 
-use super::{Tag, too_many};
+use super::{Nothing, Tag, too_many};
 use crate::accounts::cookies::REFRESH_COOKIE;
 use crate::accounts::extract::{Anonymous, FromCookie, OptionalBearer, Refresh};
 use crate::accounts::refresh_token::RefreshToken;
@@ -25,21 +23,9 @@ use crate::http::json::{JsonBody, RawJson};
 use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
 
-/// The operations on sessions of the browser.
+/// The operations that begin, renew and end the session of the browser.
 #[derive(Default)]
 pub struct AuthApi;
-
-/// An empty object. Requiring JSON prevents cross-site form submissions.
-#[derive(Deserialize, Object, Serialize)]
-#[oai(deny_unknown_fields)]
-#[serde(deny_unknown_fields)]
-pub struct Nothing {}
-
-impl Check for Nothing {
-    fn check(self) -> Result<Self, Vec<FieldError>> {
-        Ok(self)
-    }
-}
 
 #[derive(ApiResponse)]
 enum SignUpResponse {

@@ -2,13 +2,17 @@
 
 pub mod account;
 pub mod auth;
+pub mod capabilities;
 pub mod keys;
-pub mod recovery;
+pub mod mail_links;
 pub mod sessions;
 pub mod two_factor;
 
-use poem_openapi::{ApiResponse, Tags};
+use poem_openapi::{ApiResponse, Object, Tags};
+use serde::{Deserialize, Serialize};
+use shared::problem::FieldError;
 use shared::profile::Done;
+use shared::rules::Check;
 
 use crate::fault::Fault;
 use crate::http::json::RawJson;
@@ -19,6 +23,18 @@ use crate::http::problem::{Problem, RateLimited};
 pub enum Tag {
     /// Accounts and sessions.
     Accounts,
+}
+
+/// An empty object. Requiring JSON prevents cross-site form submissions.
+#[derive(Deserialize, Object, Serialize)]
+#[oai(deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl Check for Nothing {
+    fn check(self) -> Result<Self, Vec<FieldError>> {
+        Ok(self)
+    }
 }
 
 /// The response of an operation without a result.

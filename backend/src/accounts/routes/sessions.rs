@@ -9,8 +9,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 use shared::account::Session;
 use shared::profile::{Activity, Done, SessionChoice};
 
-use super::Tag;
-use super::auth::Nothing;
+use super::{Nothing, Tag};
 use crate::accounts::cookies::REFRESH_COOKIE;
 use crate::accounts::extract::Member;
 use crate::accounts::service::Accounts;

@@ -13,7 +13,8 @@ use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use serde::Serialize;
 
-use super::{CONTENT_TYPE, RawJson, register_response, serialization_fault};
+use super::schema::register_response;
+use super::{CONTENT_TYPE, RawJson, serialization_fault};
 use crate::db::DbError;
 use crate::fault::Fault;
 

@@ -1,4 +1,4 @@
-//! Password reset, and verification and change of the e-mail address.
+//! Operations that send a link by mail or accept one: password reset, verification and change of the e-mail address.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use poem::web::cookie::CookieJar;
 use poem_openapi::param::Query;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::problem::FieldError;
-use shared::profile::{Capabilities, EmailChange};
+use shared::profile::EmailChange;
 use shared::recovery::{EmailVerified, LinkRequest, LinkRequested, PasswordReset};
 
 use super::{DoneResponse, Tag, too_many};
@@ -29,14 +29,7 @@ const LINK_REQUESTED: &str =
 
 /// The operations on passwords and e-mail addresses.
 #[derive(Default)]
-pub struct RecoveryApi;
-
-#[derive(ApiResponse)]
-enum CapabilitiesResponse {
-    /// The optional features of the server.
-    #[oai(status = 200)]
-    Ok(RawJson<Capabilities>),
-}
+pub struct MailLinkApi;
 
 #[derive(ApiResponse)]
 enum LinkRequestedResponse {
@@ -58,16 +51,7 @@ operation_errors!(BetterAuth, VerifyEmailErrors: Problem::InvalidToken, Problem:
 operation_errors!(BetterAuth, ChangeEmailErrors: Problem::SessionNotFresh, Problem::EmailTaken("newEmail"), too_many(), Problem::Busy);
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
-impl RecoveryApi {
-    /// Get the optional features of the server
-    #[oai(path = "/capabilities", method = "get", operation_id = "get_capabilities")]
-    async fn capabilities(&self, accounts: Data<&Arc<Accounts>>) -> Result<CapabilitiesResponse, Problem> {
-        Ok(CapabilitiesResponse::Ok(RawJson::of(&Capabilities {
-            mail: accounts.mailer.is_some(),
-            password_min_length: accounts.passwords.min_length(),
-        })?))
-    }
-
+impl MailLinkApi {
     /// Request a password reset
     ///
     /// Sends a link to the address, if the account exists and the server sends mail. The link is valid once, for one hour.
