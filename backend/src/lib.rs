@@ -67,7 +67,7 @@ pub async fn app(
     draining: Draining,
 ) -> Result<(impl Endpoint<Output = Response> + use<>, Db), StartError> {
     let database = config.database()?;
-    let accounts = Accounts::configure(config)?;
+    let accounts = Accounts::configure(config, database.timeout)?;
     let db = Db::connect(database).await?;
     let accounts = Arc::new(accounts(db.clone()));
     let tasks = Arc::new(Tasks::new(db.clone()));

@@ -1,5 +1,5 @@
 //! Rate limits of sign-ins, codes, sign-ups and mails. An attempt is counted in the database before it is evaluated, so that
-//! concurrent attempts on any number of servers are counted. A successful attempt is uncounted.
+//! concurrent attempts on any number of servers are counted. A successful attempt is subtracted again.
 
 use std::net::IpAddr;
 

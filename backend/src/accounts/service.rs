@@ -1,5 +1,7 @@
 //! The accounts service: the components that operations on accounts share, and the verification of tokens and passwords.
 
+use std::time::Duration;
+
 use crate::accounts::access_token::{AccessTokens, Claims};
 use crate::accounts::cookies::Cookies;
 use crate::accounts::event::Event;
@@ -53,8 +55,8 @@ pub enum AccountsError {
 
 impl Accounts {
     /// Validates the configuration and returns a constructor that takes the database, so that configuration errors are reported
-    /// before connecting.
-    pub fn configure(config: &Config) -> Result<impl FnOnce(Db) -> Self + use<>, AccountsError> {
+    /// before connecting. `timeout` is the timeout of the session check.
+    pub fn configure(config: &Config, timeout: Duration) -> Result<impl FnOnce(Db) -> Self + use<>, AccountsError> {
         let secrets = config.secrets()?;
         let tokens = AccessTokens::new(config, &secrets)?;
         Event::SigningKeyLoaded.log_without_request(&tokens.signing_key());
@@ -63,7 +65,6 @@ impl Accounts {
         let external = external.transpose()?;
         let mailer = config.smtp()?.map(Mailer::new).transpose()?;
         let passwords = Passwords::new(config.argon2_cost()?, config.password_min_length)?;
-        let timeout = config.database()?.timeout;
         let secure = config.is_https();
         let public_url = config.public_url();
         let cookie_origins = config.cookie_origins();

@@ -28,7 +28,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// The operator at the server itself, who runs the command `name`.
+    /// The operator who runs the command `name` on the server.
     pub fn local(name: &str, request_id: String) -> Self {
         Self {
             address: None,
@@ -43,7 +43,7 @@ impl Client {
         self.address.map(|address| address.to_string())
     }
 
-    /// A credential of this user was verified: the line of the request in the log names the user.
+    /// Records the user of a verified credential, for the access log.
     pub fn set_user_id(&self, id: &str) {
         // The first one counts.
         let _ = self.user_id.set(id.to_owned());

@@ -54,8 +54,8 @@ impl<E: Errors> ApiResponse for OperationError<E> {
     }
 }
 
-/// Every operation can fail with an internal error, which also registers the schema of all errors. The others are declared by
-/// [`OperationError`], or added by `http::document::errors`.
+/// Every operation can fail with an internal error. Its reference also keeps the schema of all errors, because the framework
+/// drops schemas without one. The other errors are declared by [`OperationError`], or added by `http::document::errors`.
 impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
         let content = MetaMediaType {

@@ -134,7 +134,7 @@ fn imports(module: &str, source: &str, all: &BTreeMap<Module, String>) -> BTreeS
     named.collect()
 }
 
-/// The path, and what is above it, the longest first.
+/// The prefixes of a module path, longest first.
 fn prefixes(path: &str) -> impl Iterator<Item = String> {
     let words: Vec<String> = path.split("::").map(str::to_owned).collect();
     (1..=words.len()).rev().map(move |length| words[..length].join("::"))

@@ -27,7 +27,7 @@ const ELSEWHERE: &str = "203.0.113.9";
 const FORGED: &str =
     "\n2031-03-09T08:31:12.654321Z  WARN docket::security: event=sign_in_failed address=198.51.100.66 request_id=1";
 
-/// A server in its own process, on a database that exists, and requests to it.
+/// Starts a server process on an existing database. Returns it with a client for requests.
 async fn start(database: &Database, flags: &[&str]) -> (Program, Server) {
     let program = Program::start(&[&["--database-url", &database.url], flags].concat()).await;
     let server = Server::at(program.base(), Database::at(database.url.clone()));

@@ -1,4 +1,4 @@
-//! The editor of a task, in place of its row or in the card of a deleted task.
+//! The task editor, shown in place of the row, or in the card of a deleted task.
 
 use shared::problem::FieldError;
 use shared::task::DESCRIPTION_MAX;

@@ -59,6 +59,7 @@ fn parts(schema: &MetaSchema) -> Vec<MetaSchemaRef> {
     items.chain(alternatives).cloned().collect()
 }
 
+/// Makes a member, or a whole response, nullable.
 pub fn set_nullable(member: &mut MetaSchemaRef) {
     let nullable = MetaSchema {
         nullable: true,

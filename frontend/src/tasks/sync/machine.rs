@@ -35,7 +35,7 @@ pub enum Event {
     Reload,
     /// It is time for the next attempt.
     Retry,
-    /// The user leaves the page, perhaps for good: nothing can be undone any more.
+    /// The page is hidden, and may not be shown again: undoable changes become final.
     PageHidden,
     /// The user signs out: send what can be sent. Answered by [`Effect::Flushed`].
     Flush,
