@@ -22,6 +22,7 @@ pub async fn turn_on(
     code: &str,
     client: Client,
 ) -> Result<Renewed, Problem> {
+    let proof = member.proof();
     let Membership { user, session: current } = member;
     let two_factor = accounts.db.two_factor(&user).await?.ok_or(Problem::Unauthenticated)?;
     if two_factor.enabled {
@@ -34,7 +35,7 @@ pub async fn turn_on(
     let (mut replacement, cookies) = session::replacement(accounts, client, current).await?;
     // The code does not count as a verification of the password.
     replacement.session.authenticated_at = current.authenticated_at;
-    let turned_on = accounts.db.turn_two_factor_on(user, code, replacement).await;
+    let turned_on = accounts.db.turn_two_factor_on(proof, code, replacement).await;
     let user = turned_on.map_err(|abort| match abort {
         Abort::Refused(TurnOnRefusal::SetUpChanged) => Problem::InvalidCode,
         Abort::Refused(TurnOnRefusal::SessionEnded) => Problem::Unauthenticated,

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::accounts::store::proof::Proof;
 use crate::accounts::user_id::UserId;
 
 /// The user of a verified token.
@@ -38,6 +39,8 @@ pub struct OwnSession {
     pub id: Uuid,
     /// When the password was last verified in this session.
     pub authenticated_at: DateTime<Utc>,
+    /// The token version of the access token, which was the user's when it was verified.
+    pub(in crate::accounts) token_version: i64,
 }
 
 /// A user with a session; not a user of the external issuer.
@@ -47,4 +50,11 @@ pub struct Membership {
     pub user: UserId,
     /// The session.
     pub session: OwnSession,
+}
+
+impl Membership {
+    /// The verified access token, as a proof for changes of the account.
+    pub fn proof(&self) -> Proof {
+        Proof::at_version(self.user.clone(), self.session.token_version)
+    }
 }

@@ -12,6 +12,7 @@ use crate::accounts::random::random;
 use crate::accounts::rate_limit::{Attempt, Permit};
 use crate::accounts::recovery_codes::recovery_code_hash;
 use crate::accounts::service::Accounts;
+use crate::accounts::store::proof::Proof;
 use crate::accounts::store::two_factor::{AppCode, CodeRefusal, PENDING_LIFETIME};
 use crate::accounts::store::users::UserRow;
 use crate::accounts::totp::step_of;
@@ -54,13 +55,13 @@ pub struct PendingSignIn {
 }
 
 impl PendingSignIn {
-    /// Stores a pending sign-in, which is valid for 10 minutes, and sets its cookie.
-    pub async fn begin(accounts: &Accounts, jar: &CookieJar, user_id: UserId, remember: bool) -> Result<(), Problem> {
+    /// Stores a pending sign-in of `user`, whose password was verified after it was read, and sets its cookie. It is valid for
+    /// 10 minutes. [`Problem::NoSession`] if the credentials were changed since `user` was read.
+    pub async fn begin(accounts: &Accounts, jar: &CookieJar, user: &UserRow, remember: bool) -> Result<(), Problem> {
         let token = random::<32>()?;
-        accounts
-            .db
-            .store_pending_sign_in(user_id, Sha256::digest(token).into())
-            .await?;
+        let hash = Sha256::digest(token).into();
+        let stored = accounts.db.store_pending_sign_in(Proof::of(user), hash).await;
+        stored.map_err(session::sign_in_refused)?;
         let value = format!("{}.{remember}", BASE64_URL_SAFE_NO_PAD.encode(token));
         let lifetime = PENDING_LIFETIME.to_std().ok();
         accounts.cookies.set(jar, TWO_FACTOR_COOKIE, &value, lifetime);

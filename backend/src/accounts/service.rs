@@ -10,6 +10,7 @@ use crate::accounts::identity::{Identity, Membership, OwnSession};
 use crate::accounts::mailer::Mailer;
 use crate::accounts::passwords::{Passwords, Verification};
 use crate::accounts::rate_limit::{Attempt, Permit, RateLimiter};
+use crate::accounts::store::proof::Proof;
 use crate::accounts::store::session_check::SessionCheck;
 use crate::accounts::store::users::UserRow;
 use crate::config::{Config, ConfigError};
@@ -102,6 +103,7 @@ impl Accounts {
             session: Some(OwnSession {
                 id: claims.session,
                 authenticated_at: live.authenticated_at,
+                token_version: live.token_version,
             }),
             subject: None,
         })
@@ -136,20 +138,21 @@ impl Accounts {
         })
     }
 
-    /// Verifies the password of a member and returns the account. [`Problem::WrongPassword`] if it is wrong; `field` is its
-    /// member in the request body.
+    /// Verifies the password of a member. Returns the account, and the proof for changes of it. [`Problem::WrongPassword`] if
+    /// the password is wrong; `field` is its member in the request body.
     pub async fn verify_password(
         &self,
         client: &Client,
         member: &Membership,
         password: String,
         field: &'static str,
-    ) -> Result<UserRow, Problem> {
+    ) -> Result<(UserRow, Proof), Problem> {
         let user = self.db.user(&member.user).await?.ok_or(Problem::Unauthenticated)?;
         let session = member.session.id;
         let permit = self.rate_limiter.attempt(Attempt::Password { client, session }).await?;
         if self.is_password(permit, password, Some(&user)).await? {
-            Ok(user)
+            let proof = Proof::of(&user);
+            Ok((user, proof))
         } else {
             Event::PasswordRefused.log(client, Some(&user.id));
             Err(Problem::WrongPassword(field))

@@ -7,7 +7,8 @@ use crate::accounts::device::{self, Device};
 use crate::accounts::identity::OwnSession;
 use crate::accounts::refresh_token::RefreshToken;
 use crate::accounts::service::Accounts;
-use crate::accounts::store::sessions::{NewSession, Replacement, UserChanged};
+use crate::accounts::store::proof::{Proof, Stale};
+use crate::accounts::store::sessions::{NewSession, Replacement};
 use crate::accounts::store::users::UserRow;
 use crate::db::{Abort, now};
 use crate::fault::Fault;
@@ -76,7 +77,15 @@ pub fn renew(
     Ok((token, user.into()))
 }
 
-/// Creates a session for `user` and sets its cookies. Returns the access token and the account. [`Problem::NoSession`] if the
+/// The problem of a sign-in that was refused by the database: [`Problem::NoSession`] if its credentials are stale.
+pub fn sign_in_refused(abort: Abort<Stale>) -> Problem {
+    match abort {
+        Abort::Refused(Stale) => Problem::NoSession,
+        Abort::Failed(error) => error.into(),
+    }
+}
+
+/// Creates a session for `user`, whose credentials were verified after it was read, and sets its cookies. Returns the access token and the account. [`Problem::NoSession`] if the
 /// password or two-factor authentication was changed, or the account was deleted, since `user` was read.
 pub async fn begin(
     accounts: &Accounts,
@@ -87,10 +96,7 @@ pub async fn begin(
 ) -> Result<(String, User), Problem> {
     let device = device::for_sign_in(&accounts.db, &accounts.cookies, jar, &user.id).await?;
     let (session, cookies) = new(client, remember, device)?;
-    let begun = accounts.db.start_session(user.clone(), session).await;
-    begun.map_err(|abort| match abort {
-        Abort::Refused(UserChanged) => Problem::NoSession,
-        Abort::Failed(error) => error.into(),
-    })?;
+    let begun = accounts.db.start_session(Proof::of(&user), session).await;
+    begun.map_err(sign_in_refused)?;
     Ok(cookies.set(accounts, jar, user)?)
 }

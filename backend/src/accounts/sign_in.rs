@@ -45,7 +45,7 @@ pub async fn sign_in(
         return Err(Problem::EmailNotVerified);
     }
     if user.two_factor_enabled {
-        PendingSignIn::begin(accounts, jar, user.id, remember).await?;
+        PendingSignIn::begin(accounts, jar, &user, remember).await?;
         return Ok(SignInOutcome::NeedsCode);
     }
     let (token, user) = session::begin(accounts, jar, client, user, remember).await?;

@@ -29,6 +29,7 @@ mod request_log;
 mod self_service;
 mod settings;
 mod spec;
+mod stale_credentials;
 mod start;
 mod stop;
 mod storage;

@@ -14,13 +14,13 @@ use crate::support::{PASSWORD, Response, Server, User, on_both_databases};
 const LONG_AGO: &str = "'2001-01-01T00:00:00+00:00'";
 
 /// An owner with two-factor on.
-struct WithTwoFactor<'a> {
-    user: User<'a>,
+pub struct WithTwoFactor<'a> {
+    pub user: User<'a>,
     app: Totp,
     recovery_codes: Vec<String>,
 }
 
-async fn with_two_factor(server: &Server) -> WithTwoFactor<'_> {
+pub async fn with_two_factor(server: &Server) -> WithTwoFactor<'_> {
     let mut user = server.owner().await;
     let (app, recovery_codes) = set_up(server, &user.token).await;
     let on = turn_on(server, &user.token, &code(&app, 0)).await;
@@ -43,14 +43,14 @@ async fn with_password(server: &Server, operation: &str, token: &str, password: 
 }
 
 /// Begins the set-up. Returns the authenticator app and the recovery codes.
-async fn set_up(server: &Server, token: &str) -> (Totp, Vec<String>) {
+pub async fn set_up(server: &Server, token: &str) -> (Totp, Vec<String>) {
     let response = with_password(server, "enable", token, PASSWORD).await;
     response.expect(StatusCode::OK);
     let app = Totp::from_url(response.body["totpURI"].as_str().unwrap()).unwrap();
     (app, texts(&response.body["backupCodes"]))
 }
 
-async fn turn_on(server: &Server, token: &str, code: &str) -> Response {
+pub async fn turn_on(server: &Server, token: &str, code: &str) -> Response {
     let request = server.post("/api/auth/two-factor/verify-totp", json!({ "code": code }));
     request.bearer(token).send().await
 }
@@ -115,7 +115,7 @@ fn step() -> u64 {
 }
 
 /// The code of the app `steps` steps from now. The current code stays valid during the next step.
-fn code(app: &Totp, steps: i64) -> String {
+pub fn code(app: &Totp, steps: i64) -> String {
     app.generate(step().strict_add_signed(steps) * 30).to_string()
 }
 

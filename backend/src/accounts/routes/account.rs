@@ -13,7 +13,7 @@ use crate::accounts::cookies::REFRESH_COOKIE;
 use crate::accounts::extract::Member;
 use crate::accounts::service::Accounts;
 use crate::accounts::session;
-use crate::accounts::store::password::Stale;
+use crate::accounts::store::proof::Stale;
 use crate::http::client::Client;
 use crate::http::json::{JsonBody, RawJson};
 use crate::http::operation_error::{OperationError, operation_errors};
@@ -70,8 +70,8 @@ impl AccountApi {
         body: JsonBody<PasswordProof>,
     ) -> Result<DoneResponse, OperationError<VerifyPasswordErrors>> {
         let PasswordProof { password } = body.valid()?;
-        accounts.verify_password(&client, &member, password, "password").await?;
-        accounts.db.authenticate_session(member.session.id).await?;
+        let (_, proof) = accounts.verify_password(&client, &member, password, "password").await?;
+        accounts.db.authenticate_session(proof, member.session.id).await?;
         Ok(DoneResponse::done()?)
     }
 
@@ -92,7 +92,7 @@ impl AccountApi {
             new_password,
             ..
         } = body.valid()?;
-        let user = accounts
+        let (user, proof) = accounts
             .verify_password(&client, &member, current_password, "currentPassword")
             .await?;
         let email = user.email.as_deref().unwrap_or_default();
@@ -102,7 +102,7 @@ impl AccountApi {
             .await?;
         let password_hash = accounts.passwords.hash(password).await?;
         let (replacement, cookies) = session::replacement(&accounts, client, member.session).await?;
-        let changed = accounts.db.change_password(user, password_hash, replacement).await;
+        let changed = accounts.db.change_password(proof, password_hash, replacement).await;
         let user = changed?;
         let (token, user) = cookies.set(&accounts, jar, user)?;
         Ok(ChangePasswordResponse::Ok(RawJson::of(&Renewed { token, user })?))
@@ -121,8 +121,8 @@ impl AccountApi {
         body: JsonBody<PasswordProof>,
     ) -> Result<DeleteUserResponse, OperationError<DeleteUserErrors>> {
         let PasswordProof { password } = body.valid()?;
-        accounts.verify_password(&client, &member, password, "password").await?;
-        accounts.db.delete_user(member.user.clone(), client).await?;
+        let (_, proof) = accounts.verify_password(&client, &member, password, "password").await?;
+        accounts.db.delete_user(proof, client).await?;
         accounts.cookies.clear(jar, REFRESH_COOKIE);
         Ok(DeleteUserResponse::Ok(RawJson::of(&AccountDeleted {
             success: true,

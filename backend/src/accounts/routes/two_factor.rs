@@ -17,7 +17,7 @@ use crate::accounts::identity::Identity;
 use crate::accounts::pending_sign_in::{Code, PendingSignIn};
 use crate::accounts::recovery_codes::RecoveryCodes;
 use crate::accounts::service::Accounts;
-use crate::accounts::store::two_factor::{TwoFactorIsOff, TwoFactorIsOn};
+use crate::accounts::store::two_factor::TwoFactorRefusal;
 use crate::accounts::{enable_two_factor, totp};
 use crate::http::client::Client;
 use crate::http::json::{JsonBody, RawJson};
@@ -50,7 +50,7 @@ enum RecoveryCodesResponse {
 }
 
 operation_errors!(BetterAuth, EnableErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy, Problem::TwoFactorOn);
-operation_errors!(BetterAuth, VerifyTotpErrors: Problem::TwoFactorOn, Problem::TwoFactorOff, Problem::InvalidCode, too_many());
+operation_errors!(BetterAuth, VerifyTotpErrors: Problem::Unauthenticated, Problem::TwoFactorOn, Problem::TwoFactorOff, Problem::InvalidCode, too_many());
 operation_errors!(BetterAuth, VerifyBackupCodeErrors: Problem::InvalidCode, too_many());
 operation_errors!(BetterAuth, TwoFactorOffErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy, Problem::TwoFactorOff);
 
@@ -69,13 +69,13 @@ impl TwoFactorApi {
         body: JsonBody<PasswordProof>,
     ) -> Result<EnableResponse, OperationError<EnableErrors>> {
         let PasswordProof { password } = body.valid()?;
-        let user = accounts.verify_password(&client, &member, password, "password").await?;
+        let (user, proof) = accounts.verify_password(&client, &member, password, "password").await?;
         let secret = totp::generate_secret()?;
         let codes = RecoveryCodes::generate()?;
         let (totp_uri, qr_code) = totp::setup(&secret, user.email.as_deref().unwrap_or_default())?;
         accounts
             .db
-            .set_up_two_factor(member.user.clone(), secret.to_vec(), codes.hashes)
+            .set_up_two_factor(proof, secret.to_vec(), codes.hashes)
             .await?;
         Ok(EnableResponse::Ok(RawJson::of(&TwoFactorSetup {
             totp_uri,
@@ -144,12 +144,9 @@ impl TwoFactorApi {
         body: JsonBody<PasswordProof>,
     ) -> Result<DoneResponse, OperationError<TwoFactorOffErrors>> {
         let PasswordProof { password } = body.valid()?;
-        accounts.verify_password(&client, &member, password, "password").await?;
+        let (_, proof) = accounts.verify_password(&client, &member, password, "password").await?;
         let device = Device::generate()?;
-        accounts
-            .db
-            .turn_two_factor_off(member.user.clone(), device.hash(), client)
-            .await?;
+        accounts.db.turn_two_factor_off(proof, device.hash(), client).await?;
         device.set_cookie(&accounts.cookies, jar);
         Ok(DoneResponse::done()?)
     }
@@ -170,12 +167,9 @@ impl TwoFactorApi {
         body: JsonBody<PasswordProof>,
     ) -> Result<RecoveryCodesResponse, OperationError<TwoFactorOffErrors>> {
         let PasswordProof { password } = body.valid()?;
-        accounts.verify_password(&client, &member, password, "password").await?;
+        let (_, proof) = accounts.verify_password(&client, &member, password, "password").await?;
         let codes = RecoveryCodes::generate()?;
-        accounts
-            .db
-            .replace_recovery_codes(member.user.clone(), codes.hashes, client)
-            .await?;
+        accounts.db.replace_recovery_codes(proof, codes.hashes, client).await?;
         Ok(RecoveryCodesResponse::Ok(RawJson::of(&NewCodes {
             status: true,
             backup_codes: codes.shown,
@@ -183,14 +177,12 @@ impl TwoFactorApi {
     }
 }
 
-impl From<TwoFactorIsOn> for Problem {
-    fn from(_: TwoFactorIsOn) -> Self {
-        Self::TwoFactorOn
-    }
-}
-
-impl From<TwoFactorIsOff> for Problem {
-    fn from(_: TwoFactorIsOff) -> Self {
-        Self::TwoFactorOff
+impl From<TwoFactorRefusal> for Problem {
+    fn from(refusal: TwoFactorRefusal) -> Self {
+        match refusal {
+            TwoFactorRefusal::IsOn => Self::TwoFactorOn,
+            TwoFactorRefusal::IsOff => Self::TwoFactorOff,
+            TwoFactorRefusal::Stale => Self::Unauthenticated,
+        }
     }
 }

@@ -7,6 +7,7 @@ pub mod identities;
 pub mod known_devices;
 pub mod one_time_tokens;
 pub mod password;
+pub mod proof;
 pub mod rate_limits;
 pub mod session_check;
 pub mod sessions;

@@ -6,17 +6,14 @@ use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::known_devices::{self, DeviceHash};
 use crate::accounts::store::one_time_tokens::{Purpose, TokenHash, redeem};
+use crate::accounts::store::proof::{Proof, Stale};
 use crate::accounts::store::sessions::{self, Replacement};
 use crate::accounts::store::users::{self, UserRow, user_columns};
 use crate::db::{Abort, Db, DbError, Tx, now, on_database};
 use crate::http::client::Client;
 
-/// The account was changed since it was read, or the session of the request has ended.
-#[derive(Debug)]
-pub struct Stale;
-
 struct ChangePassword {
-    user: UserRow,
+    proof: Proof,
     password_hash: String,
     replacement: Replacement,
 }
@@ -30,10 +27,7 @@ impl AuditedChange for ChangePassword {
     }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<UserRow>, Abort<Stale>> {
-        let user_id = &self.user.id;
-        if !users::lock(tx, &self.user).await? {
-            return Err(Abort::Refused(Stale));
-        }
+        let user_id = self.proof.lock(tx).await?;
         let row = users::set_password(tx, user_id, &self.password_hash).await?;
         if !sessions::replace_all(tx, user_id, &self.replacement).await? {
             return Err(Abort::Refused(Stale));
@@ -74,16 +68,16 @@ impl AuditedChange for ResetPassword {
 }
 
 impl Db {
-    /// Sets a new password for `user`, whose current password has been verified, and replaces all sessions by a new one. Returns
-    /// the updated row.
+    /// Sets a new password after the current one was verified, and replaces all sessions by a new one. Returns the updated row.
+    /// [`Stale`] also if the session of the request has ended.
     pub async fn change_password(
         &self,
-        user: UserRow,
+        proof: Proof,
         password_hash: String,
         replacement: Replacement,
     ) -> Result<UserRow, Abort<Stale>> {
         self.audit(ChangePassword {
-            user,
+            proof,
             password_hash,
             replacement,
         })

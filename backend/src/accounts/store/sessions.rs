@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::known_devices::{self, DeviceHash};
-use crate::accounts::store::users::{self, UserRow};
+use crate::accounts::store::proof::{Proof, Stale};
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
@@ -90,30 +90,22 @@ pub struct NewSession {
     pub client: Client,
 }
 
-/// The password or two-factor authentication was changed, or the account was deleted, since the account was read.
-#[derive(Debug)]
-pub struct UserChanged;
-
 struct Start {
-    user: UserRow,
+    proof: Proof,
     session: NewSession,
 }
 
 impl AuditedChange for Start {
     type Output = ();
-    type Refusal = UserChanged;
+    type Refusal = Stale;
 
     fn client(&self) -> &Client {
         &self.session.client
     }
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<UserChanged>> {
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<Stale>> {
         const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
-        let user_id = &self.user.id;
-        // If the password is changed during a sign-in with the old one, the sign-in fails.
-        if !users::lock(tx, &self.user).await? {
-            return Err(Abort::Refused(UserChanged));
-        }
+        let user_id = self.proof.lock(tx).await?;
         execute!(tx, sqlx::query(SWEEP).bind(user_id).bind(now()))?;
         insert(tx, user_id, &self.session).await?;
         Ok(Audited::event(user_id, Event::SignedIn, ()))
@@ -338,24 +330,26 @@ impl AuditedChange for RevokeAll {
 }
 
 struct Authenticate {
+    proof: Proof,
     id: Uuid,
 }
 
 impl Transaction for Authenticate {
     type Output = ();
-    type Refusal = Infallible;
+    type Refusal = Stale;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
-        const SQL: &str = "UPDATE sessions SET authenticated_at = $2 WHERE id = $1";
-        execute!(tx, sqlx::query(SQL).bind(self.id).bind(now()))?;
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Stale>> {
+        const SQL: &str = "UPDATE sessions SET authenticated_at = $3 WHERE user_id = $1 AND id = $2";
+        let user = self.proof.lock(tx).await?;
+        execute!(tx, sqlx::query(SQL).bind(user).bind(self.id).bind(now()))?;
         Ok(())
     }
 }
 
 impl Db {
     /// Creates a session for a user who signed in, and deletes the user's expired sessions.
-    pub async fn start_session(&self, user: UserRow, session: NewSession) -> Result<(), Abort<UserChanged>> {
-        self.audit(Start { user, session }).await
+    pub async fn start_session(&self, proof: Proof, session: NewSession) -> Result<(), Abort<Stale>> {
+        self.audit(Start { proof, session }).await
     }
 
     /// Replaces a refresh token by its successor. A repeated renewal with the same token within [`REUSE_GRACE`] changes nothing
@@ -403,7 +397,7 @@ impl Db {
     }
 
     /// Starts the recent-authentication window of a session, whose password has just been verified.
-    pub async fn authenticate_session(&self, id: Uuid) -> Result<(), DbError> {
-        Ok(self.transact(Authenticate { id }).await?)
+    pub async fn authenticate_session(&self, proof: Proof, id: Uuid) -> Result<(), Abort<Stale>> {
+        self.transact(Authenticate { proof, id }).await
     }
 }

@@ -1,14 +1,13 @@
 //! Two-factor authentication: the TOTP columns of `users`, the table `recovery_codes`, and the pending sign-ins in
 //! `one_time_tokens`.
 
-use std::convert::Infallible;
-
 use chrono::Duration;
 use sqlx::FromRow;
 
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::known_devices::{self, DeviceHash};
+use crate::accounts::store::proof::{Proof, Stale};
 use crate::accounts::store::sessions::{self, Replacement};
 use crate::accounts::store::users::{UserRow, user_columns};
 use crate::accounts::user_id::UserId;
@@ -30,21 +29,36 @@ pub struct TwoFactor {
     pub secret: Option<Vec<u8>>,
 }
 
-/// Two-factor authentication is already enabled.
+/// Why a change of two-factor authentication is refused.
 #[derive(Debug)]
-pub struct TwoFactorIsOn;
+pub enum TwoFactorRefusal {
+    /// It is already enabled.
+    IsOn,
+    /// It is disabled.
+    IsOff,
+    /// As [`Stale`].
+    Stale,
+}
 
-/// Two-factor authentication is disabled.
-#[derive(Debug)]
-pub struct TwoFactorIsOff;
+impl From<Stale> for TwoFactorRefusal {
+    fn from(_: Stale) -> Self {
+        Self::Stale
+    }
+}
 
 /// Why two-factor authentication is not enabled.
 #[derive(Debug)]
 pub enum TurnOnRefusal {
     /// It is already enabled, or was set up again with another secret.
     SetUpChanged,
-    /// The session of the request has ended.
+    /// The credentials were changed, or the session of the request has ended.
     SessionEnded,
+}
+
+impl From<Stale> for TurnOnRefusal {
+    fn from(_: Stale) -> Self {
+        Self::SessionEnded
+    }
 }
 
 /// Why a code does not complete a sign-in.
@@ -57,22 +71,22 @@ pub enum CodeRefusal {
 }
 
 struct SetUp {
-    user: UserId,
+    proof: Proof,
     secret: Vec<u8>,
     recovery_codes: Vec<Hash>,
 }
 
 impl Transaction for SetUp {
     type Output = ();
-    type Refusal = TwoFactorIsOn;
+    type Refusal = TwoFactorRefusal;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<TwoFactorIsOn>> {
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<TwoFactorRefusal>> {
         const SQL: &str = "UPDATE users SET totp_secret = $2, totp_last_step = NULL \
              WHERE id = $1 AND NOT two_factor_enabled";
-        let user = &self.user;
+        let user = self.proof.lock(tx).await?;
         let done = execute!(tx, sqlx::query(SQL).bind(user).bind(self.secret.as_slice()))?;
         if done == 0 {
-            return Err(Abort::Refused(TwoFactorIsOn));
+            return Err(Abort::Refused(TwoFactorRefusal::IsOn));
         }
         Ok(replace_codes(tx, user, &self.recovery_codes).await?)
     }
@@ -87,7 +101,7 @@ pub struct AppCode {
 }
 
 struct TurnOn {
-    user: UserId,
+    proof: Proof,
     code: AppCode,
     replacement: Replacement,
 }
@@ -102,11 +116,11 @@ impl AuditedChange for TurnOn {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<UserRow>, Abort<TurnOnRefusal>> {
         const SQL: &str = concat!(
-            "UPDATE users SET two_factor_enabled = TRUE, totp_last_step = $3, updated_at = $4 \
-             WHERE id = $1 AND totp_secret = $2 AND NOT two_factor_enabled RETURNING ",
+            "UPDATE users SET two_factor_enabled = TRUE, totp_last_step = $3, token_version = token_version + 1, \
+             updated_at = $4 WHERE id = $1 AND totp_secret = $2 AND NOT two_factor_enabled RETURNING ",
             user_columns!()
         );
-        let user = &self.user;
+        let user = self.proof.lock(tx).await?;
         let changed: Option<UserRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
             .bind(user)
             .bind(self.code.secret.as_slice())
@@ -121,27 +135,27 @@ impl AuditedChange for TurnOn {
 }
 
 struct TurnOff {
-    user: UserId,
+    proof: Proof,
     device: DeviceHash,
     client: Client,
 }
 
 impl AuditedChange for TurnOff {
     type Output = ();
-    type Refusal = TwoFactorIsOff;
+    type Refusal = TwoFactorRefusal;
 
     fn client(&self) -> &Client {
         &self.client
     }
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<TwoFactorIsOff>> {
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<TwoFactorRefusal>> {
         const SQL: &str = "UPDATE users SET two_factor_enabled = FALSE, totp_secret = NULL, totp_last_step = NULL, \
              updated_at = $2 WHERE id = $1 AND two_factor_enabled";
         const PENDING: &str = "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = 'two_factor'";
-        let user = &self.user;
+        let user = self.proof.lock(tx).await?;
         let done = execute!(tx, sqlx::query(SQL).bind(user).bind(now()))?;
         if done == 0 {
-            return Err(Abort::Refused(TwoFactorIsOff));
+            return Err(Abort::Refused(TwoFactorRefusal::IsOff));
         }
         replace_codes(tx, user, &[]).await?;
         execute!(tx, sqlx::query(PENDING).bind(user))?;
@@ -151,26 +165,25 @@ impl AuditedChange for TurnOff {
 }
 
 struct ReplaceCodes {
-    user: UserId,
+    proof: Proof,
     recovery_codes: Vec<Hash>,
     client: Client,
 }
 
 impl AuditedChange for ReplaceCodes {
     type Output = ();
-    type Refusal = TwoFactorIsOff;
+    type Refusal = TwoFactorRefusal;
 
     fn client(&self) -> &Client {
         &self.client
     }
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<TwoFactorIsOff>> {
-        // Also locks the row, so that concurrent replacements run one after the other.
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<TwoFactorRefusal>> {
         const SQL: &str = "UPDATE users SET updated_at = $2 WHERE id = $1 AND two_factor_enabled";
-        let user = &self.user;
+        let user = self.proof.lock(tx).await?;
         let done = execute!(tx, sqlx::query(SQL).bind(user).bind(now()))?;
         if done == 0 {
-            return Err(Abort::Refused(TwoFactorIsOff));
+            return Err(Abort::Refused(TwoFactorRefusal::IsOff));
         }
         replace_codes(tx, user, &self.recovery_codes).await?;
         Ok(Audited::event(user, Event::RecoveryCodesReplaced, ()))
@@ -189,23 +202,24 @@ async fn replace_codes(tx: &mut Tx<'_>, user_id: &UserId, hashes: &[Hash]) -> Re
 }
 
 struct StorePending {
-    user_id: UserId,
+    proof: Proof,
     hash: Hash,
 }
 
 impl Transaction for StorePending {
     type Output = ();
-    type Refusal = Infallible;
+    type Refusal = Stale;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Stale>> {
         const SQL: &str = "INSERT INTO one_time_tokens (hash, user_id, purpose, expires_at, created_at) \
              VALUES ($1, $2, 'two_factor', $3, $4)";
+        let user = self.proof.lock(tx).await?;
         let now = now();
         execute!(
             tx,
             sqlx::query(SQL)
                 .bind(self.hash.as_slice())
-                .bind(&self.user_id)
+                .bind(user)
                 .bind(now + PENDING_LIFETIME)
                 .bind(now)
         )?;
@@ -288,12 +302,12 @@ impl Db {
     /// Stores the secret and the recovery codes of a setup that is not verified yet.
     pub async fn set_up_two_factor(
         &self,
-        user: UserId,
+        proof: Proof,
         secret: Vec<u8>,
         recovery_codes: Vec<Hash>,
-    ) -> Result<(), Abort<TwoFactorIsOn>> {
+    ) -> Result<(), Abort<TwoFactorRefusal>> {
         self.transact(SetUp {
-            user,
+            proof,
             secret,
             recovery_codes,
         })
@@ -306,15 +320,16 @@ impl Db {
         on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(user_id)).await)
     }
 
-    /// Enables two-factor authentication with a verified code, and replaces all sessions by a new one.
+    /// Enables two-factor authentication with a verified code, revokes all access tokens of the user, and replaces all sessions
+    /// by a new one.
     pub async fn turn_two_factor_on(
         &self,
-        user: UserId,
+        proof: Proof,
         code: AppCode,
         replacement: Replacement,
     ) -> Result<UserRow, Abort<TurnOnRefusal>> {
         self.audit(TurnOn {
-            user,
+            proof,
             code,
             replacement,
         })
@@ -324,22 +339,22 @@ impl Db {
     /// Disables two-factor authentication, deletes its secret and recovery codes, and makes `device` the only known device.
     pub async fn turn_two_factor_off(
         &self,
-        user: UserId,
+        proof: Proof,
         device: DeviceHash,
         client: Client,
-    ) -> Result<(), Abort<TwoFactorIsOff>> {
-        self.audit(TurnOff { user, device, client }).await
+    ) -> Result<(), Abort<TwoFactorRefusal>> {
+        self.audit(TurnOff { proof, device, client }).await
     }
 
     /// Replaces the recovery codes.
     pub async fn replace_recovery_codes(
         &self,
-        user: UserId,
+        proof: Proof,
         recovery_codes: Vec<Hash>,
         client: Client,
-    ) -> Result<(), Abort<TwoFactorIsOff>> {
+    ) -> Result<(), Abort<TwoFactorRefusal>> {
         self.audit(ReplaceCodes {
-            user,
+            proof,
             recovery_codes,
             client,
         })
@@ -347,8 +362,8 @@ impl Db {
     }
 
     /// Stores a pending sign-in, identified by the hash of its token.
-    pub async fn store_pending_sign_in(&self, user_id: UserId, hash: Hash) -> Result<(), DbError> {
-        Ok(self.transact(StorePending { user_id, hash }).await?)
+    pub async fn store_pending_sign_in(&self, proof: Proof, hash: Hash) -> Result<(), Abort<Stale>> {
+        self.transact(StorePending { proof, hash }).await
     }
 
     /// The user of a pending sign-in; none if it has expired or been completed.

@@ -9,6 +9,7 @@ use sqlx::FromRow;
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::one_time_tokens;
+use crate::accounts::store::proof::{Proof, Stale};
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
@@ -96,21 +97,6 @@ impl AuditedChange for Rename {
     }
 }
 
-/// Locks the row of a user. False if the password or two-factor authentication was changed, or the account was deleted, since
-/// `user` was read.
-pub(super) async fn lock(tx: &mut Tx<'_>, user: &UserRow) -> Result<bool, DbError> {
-    const SQL: &str = "UPDATE users SET token_version = token_version \
-         WHERE id = $1 AND token_version = $2 AND two_factor_enabled = $3";
-    let locked = execute!(
-        tx,
-        sqlx::query(SQL)
-            .bind(&user.id)
-            .bind(user.token_version)
-            .bind(user.two_factor_enabled)
-    )?;
-    Ok(locked > 0)
-}
-
 /// Sets a new password, and revokes all access tokens and one-time tokens of the user. The caller deletes the sessions.
 pub(super) async fn set_password(tx: &mut Tx<'_>, user_id: &UserId, password_hash: &str) -> Result<UserRow, DbError> {
     const SQL: &str = concat!(
@@ -184,24 +170,25 @@ impl Transaction for Rehash {
 }
 
 struct Delete {
-    user: UserId,
+    proof: Proof,
     client: Client,
 }
 
 impl Transaction for Delete {
-    type Output = ();
-    type Refusal = Infallible;
+    type Output = UserId;
+    type Refusal = Stale;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserId, Abort<Stale>> {
         // The rows of all other tables are deleted by foreign keys (ON DELETE CASCADE).
         const SQL: &str = "DELETE FROM users WHERE id = $1";
-        execute!(tx, sqlx::query(SQL).bind(&self.user))?;
-        Ok(())
+        let user = self.proof.lock(tx).await?;
+        execute!(tx, sqlx::query(SQL).bind(user))?;
+        Ok(user.clone())
     }
 
     /// The history has gone with the account.
-    fn committed(&self, (): &()) {
-        Event::AccountDeleted.log(&self.client, Some(&self.user));
+    fn committed(&self, user: &UserId) {
+        Event::AccountDeleted.log(&self.client, Some(user));
     }
 }
 
@@ -222,8 +209,9 @@ impl Db {
     }
 
     /// Deletes an account and all of its data.
-    pub async fn delete_user(&self, user: UserId, client: Client) -> Result<(), DbError> {
-        Ok(self.transact(Delete { user, client }).await?)
+    pub async fn delete_user(&self, proof: Proof, client: Client) -> Result<(), Abort<Stale>> {
+        self.transact(Delete { proof, client }).await?;
+        Ok(())
     }
 
     /// The account with that normalised e-mail address.
