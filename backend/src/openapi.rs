@@ -6,8 +6,9 @@ use serde_json::Value;
 use crate::accounts::routes::account::AccountApi;
 use crate::accounts::routes::auth::AuthApi;
 use crate::accounts::routes::capabilities::CapabilityApi;
+use crate::accounts::routes::email_address::EmailAddressApi;
 use crate::accounts::routes::keys::KeyApi;
-use crate::accounts::routes::mail_links::MailLinkApi;
+use crate::accounts::routes::password_reset::PasswordResetApi;
 use crate::accounts::routes::sessions::SessionApi;
 use crate::accounts::routes::two_factor::TwoFactorApi;
 use crate::export::ExportApi;
@@ -20,7 +21,8 @@ type Operations = (
     SessionApi,
     AccountApi,
     ExportApi,
-    MailLinkApi,
+    PasswordResetApi,
+    EmailAddressApi,
     CapabilityApi,
     TwoFactorApi,
     KeyApi,

@@ -11,9 +11,20 @@ pub const FORGOT_PASSWORD: &str = "/forgot-password";
 pub const RESET_PASSWORD: &str = "/reset-password";
 /// Verifies an e-mail address with the token of a link.
 pub const VERIFY_EMAIL: &str = "/verify-email";
+/// Completes a change of the e-mail address with the token of a link.
+pub const CONFIRM_EMAIL_CHANGE: &str = "/confirm-email-change";
+/// Undoes a change of the e-mail address with the token of a link.
+pub const UNDO_EMAIL_CHANGE: &str = "/undo-email-change";
 
 /// The pages of the account program, a separate WebAssembly module.
-pub const ACCOUNT: [&str; 4] = [SETTINGS, FORGOT_PASSWORD, RESET_PASSWORD, VERIFY_EMAIL];
+pub const ACCOUNT: [&str; 6] = [
+    SETTINGS,
+    FORGOT_PASSWORD,
+    RESET_PASSWORD,
+    VERIFY_EMAIL,
+    CONFIRM_EMAIL_CHANGE,
+    UNDO_EMAIL_CHANGE,
+];
 
 /// Whether `path` is one of `pages`. One trailing slash is ignored, as in the client's router.
 pub fn has(pages: &[&str], path: &str) -> bool {

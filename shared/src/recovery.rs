@@ -67,6 +67,83 @@ impl Check for PasswordReset {
     }
 }
 
+/// The body that verifies an e-mail address with the token of a link.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
+#[cfg_attr(
+    feature = "openapi",
+    oai(deny_unknown_fields, rename_all = "camelCase", skip_serializing_if_is_none)
+)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct EmailVerification {
+    /// The `token` of the link.
+    pub token: String,
+    /// The password that was chosen at the sign-up, or that of the account. Either this or `newPassword` is required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(validator(max_length = 128)))]
+    pub password: Option<String>,
+    /// A new password: 8 to 128 characters, not the name, not the e-mail address and not a common password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(validator(min_length = 8, max_length = 128)))]
+    pub new_password: Option<String>,
+}
+
+/// The password in a valid [`EmailVerification`].
+pub enum VerificationPassword<'a> {
+    /// The password that was chosen at the sign-up, or that of the account.
+    Existing(&'a str),
+    /// A new password.
+    New(&'a str),
+}
+
+impl EmailVerification {
+    /// The new password if there is one, otherwise the existing one.
+    pub fn chosen_password(&self) -> VerificationPassword<'_> {
+        match &self.new_password {
+            Some(new) => VerificationPassword::New(new),
+            None => VerificationPassword::Existing(self.password.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+impl Check for EmailVerification {
+    fn check(self) -> Result<Self, Vec<FieldError>> {
+        let mut validation = Validation::default();
+        let token = self.token;
+        let checked = match (self.password, self.new_password) {
+            (_, Some(new)) => {
+                let new = validation.field("newPassword", account::new_password(&new, "", ""));
+                new.map(|new| (None, Some(new)))
+            }
+            (password, None) => {
+                let password = validation.field("password", account::known_password(&password.unwrap_or_default()));
+                password.map(|password| (Some(password), None))
+            }
+        };
+        validation.finish(checked.map(|(password, new_password)| Self {
+            token,
+            password,
+            new_password,
+        }))
+    }
+}
+
+/// The body with the token of a link.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
+#[cfg_attr(feature = "openapi", oai(deny_unknown_fields))]
+#[serde(deny_unknown_fields)]
+pub struct LinkToken {
+    /// The `token` of the link.
+    pub token: String,
+}
+
+impl Check for LinkToken {
+    fn check(self) -> Result<Self, Vec<FieldError>> {
+        Ok(self)
+    }
+}
+
 /// The response to the verification of an e-mail address.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]

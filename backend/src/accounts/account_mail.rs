@@ -1,100 +1,98 @@
-//! Creates mails to users. Everything that depends on whether an account exists runs here, in the background, so that neither
-//! the content nor the time of the response reveals it.
+//! Creates mails with links. Everything that depends on whether an account exists runs here, in the background, so that neither
+//! the content nor the time of the response reveals it. Nor does the work itself, which could be noticed by later requests: it
+//! writes the same rows in both cases.
 
 use std::sync::Arc;
 
+use shared::pages::{CONFIRM_EMAIL_CHANGE, RESET_PASSWORD, VERIFY_EMAIL};
+
 use crate::accounts::event::Event;
-use crate::accounts::link;
+use crate::accounts::identity::Membership;
+use crate::accounts::link::Link;
 use crate::accounts::mail::Mail;
 use crate::accounts::service::Accounts;
-use crate::accounts::store::one_time_tokens::Purpose;
+use crate::accounts::store::email_links::{LinkPurpose, NewEmailLink};
+use crate::accounts::store::proof::Stale;
 use crate::accounts::store::sign_up::NewUser;
-use crate::accounts::store::users::{EmailTaken, UserRow};
+use crate::accounts::store::users::UserRow;
 use crate::db::Abort;
 use crate::fault::Fault;
 use crate::http::client::Client;
 
-/// A mail with a new link, which replaces the previous one.
-async fn with_link(
-    accounts: &Accounts,
-    user: &UserRow,
-    to: String,
-    purpose: Purpose,
-    event: Option<Event>,
-    client: Client,
-    mail: fn(String, &str) -> Mail,
-) -> Result<Mail, Fault> {
-    let (link, token) = link::generate(&accounts.public_url, purpose, Some(to.clone()))?;
-    accounts.db.issue_token(user.id.clone(), token, event, client).await?;
-    Ok(mail(to, &link))
-}
-
-/// The mail with a password reset link; none if there is no such account.
+/// The mail with a password reset link. None if the address has neither an account nor a pending sign-up.
 pub async fn reset_mail(accounts: Arc<Accounts>, email: String, client: Client) -> Result<Option<Mail>, Fault> {
-    let Some(user) = accounts.db.user_by_email(&email).await? else {
-        return Ok(None);
+    let Link { url, hash } = Link::generate(&accounts.public_url, RESET_PASSWORD)?;
+    let link = NewEmailLink {
+        hash,
+        purpose: LinkPurpose::ResetPassword,
+        email: email.clone(),
+        sent_by_mail: true,
     };
     let event = Some(Event::PasswordResetRequested);
-    let mail = Mail::reset_password;
-    let mail = with_link(&accounts, &user, email, Purpose::ResetPassword, event, client, mail).await?;
-    Ok(Some(mail))
+    let status = accounts.db.issue_email_link(link, event, client).await?;
+    let is_used = status.account.is_some() || status.has_pending_sign_up;
+    Ok(is_used.then(|| Mail::reset_password(email, &url)))
 }
 
-/// The mail with a link that verifies the address; none if it is already verified or there is no such account.
+/// The mail with a link that verifies the address. None if it is already verified, or has neither an account nor a pending
+/// sign-up.
 pub async fn verification_mail(accounts: Arc<Accounts>, email: String, client: Client) -> Result<Option<Mail>, Fault> {
-    let Some(user) = accounts
-        .db
-        .user_by_email(&email)
-        .await?
-        .filter(|user| !user.email_verified)
-    else {
-        return Ok(None);
+    let Link { url, hash } = Link::generate(&accounts.public_url, VERIFY_EMAIL)?;
+    let link = NewEmailLink {
+        hash,
+        purpose: LinkPurpose::VerifyEmail,
+        email: email.clone(),
+        sent_by_mail: true,
     };
-    let mail = Mail::verify_address;
-    let mail = with_link(&accounts, &user, email, Purpose::VerifyEmail, None, client, mail).await?;
-    Ok(Some(mail))
+    let status = accounts.db.issue_email_link(link, None, client).await?;
+    let is_unverified = match &status.account {
+        Some(user) => !user.email_verified,
+        None => status.has_pending_sign_up,
+    };
+    Ok(is_unverified.then(|| Mail::verify_address(email, &url)))
 }
 
-/// Creates an account, unless the address has one. The mail tells the owner of the address which of both happened.
-pub async fn sign_up_mail(accounts: Arc<Accounts>, user: NewUser, client: Client) -> Result<Option<Mail>, Fault> {
+/// Stores a sign-up until its link is used. The mail tells the owner of the address whether it has an account already.
+pub async fn sign_up_mail(accounts: Arc<Accounts>, user: NewUser) -> Result<Option<Mail>, Fault> {
     let email = user.email.clone();
-    match accounts.db.create_user(user, None, client.clone()).await {
-        Ok(_) => verification_mail(accounts, email, client).await,
-        Err(Abort::Refused(EmailTaken)) => Ok(Some(Mail::address_in_use(email, &accounts.public_url))),
-        Err(Abort::Failed(error)) => Err(error.into()),
-    }
+    let Link { url, hash } = Link::generate(&accounts.public_url, VERIFY_EMAIL)?;
+    let is_taken = accounts.db.store_pending_sign_up(user, hash).await?;
+    Ok(Some(if is_taken {
+        Mail::address_in_use(email, &accounts.public_url)
+    } else {
+        Mail::verify_address(email, &url)
+    }))
 }
 
 /// Sends a mail to the current address, and returns the mail to the new address, which says whether the new address already has
-/// an account.
+/// an account. None if the session or the credentials of `member` have been revoked meanwhile.
 pub async fn change_email_mails(
     accounts: Arc<Accounts>,
+    member: Membership,
     user: UserRow,
     new_email: String,
     client: Client,
 ) -> Result<Option<Mail>, Fault> {
-    if let Some((mailer, email)) = accounts.mailer.as_ref().zip(user.email.clone()) {
+    let Link { url, hash } = Link::generate(&accounts.public_url, CONFIRM_EMAIL_CHANGE)?;
+    let (proof, session) = (member.proof(), member.session.id);
+    let request = accounts
+        .db
+        .request_email_change(proof, session, hash, new_email.clone(), client.clone());
+    match request.await {
+        Ok(()) => {}
+        Err(Abort::Refused(Stale)) => return Ok(None),
+        Err(Abort::Failed(error)) => return Err(error.into()),
+    }
+    if let Some((mailer, email)) = accounts.mailer.as_ref().zip(user.email) {
         mailer.enqueue_or_drop(
             &client,
             Mail::address_will_change(email, &new_email, &accounts.public_url),
         );
     }
-    let event = Event::EmailChangeRequested;
-    let mail = if accounts.db.user_by_email(&new_email).await?.is_some() {
-        accounts.db.record(user.id, event, client).await?;
+    let is_taken = accounts.db.user_by_email(&new_email).await?.is_some();
+    Ok(Some(if is_taken {
         Mail::address_in_use(new_email, &accounts.public_url)
     } else {
-        let mail = Mail::verify_new_address;
-        with_link(
-            &accounts,
-            &user,
-            new_email,
-            Purpose::ChangeEmail,
-            Some(event),
-            client,
-            mail,
-        )
-        .await?
-    };
-    Ok(Some(mail))
+        Mail::verify_new_address(new_email, &url)
+    }))
 }

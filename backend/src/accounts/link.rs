@@ -1,23 +1,28 @@
-//! Links to a page of the client with a one-time token.
+//! Links to a page of the client with a token, which authorizes one operation, once.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use sha2::{Digest, Sha256};
 
 use crate::accounts::random::random;
-use crate::accounts::store::one_time_tokens::{NewToken, Purpose, TokenHash};
+use crate::accounts::store::one_time_tokens::TokenHash;
 use crate::fault::Fault;
 
-/// Generates a link below `public_url`, and its token for the database. `email` is the address to which the link is sent, if
-/// any.
-pub fn generate(public_url: &str, purpose: Purpose, email: Option<String>) -> Result<(String, NewToken), Fault> {
-    let token = BASE64_URL_SAFE_NO_PAD.encode(random::<32>()?);
-    let page = match purpose {
-        Purpose::ResetPassword => "reset-password",
-        Purpose::VerifyEmail | Purpose::ChangeEmail => "verify-email",
-    };
-    let link = format!("{public_url}/{page}?token={token}");
-    let hash = hash(&token);
-    Ok((link, NewToken { hash, purpose, email }))
+/// A link, and the hash of its token for the database.
+pub struct Link {
+    /// The URL. The token is in the fragment, which browsers do not send, so that no log of a proxy contains it.
+    pub url: String,
+    /// The hash of the token.
+    pub hash: TokenHash,
+}
+
+impl Link {
+    /// Generates a link to `page`, a path, below `public_url`.
+    pub fn generate(public_url: &str, page: &str) -> Result<Self, Fault> {
+        let token = BASE64_URL_SAFE_NO_PAD.encode(random::<32>()?);
+        let url = format!("{public_url}{page}#token={token}");
+        let hash = hash(&token);
+        Ok(Self { url, hash })
+    }
 }
 
 /// The stored hash of the token in a link.

@@ -17,7 +17,8 @@ impl Mail {
     pub fn verify_address(to: String, link: &str) -> Self {
         let text = format!(
             "Welcome to Docket. Please confirm that this is your e-mail address:\n\n{link}\n\n\
-             The link works once, for 24 hours.\n\n\
+             The link works once, for 24 hours. The page asks for the password that you chose; if you did not choose one, set a \
+             new one there.\n\n\
              If you did not sign up for Docket, somebody mistyped an address: ignore this mail."
         );
         Self::new(to, "Confirm your e-mail address", text)
@@ -59,7 +60,8 @@ impl Mail {
         let text = format!(
             "Somebody, perhaps you, wants to use this e-mail address for an account at Docket. Confirm it here:\n\n\
              {link}\n\n\
-             The link works once, for 24 hours. Until you open it, the account keeps its old address.\n\n\
+             The link works once, for 24 hours, as long as you stay signed in where you asked for it. Until then the account \
+             keeps its old address.\n\n\
              If it was not you, ignore this mail."
         );
         Self::new(to, "Confirm your new e-mail address", text)
@@ -74,6 +76,24 @@ impl Mail {
              device and cancels the change:\n\n{public_url}/settings"
         );
         Self::new(to, "Your e-mail address is about to change", text)
+    }
+
+    /// Sent to the previous address when the address was changed. Without a link `undo`, nothing proved that the previous address
+    /// belongs to the user.
+    pub fn address_was_changed(to: String, undo: Option<&str>, public_url: &str) -> Self {
+        let advice = match undo {
+            Some(undo) => format!(
+                "If it was not you, take your account back within 7 days. This link restores this address, lets you choose a \
+                 new password and signs out every device:\n\n{undo}"
+            ),
+            None => format!(
+                "If it was not you, change your password, which signs out every device:\n\n{public_url}/settings"
+            ),
+        };
+        let text = format!(
+            "The e-mail address of your account was changed; this address no longer belongs to it.\n\n{advice}"
+        );
+        Self::new(to, "Your e-mail address was changed", text)
     }
 
     fn new(to: String, subject: &'static str, text: String) -> Self {

@@ -6,6 +6,7 @@
 
 mod access_token;
 mod account_mail;
+mod change_email;
 mod cookies;
 mod device;
 mod enable_two_factor;
@@ -23,6 +24,7 @@ mod rate_limit;
 mod rate_limit_policy;
 mod recovery_codes;
 mod refresh_token;
+mod reset_password;
 pub mod routes;
 pub mod service;
 mod session;
@@ -31,3 +33,4 @@ mod sign_up;
 pub mod store;
 mod totp;
 pub mod user_id;
+mod verify_email;

@@ -69,22 +69,23 @@ async fn verify_credentials(
     match user {
         Some(user) if is_right => Ok(user),
         user => {
-            record_failure(accounts, user, client.clone());
+            record_failure(accounts, user, email.to_owned(), client.clone());
             Err(Problem::InvalidCredentials)
         }
     }
 }
 
-/// Records the failure in the account's audit events, in the background, because the response time would reveal that the
-/// account exists.
-/// Without an account only the log has it.
-fn record_failure(accounts: &Accounts, user: Option<UserRow>, client: Client) {
-    let Some(user) = user else {
-        return Event::SignInFailed.log(&client, None);
-    };
+/// Records the failure in the background. Without an account, an event is stored, too: otherwise the time of the next write would
+/// reveal that there is none.
+fn record_failure(accounts: &Accounts, user: Option<UserRow>, email: String, client: Client) {
     let db = accounts.db.clone();
     tokio::spawn(async move {
-        if let Err(error) = db.record(user.id, Event::SignInFailed, client).await {
+        let event = Event::SignInFailed;
+        let recorded = match user {
+            Some(user) => db.record(user.id, event, client).await,
+            None => db.record_without_account(email, event, client).await,
+        };
+        if let Err(error) = recorded {
             tracing::warn!(%error, "recording a failed sign-in failed");
         }
     });

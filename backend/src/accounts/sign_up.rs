@@ -14,8 +14,8 @@ use crate::accounts::{account_mail, session};
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// Creates an account and its first session. With a mailer, the response does not reveal whether the address has an account:
-/// the account is created in the background, a mail explains the next step, and there is no session yet.
+/// Creates an account and its first session. With a mailer, the response does not reveal whether the address has an account: a
+/// mail explains the next step, and the account is created when its link is used.
 pub async fn sign_up(
     accounts: &Arc<Accounts>,
     jar: &CookieJar,
@@ -47,13 +47,12 @@ pub async fn sign_up(
             token: None,
             user: User::from(&user),
         };
-        let mail = account_mail::sign_up_mail(Arc::clone(accounts), user, client.clone());
-        mailer.enqueue(&client, mail)?;
+        mailer.enqueue(&client, account_mail::sign_up_mail(Arc::clone(accounts), user))?;
         return Ok(unverified);
     }
     let remember = remember_me.unwrap_or(true);
     let (session, cookies) = session::new(client.clone(), remember, Device::generate()?)?;
-    let user = accounts.db.create_user(user, Some(session), client).await?;
+    let user = accounts.db.create_user(user, session, client).await?;
     let (token, user) = cookies.set(accounts, jar, user)?;
     Ok(SignedUp {
         token: Some(token),

@@ -2,12 +2,13 @@
 
 use std::error::Error;
 
+use shared::pages::RESET_PASSWORD;
 use uuid::Uuid;
 
 use super::existing_database;
 use crate::accounts::event::Event;
-use crate::accounts::link;
-use crate::accounts::store::one_time_tokens::Purpose;
+use crate::accounts::link::Link;
+use crate::accounts::store::email_links::{LinkPurpose, NewEmailLink};
 use crate::config::Config;
 use crate::db::{Db, DbError};
 use crate::http::client::Client;
@@ -27,15 +28,21 @@ pub async fn run(config: &Config, email: &str) -> Result<String, Box<dyn Error>>
 }
 
 async fn reset_link(db: &Db, config: &Config, email: &str) -> Result<String, Box<dyn Error>> {
-    let Some(user) = db.user_by_email(email).await? else {
+    if db.user_by_email(email).await?.is_none() {
         return Err(format!(
             "No account has the address {email}. Check the spelling, and that DATABASE_URL is the same as the server's."
         )
         .into());
+    }
+    let Link { url, hash } = Link::generate(&config.public_url(), RESET_PASSWORD)?;
+    let link = NewEmailLink {
+        hash,
+        purpose: LinkPurpose::ResetPassword,
+        email: email.to_owned(),
+        sent_by_mail: false,
     };
-    let (link, token) = link::generate(&config.public_url(), Purpose::ResetPassword, None)?;
     let client = Client::local("docket reset-password", Uuid::now_v7().to_string());
-    db.issue_token(user.id, token, Some(Event::PasswordResetRequested), client)
+    db.issue_email_link(link, Some(Event::PasswordResetRequested), client)
         .await?;
-    Ok(link)
+    Ok(url)
 }

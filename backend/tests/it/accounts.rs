@@ -256,12 +256,37 @@ on_both_databases! {
         refresh(&server, &one.cookie()).await.expect(StatusCode::OK);
     }
 
-    async fn a_rotated_refresh_token_is_accepted_for_60_seconds(server) {
+    async fn a_rotated_refresh_token_is_accepted_for_10_seconds(server) {
         let owner = server.owner().await;
         refresh(&server, &owner.cookie).await.expect(StatusCode::OK);
-        let old = "'2001-01-01T00:00:00+00:00'";
-        server.database.execute(&format!("UPDATE sessions SET rotated_at = {old}")).await;
+        let old = (Utc::now() - TimeDelta::seconds(10)).to_rfc3339();
+        server.database.execute(&format!("UPDATE sessions SET rotated_at = '{old}'")).await;
         refresh(&server, &owner.cookie).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
+    }
+
+    async fn a_replaced_refresh_token_from_elsewhere_ends_the_session(server, "--trusted-proxies", "127.0.0.1") {
+        // The second renewal with the same token: its address and its user agent, and whether it succeeds.
+        for (address, agent, same) in [
+            ("198.51.100.7", "Firefox", true),
+            ("198.51.100.8", "Firefox", false),
+            ("198.51.100.7", "curl", false),
+            ("2001:db8::1", "Firefox", false),
+        ] {
+            server.database.execute("DELETE FROM users").await;
+            let owner = server.owner().await;
+            let renew = |cookie: &str, address: &str, agent: &str| {
+                let request = server.post("/api/auth/refresh", json!({})).header("cookie", cookie);
+                request.header("x-forwarded-for", address).header("user-agent", agent).send()
+            };
+            let first = renew(&owner.cookie, "198.51.100.7", "Firefox").await;
+            first.expect(StatusCode::OK);
+            let again = renew(&owner.cookie, address, agent).await;
+            let next = renew(&first.cookie(), "198.51.100.7", "Firefox").await;
+            let expected = if same { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+            assert_eq!((again.status, next.status), (expected, expected), "{address} {agent}");
+            let recorded = server.database.count("audit_events WHERE event = 'refresh_reused'").await;
+            assert_eq!(recorded, usize::from(!same), "{address} {agent}");
+        }
     }
 
     async fn an_expired_session_is_refused(server) {

@@ -62,10 +62,8 @@ async fn sign_up(server: &Server, mails: &mut Sink, secrets: &mut Secrets) -> Va
         .await
         .expect(StatusCode::OK);
     let token = secrets.add(mails.next().await.token("verify-email"));
-    let verified = server
-        .get(&format!("/api/auth/verify-email?token={token}"))
-        .send()
-        .await;
+    let body = json!({ "token": token, "password": password });
+    let verified = server.post("/api/auth/verify-email", body).send().await;
     verified.expect(StatusCode::OK);
     json!({ "email": email, "password": password })
 }

@@ -16,6 +16,7 @@ mod connections;
 mod contract;
 mod cors;
 mod database;
+mod enumeration;
 mod error_codes;
 mod export;
 mod external_tokens;

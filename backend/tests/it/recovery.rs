@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use crate::program::{Output, docket, run};
 use crate::smtp::{Sink, mailing, mailing_with, sending_to};
 use crate::support::{Database, PASSWORD, Response, Server, config, on_both_databases};
+use crate::two_factor::{by_app, code, set_up, turn_on, with_two_factor};
 
 const OWNER: &str = "owner@example.com";
 const OTHER: &str = "other@example.com";
@@ -21,6 +22,7 @@ const RESET: &str = "Choose a new password";
 const WAS_RESET: &str = "Your password was changed";
 const CONFIRM_NEW: &str = "Confirm your new e-mail address";
 const WILL_CHANGE: &str = "Your e-mail address is about to change";
+const CHANGED: &str = "Your e-mail address was changed";
 
 async fn sign_up(server: &Server, email: &str) -> Response {
     let account = json!({ "name": "Owner", "email": email, "password": PASSWORD });
@@ -42,11 +44,26 @@ async fn reset(server: &Server, token: &str) -> Response {
     server.post("/api/auth/reset-password", body).send().await
 }
 
+/// Confirms the address with the password of the sign-up.
 async fn verify(server: &Server, token: &str) -> Response {
-    server
-        .get(&format!("/api/auth/verify-email?token={token}"))
-        .send()
-        .await
+    let body = json!({ "token": token, "password": PASSWORD });
+    server.post("/api/auth/verify-email", body).send().await
+}
+
+/// Confirms the address and sets a new password.
+async fn verify_anew(server: &Server, token: &str) -> Response {
+    let body = json!({ "token": token, "newPassword": NEW_PASSWORD });
+    server.post("/api/auth/verify-email", body).send().await
+}
+
+async fn confirm_change(server: &Server, token: &str) -> Response {
+    let body = json!({ "token": token });
+    server.post("/api/auth/confirm-email-change", body).send().await
+}
+
+async fn undo(server: &Server, token: &str) -> Response {
+    let body = json!({ "token": token, "newPassword": NEW_PASSWORD });
+    server.post("/api/auth/undo-email-change", body).send().await
 }
 
 async fn change_email(server: &Server, token: &str, email: &str) -> Response {
@@ -63,9 +80,10 @@ async fn events(database: &Database) -> Vec<String> {
 }
 
 async fn expire_tokens(database: &Database) {
-    database
-        .execute("UPDATE one_time_tokens SET expires_at = '2001-01-01T00:00:00+00:00'")
-        .await;
+    for table in ["one_time_tokens", "email_links", "pending_sign_ups"] {
+        let sql = format!("UPDATE {table} SET expires_at = '2001-01-01T00:00:00+00:00'");
+        database.execute(&sql).await;
+    }
 }
 
 #[track_caller]
@@ -156,7 +174,7 @@ on_both_databases! {
         let change = json!({ "currentPassword": PASSWORD, "newPassword": "another horse battery" });
         server.post("/api/auth/change-password", change).bearer(&owner.token).send().await.expect(StatusCode::OK);
         expect_invalid_token(&reset(&server, &token).await);
-        assert_eq!(server.database.count("one_time_tokens").await, 0);
+        assert_eq!(server.database.count("email_links").await, 0);
     }
 
     async fn requests_for_links_do_not_reveal_accounts(server) {
@@ -208,7 +226,7 @@ on_both_databases! {
         assert_eq!(shape(taken.body), shape(free.body.clone()));
         // The existing account is unchanged.
         server.get(&owner.path("")).bearer(&owner.token).send().await.expect(StatusCode::OK);
-        assert_eq!(server.database.count("users").await, 2);
+        assert_eq!(server.database.count("users").await, 1);
 
         let verified = verify(&server, &mail.token("verify-email")).await;
         verified.expect(StatusCode::OK);
@@ -217,28 +235,29 @@ on_both_databases! {
         sign_in(&server, OTHER, PASSWORD).await.expect(StatusCode::OK);
     }
 
-    async fn sign_in_requires_a_verified_email(server) {
+    async fn a_sign_up_has_no_account_until_its_link_is_used(server) {
         let (server, mut mails) = mailing(&server.database).await;
         sign_up(&server, OWNER).await.expect(StatusCode::OK);
-        let first = mails.next().await.token("verify-email");
-        let early = sign_in(&server, OWNER, PASSWORD).await;
-        early.expect(StatusCode::FORBIDDEN);
-        assert_eq!(early.body["code"], "EMAIL_NOT_VERIFIED");
-        assert_eq!(early.header("set-cookie"), "");
         let mail = mails.next().await;
         mail.expect(OWNER, CONFIRM);
         assert!(mail.text.contains("24 hours"), "{}", mail.text);
-        let second = mail.token("verify-email");
-        // A wrong password neither reveals this nor sends a mail.
-        sign_in(&server, OWNER, "wrong horse battery").await.expect(StatusCode::UNAUTHORIZED);
+        let token = mail.token("verify-email");
+        // The right and a wrong password are refused alike, as for an address that nobody signed up with.
+        let mut refusals = Vec::new();
+        for (email, password) in [(OWNER, PASSWORD), (OWNER, "wrong horse battery"), (OTHER, PASSWORD)] {
+            let refused = sign_in(&server, email, password).await;
+            refused.expect(StatusCode::UNAUTHORIZED);
+            refusals.push(refused.text);
+        }
+        assert!(refusals.iter().all(|refusal| *refusal == refusals[0]), "{refusals:?}");
 
-        expect_invalid_token(&verify(&server, &first).await);
-        let response = verify(&server, &second).await;
+        let response = verify(&server, &token).await;
         response.expect(StatusCode::OK);
         assert_eq!(response.body["status"], true);
-        expect_invalid_token(&verify(&server, &second).await);
+        assert_eq!(response.header("set-cookie"), "");
+        expect_invalid_token(&verify(&server, &token).await);
         sign_in(&server, OWNER, PASSWORD).await.expect(StatusCode::OK);
-        assert_eq!(events(&server.database).await, ["signed_up", "email_verified", "signed_in"]);
+        assert_eq!(events(&server.database).await, ["signed_up", "signed_in"]);
 
         // No more mails to a verified address.
         server.post("/api/auth/send-verification-email", json!({ "email": OWNER })).send().await.expect(StatusCode::OK);
@@ -247,13 +266,100 @@ on_both_databases! {
         mails.expect_no_more();
     }
 
+    async fn a_link_confirms_only_with_the_password_of_its_sign_up_or_a_new_one(server) {
+        let (server, mut mails) = mailing(&server.database).await;
+        // A stranger signs up with the address first; its owner does, later.
+        let stranger = json!({ "name": "Stranger", "email": OWNER, "password": "strange horse battery" });
+        server.post("/api/auth/sign-up/email", stranger).send().await.expect(StatusCode::OK);
+        let strangers = mails.next().await.token("verify-email");
+        sign_up(&server, OWNER).await.expect(StatusCode::OK);
+        let owners = mails.next().await.token("verify-email");
+
+        for body in [json!({ "token": strangers }), json!({ "token": strangers, "password": "" })] {
+            let response = server.post("/api/auth/verify-email", body).send().await;
+            response.expect(StatusCode::UNPROCESSABLE_ENTITY);
+            assert_eq!(response.body["errors"][0]["pointer"], "/password");
+        }
+        let wrong = verify(&server, &strangers).await;
+        assert_eq!((wrong.status, &wrong.body["code"]), (StatusCode::BAD_REQUEST, &json!("INVALID_PASSWORD")));
+        assert_eq!(server.database.count("users").await, 0);
+        // Neither did opening the link use it up, nor a wrong password.
+        verify(&server, &owners).await.expect(StatusCode::OK);
+        expect_invalid_token(&verify_anew(&server, &strangers).await);
+        sign_in(&server, OWNER, "strange horse battery").await.expect(StatusCode::UNAUTHORIZED);
+        let signed_in = sign_in(&server, OWNER, PASSWORD).await;
+        signed_in.expect(StatusCode::OK);
+        assert_eq!(signed_in.body["user"]["name"], "Owner");
+        assert_eq!(server.database.count("pending_sign_ups").await, 0);
+    }
+
+    async fn the_link_of_a_strangers_sign_up_accepts_a_new_password(server) {
+        let (server, mut mails) = mailing(&server.database).await;
+        sign_up(&server, OWNER).await.expect(StatusCode::OK);
+        let token = mails.next().await.token("verify-email");
+        verify_anew(&server, &token).await.expect(StatusCode::OK);
+        sign_in(&server, OWNER, PASSWORD).await.expect(StatusCode::UNAUTHORIZED);
+        sign_in(&server, OWNER, NEW_PASSWORD).await.expect(StatusCode::OK);
+    }
+
+    async fn a_reset_confirms_a_pending_sign_up_with_a_new_password(server) {
+        let (server, mut mails) = mailing(&server.database).await;
+        sign_up(&server, OWNER).await.expect(StatusCode::OK);
+        let strangers = mails.next().await.token("verify-email");
+        request_reset(&server, OWNER).await.expect(StatusCode::OK);
+        reset(&server, &mails.next().await.token("reset-password")).await.expect(StatusCode::OK);
+        mails.next().await.expect(OWNER, WAS_RESET);
+        expect_invalid_token(&verify(&server, &strangers).await);
+        let signed_in = sign_in(&server, OWNER, NEW_PASSWORD).await;
+        signed_in.expect(StatusCode::OK);
+        assert_eq!(signed_in.body["user"]["emailVerified"], true);
+    }
+
+    async fn a_verification_mail_is_sent_again(server) {
+        let (server, mut mails) = mailing(&server.database).await;
+        sign_up(&server, OWNER).await.expect(StatusCode::OK);
+        mails.next().await;
+        server.post("/api/auth/send-verification-email", json!({ "email": OWNER })).send().await.expect(StatusCode::OK);
+        let again = mails.next().await;
+        again.expect(OWNER, CONFIRM);
+        verify(&server, &again.token("verify-email")).await.expect(StatusCode::OK);
+        sign_in(&server, OWNER, PASSWORD).await.expect(StatusCode::OK);
+    }
+
+    async fn an_account_from_before_mail_verifies_its_email_at_the_next_sign_in(server) {
+        let owner = server.owner().await;
+        let (server, mut mails) = mailing(&server.database).await;
+        let early = sign_in(&server, OWNER, PASSWORD).await;
+        early.expect(StatusCode::FORBIDDEN);
+        assert_eq!(early.body["code"], "EMAIL_NOT_VERIFIED");
+        assert_eq!(early.header("set-cookie"), "");
+        let token = mails.next().await.token("verify-email");
+        verify(&server, &token).await.expect(StatusCode::OK);
+        sign_in(&server, OWNER, PASSWORD).await.expect(StatusCode::OK);
+        // Its sessions go on.
+        owner.get("").send().await.expect(StatusCode::OK);
+        assert_eq!(events(&server.database).await, ["signed_up", "email_verified", "signed_in"]);
+    }
+
+    async fn a_reset_of_a_never_verified_account_removes_what_a_stranger_set_up(server) {
+        // Before the server sent mail, a stranger created the account and enabled two-factor authentication.
+        let stranger = with_two_factor(&server).await;
+        let (server, mut mails) = mailing(&server.database).await;
+        request_reset(&server, OWNER).await.expect(StatusCode::OK);
+        reset(&server, &mails.next().await.token("reset-password")).await.expect(StatusCode::OK);
+        server.get(&stranger.user.path("")).bearer(&stranger.user.token).send().await.expect(StatusCode::UNAUTHORIZED);
+        let signed_in = sign_in(&server, OWNER, NEW_PASSWORD).await;
+        signed_in.expect(StatusCode::OK);
+        assert_eq!(signed_in.body["user"]["twoFactorEnabled"], false);
+        assert_eq!(server.database.count("recovery_codes").await, 0);
+    }
+
     async fn a_verification_link_expires(server) {
         let (server, mut mails) = mailing(&server.database).await;
         sign_up(&server, OWNER).await.expect(StatusCode::OK);
         let token = mails.next().await.token("verify-email");
         expire_tokens(&server.database).await;
         expect_invalid_token(&verify(&server, &token).await);
-        server.get("/api/auth/verify-email").send().await.expect(StatusCode::UNPROCESSABLE_ENTITY);
     }
 
     async fn one_time_tokens_are_bound_to_their_purpose(server) {
@@ -265,9 +371,17 @@ on_both_databases! {
         let to_verify = mails.next().await.token("verify-email");
         change_email(&server, &owner.token, OTHER).await.expect(StatusCode::OK);
         let (mail, _) = mails.next_two(OTHER).await;
-        let to_change = mail.token("verify-email");
+        let to_change = mail.token("confirm-email-change");
 
-        expect_invalid_token(&verify(&server, &for_reset).await);
+        for token in [&for_reset, &to_change] {
+            expect_invalid_token(&verify(&server, token).await);
+        }
+        for token in [&for_reset, &to_verify] {
+            expect_invalid_token(&confirm_change(&server, token).await);
+        }
+        for token in [&for_reset, &to_verify, &to_change] {
+            expect_invalid_token(&undo(&server, token).await);
+        }
         let session = owner.cookie.split(['=', '.']).nth(1).unwrap();
         for token in [&for_reset, &to_verify, &to_change] {
             let list = server.get(&owner.path("")).bearer(token).send().await;
@@ -282,9 +396,11 @@ on_both_databases! {
         }
         expect_invalid_token(&verify(&server, &owner.token).await);
         // The refused attempts did not use the tokens up.
-        assert_eq!(server.database.count("one_time_tokens").await, 3);
-        verify(&server, &to_verify).await.expect(StatusCode::OK);
-        reset(&server, &for_reset).await.expect(StatusCode::OK);
+        assert_eq!((server.database.count("one_time_tokens").await, server.database.count("email_links").await), (1, 2));
+        confirm_change(&server, &to_change).await.expect(StatusCode::OK);
+        // These were sent to the previous address.
+        expect_invalid_token(&verify(&server, &to_verify).await);
+        expect_invalid_token(&reset(&server, &for_reset).await);
     }
 
     async fn one_time_tokens_are_stored_as_hashes(server) {
@@ -295,7 +411,7 @@ on_both_databases! {
         assert_eq!(token.len(), 43);
         let sqlite = server.database.url.starts_with("sqlite:");
         let column = if sqlite { "hex(hash)" } else { "encode(hash, 'hex')" };
-        let kept = &server.database.rows(&format!("SELECT lower({column}) FROM one_time_tokens")).await[0][0];
+        let kept = &server.database.rows(&format!("SELECT lower({column}) FROM email_links")).await[0][0];
         let text: String = token.bytes().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(kept.len(), 64);
         assert_ne!(*kept, text[..64]);
@@ -316,12 +432,16 @@ on_both_databases! {
         // The change makes links to the old address invalid.
         request_reset(&server, OWNER).await.expect(StatusCode::OK);
         let stale = mails.next().await.token("reset-password");
-        let token = new.token("verify-email");
-        let response = verify(&server, &token).await;
+        let token = new.token("confirm-email-change");
+        let response = confirm_change(&server, &token).await;
         response.expect(StatusCode::OK);
         assert_eq!(response.body["user"]["email"], OTHER);
         assert_eq!(response.body["user"]["emailVerified"], true);
-        expect_invalid_token(&verify(&server, &token).await);
+        let notice = mails.next().await;
+        notice.expect(OWNER, CHANGED);
+        // Nothing proves that the previous address belongs to the user, so it cannot take the account back.
+        assert!(!notice.text.contains("token="), "{}", notice.text);
+        expect_invalid_token(&confirm_change(&server, &token).await);
         expect_invalid_token(&reset(&server, &stale).await);
         sign_in(&server, OWNER, PASSWORD).await.expect(StatusCode::UNAUTHORIZED);
         sign_in(&server, OTHER, PASSWORD).await.expect(StatusCode::OK);
@@ -334,17 +454,108 @@ on_both_databases! {
         let (mailing, mut mails) = mailing(&server.database).await;
         let free = change_email(&mailing, &owner.token, OTHER).await;
         let (mail, _) = mails.next_two(OTHER).await;
-        let token = mail.token("verify-email");
+        let token = mail.token("confirm-email-change");
         server.user(OTHER).await;
+        let late = confirm_change(&mailing, &token).await;
+        late.expect(StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(late.body["code"], "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
         let taken = change_email(&mailing, &owner.token, OTHER).await;
         let (notice, _) = mails.next_two(OTHER).await;
         notice.expect(OTHER, IN_USE);
         assert_eq!((free.status, free.text), (taken.status, taken.text));
-
-        let late = verify(&mailing, &token).await;
-        late.expect(StatusCode::UNPROCESSABLE_ENTITY);
-        assert_eq!(late.body["code"], "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
         sign_in(&server, OWNER, PASSWORD).await.expect(StatusCode::OK);
+    }
+
+    async fn a_change_of_email_ends_with_the_session_that_asked(server) {
+        for revocation in ["revoke-sessions", "revoke-session", "sign-out", "revoke-other-sessions", "change-password"] {
+            let server = server.another(&[]).await;
+            server.database.execute("DELETE FROM users").await;
+            let owner = server.owner().await;
+            let elsewhere = sign_in(&server, OWNER, PASSWORD).await;
+            let elsewhere = elsewhere.body["token"].as_str().unwrap();
+            let (server, mut mails) = mailing(&server.database).await;
+            change_email(&server, &owner.token, OTHER).await.expect(StatusCode::OK);
+            let (mail, _) = mails.next_two(OTHER).await;
+            let session = owner.cookie.split(['=', '.']).nth(1).unwrap();
+            let (by, body) = match revocation {
+                "revoke-session" => (elsewhere, json!({ "token": session })),
+                "change-password" => (elsewhere, json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD })),
+                "sign-out" => (owner.token.as_str(), json!({})),
+                _ => (elsewhere, json!({})),
+            };
+            server.post(&format!("/api/auth/{revocation}"), body).bearer(by).send().await.expect(StatusCode::OK);
+            expect_invalid_token(&confirm_change(&server, &mail.token("confirm-email-change")).await);
+        }
+    }
+
+    async fn signing_out_everywhere_voids_links_and_pending_sign_ins(server) {
+        let owner = with_two_factor(&server).await;
+        for revocation in ["revoke-other-sessions", "revoke-sessions"] {
+            let (server, mut mails) = mailing(&server.database).await;
+            server.database.execute("UPDATE users SET email_verified = TRUE").await;
+            request_reset(&server, OWNER).await.expect(StatusCode::OK);
+            let link = mails.next().await.token("reset-password");
+            let pending = sign_in(&server, OWNER, PASSWORD).await.cookie_of("docket_two_factor");
+            server.post(&format!("/api/auth/{revocation}"), json!({})).bearer(&owner.user.token).send().await.expect(StatusCode::OK);
+            expect_invalid_token(&reset(&server, &link).await);
+            by_app(&server, &pending, &code(&owner.app, 0)).await.expect(StatusCode::UNAUTHORIZED);
+        }
+    }
+
+    async fn a_changed_address_is_restored_from_the_previous_one(server) {
+        let owner = server.owner().await;
+        let (server, mut mails) = mailing(&server.database).await;
+        server.database.execute("UPDATE users SET email_verified = TRUE").await;
+        // A thief of the session changes the address twice and the password, and enables two-factor authentication.
+        change_email(&server, &owner.token, OTHER).await.expect(StatusCode::OK);
+        let (mail, _) = mails.next_two(OTHER).await;
+        confirm_change(&server, &mail.token("confirm-email-change")).await.expect(StatusCode::OK);
+        let notice = mails.next().await;
+        notice.expect(OWNER, CHANGED);
+        assert!(notice.text.contains("7 days"), "{}", notice.text);
+        let link = notice.token("undo-email-change");
+        change_email(&server, &owner.token, "third@example.com").await.expect(StatusCode::OK);
+        let (mail, _) = mails.next_two("third@example.com").await;
+        confirm_change(&server, &mail.token("confirm-email-change")).await.expect(StatusCode::OK);
+        let thiefs = mails.next().await.token("undo-email-change");
+        let (app, _) = set_up(&server, &owner.token).await;
+        let on = turn_on(&server, &owner.token, &code(&app, 0)).await;
+        on.expect(StatusCode::OK);
+
+        let weak = json!({ "token": link, "newPassword": "short" });
+        server.post("/api/auth/undo-email-change", weak).send().await.expect(StatusCode::UNPROCESSABLE_ENTITY);
+        let response = undo(&server, &link).await;
+        response.expect(StatusCode::OK);
+        server.get(&owner.path("")).bearer(on.body["token"].as_str().unwrap()).send().await.expect(StatusCode::UNAUTHORIZED);
+        let signed_in = sign_in(&server, OWNER, NEW_PASSWORD).await;
+        signed_in.expect(StatusCode::OK);
+        assert_eq!(signed_in.body["user"]["id"], owner.id);
+        assert_eq!(signed_in.body["user"]["twoFactorEnabled"], false);
+        for token in [&link, &thiefs] {
+            expect_invalid_token(&undo(&server, token).await);
+        }
+        assert_eq!(server.database.count("one_time_tokens").await, 0);
+    }
+
+    async fn a_link_that_undoes_a_change_outlives_a_new_password_and_expires(server) {
+        let owner = server.owner().await;
+        let (server, mut mails) = mailing(&server.database).await;
+        server.database.execute("UPDATE users SET email_verified = TRUE").await;
+        change_email(&server, &owner.token, OTHER).await.expect(StatusCode::OK);
+        let (mail, _) = mails.next_two(OTHER).await;
+        confirm_change(&server, &mail.token("confirm-email-change")).await.expect(StatusCode::OK);
+        let link = mails.next().await.token("undo-email-change");
+        let change = json!({ "currentPassword": PASSWORD, "newPassword": "another horse battery" });
+        server.post("/api/auth/change-password", change).bearer(&owner.token).send().await.expect(StatusCode::OK);
+        let expiry = server.database.rows("SELECT CAST(expires_at AS TEXT) FROM one_time_tokens").await;
+        assert_eq!(expiry.len(), 1);
+        // Whoever has the address by now keeps it.
+        server.database.execute("UPDATE users SET email = 'moved@example.com'; INSERT INTO users (id, name, email, created_at, updated_at) SELECT 'other', '', 'owner@example.com', created_at, updated_at FROM users").await;
+        let taken = undo(&server, &link).await;
+        assert_eq!(taken.body["code"], "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL");
+        server.database.execute("DELETE FROM users WHERE id = 'other'").await;
+        expire_tokens(&server.database).await;
+        expect_invalid_token(&undo(&server, &link).await);
     }
 
     async fn a_change_of_email_requires_a_fresh_session_and_a_different_email(server) {
@@ -440,7 +651,7 @@ on_both_databases! {
         let owner = server.owner().await;
         let printed = reset_password_command(&server.database, "Owner@example.com").await;
         assert_eq!(printed.code, Some(0), "{printed:?}");
-        let token = printed.stdout.strip_prefix("https://tasks.example.com/reset-password?token=").unwrap();
+        let token = printed.stdout.strip_prefix("https://tasks.example.com/reset-password#token=").unwrap();
         let token = token.strip_suffix('\n').unwrap();
         reset(&server, token).await.expect(StatusCode::OK);
         expect_invalid_token(&reset(&server, token).await);

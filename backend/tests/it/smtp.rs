@@ -28,7 +28,7 @@ impl Mail {
     /// The token in the link to that page.
     #[track_caller]
     pub fn token(&self, page: &str) -> String {
-        let (_, rest) = self.text.split_once(&format!("/{page}?token=")).expect(&self.text);
+        let (_, rest) = self.text.split_once(&format!("/{page}#token=")).expect(&self.text);
         rest.split_whitespace().next().unwrap().to_owned()
     }
 }

@@ -16,7 +16,7 @@ const LONG_AGO: &str = "'2001-01-01T00:00:00+00:00'";
 /// An owner with two-factor on.
 pub struct WithTwoFactor<'a> {
     pub user: User<'a>,
-    app: Totp,
+    pub app: Totp,
     recovery_codes: Vec<String>,
 }
 
@@ -72,7 +72,7 @@ async fn finish(server: &Server, by: &str, cookie: &str, code: &str) -> Response
     request.header("cookie", cookie).send().await
 }
 
-async fn by_app(server: &Server, cookie: &str, code: &str) -> Response {
+pub async fn by_app(server: &Server, cookie: &str, code: &str) -> Response {
     finish(server, "verify-totp", cookie, code).await
 }
 

@@ -35,13 +35,18 @@ export class Mailbox {
     return this.#mails.filter((mail) => mail.to === address);
   }
 
-  /** Waits for a mail about `subject`. Returns the path and the query of the link in the newest one. */
+  /** Waits for a mail about `subject`. Returns the path and the fragment of the link in the newest one. */
   async link(address: string, subject: RegExp): Promise<string> {
     const mails = () => this.to(address).filter((mail) => subject.test(mail.subject));
     await expect.poll(() => mails().length, `a mail to ${address} about ${subject}`).toBeGreaterThan(0);
     const link = /https?:\/\/\S+/.exec(mails().at(-1)?.text ?? '')?.[0] ?? '';
-    const { pathname, search } = new URL(link);
-    return pathname + search;
+    const { pathname, hash } = new URL(link);
+    return pathname + hash;
+  }
+
+  /** The token in the link of the newest mail about `subject`. */
+  async token(address: string, subject: RegExp): Promise<string> {
+    return (await this.link(address, subject)).split('#token=')[1] ?? '';
   }
 
   async #store(stream: NodeJS.ReadableStream, to: { address: string }[]) {

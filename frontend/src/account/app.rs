@@ -1,13 +1,15 @@
 //! The program of the account: which page is at which path. It is separate, so that a visit of the tasks does not load it;
 //! links between the two programs load a page.
 
-use shared::pages::{self, FORGOT_PASSWORD, RESET_PASSWORD, VERIFY_EMAIL};
+use shared::pages::{self, CONFIRM_EMAIL_CHANGE, FORGOT_PASSWORD, RESET_PASSWORD, UNDO_EMAIL_CHANGE, VERIFY_EMAIL};
 use yew::prelude::*;
 
+use super::confirm_email_change::ConfirmEmailChangePage;
 use super::deleted::deleted_page;
 use super::forgot_password::ForgotPasswordPage;
 use super::reset_password::ResetPasswordPage;
 use super::settings::SettingsPage;
+use super::undo_email_change::UndoEmailChangePage;
 use super::verify_email::VerifyEmailPage;
 use crate::browser::dom;
 use crate::route::LoadPage;
@@ -28,11 +30,13 @@ pub fn AccountApp() -> Html {
         })
     };
     let start_session = &current.start_session;
-    let token = || dom::query("token").unwrap_or_default();
+    let token = || dom::fragment("token").unwrap_or_default();
     let page = match (pages::without_slash(&dom::path()), &current.user) {
         (FORGOT_PASSWORD, _) => html! { <ForgotPasswordPage /> },
         (RESET_PASSWORD, _) => html! { <ResetPasswordPage token={token()} {end_session} /> },
         (VERIFY_EMAIL, _) => html! { <VerifyEmailPage token={token()} {start_session} /> },
+        (CONFIRM_EMAIL_CHANGE, _) => html! { <ConfirmEmailChangePage token={token()} {start_session} /> },
+        (UNDO_EMAIL_CHANGE, _) => html! { <UndoEmailChangePage token={token()} {end_session} /> },
         (_, Some(user)) => html! {
             <SettingsPage key={user.id.clone()} user={user.clone()} {start_session} {end_session} {toasts} />
         },

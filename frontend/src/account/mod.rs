@@ -1,10 +1,13 @@
 //! The pages of the account: the settings, and the pages that a link in a mail opens.
 
 mod app;
+mod confirm_email_change;
 mod deleted;
 mod forgot_password;
+mod new_password;
 mod reset_password;
 mod settings;
+mod undo_email_change;
 mod verify_email;
 
 pub use app::AccountApp;

@@ -4,7 +4,7 @@ use gloo_net::http::Method;
 use serde::{Deserialize, Serialize};
 use shared::account::{CurrentSession, Session as Device, SignIn, SignUp, User};
 use shared::profile::{Activity, Capabilities, PasswordChange, PasswordProof};
-use shared::recovery::{EmailVerified, LinkRequest, PasswordReset};
+use shared::recovery::{EmailVerification, EmailVerified, LinkRequest, LinkToken, PasswordReset};
 use shared::two_factor::{CodeProof, RecoveryCodes, TwoFactorSetup};
 
 pub use super::client::Empty;
@@ -69,12 +69,24 @@ pub async fn reset_password(reset: &PasswordReset) -> Result<(), Failure> {
     request.send(None).await.map(drop)
 }
 
-/// Confirms an e-mail address with the token of a link. Returns the user it belongs to.
-pub async fn verify_email(token: &str) -> Result<User, Failure> {
-    let token = js_sys::encode_uri_component(token);
-    let request = Request::new(Method::GET, format!("/api/auth/verify-email?token={token}"));
+/// Confirms an e-mail address with the token of a link and a password. Returns the user it belongs to.
+pub async fn verify_email(verification: &EmailVerification) -> Result<User, Failure> {
+    let request = Request::new(Method::POST, "/api/auth/verify-email").json(verification);
     let verified: EmailVerified = request.send(None).await?.decode()?;
     Ok(verified.user)
+}
+
+/// Completes a change of the e-mail address with the token of a link. Returns the changed user.
+pub async fn confirm_email_change(token: &LinkToken) -> Result<User, Failure> {
+    let request = Request::new(Method::POST, "/api/auth/confirm-email-change").json(token);
+    let changed: EmailVerified = request.send(None).await?.decode()?;
+    Ok(changed.user)
+}
+
+/// Undoes a change of the e-mail address with the token of a link, and sets a new password.
+pub async fn undo_email_change(reset: &PasswordReset) -> Result<(), Failure> {
+    let request = Request::new(Method::POST, "/api/auth/undo-email-change").json(reset);
+    request.send(None).await.map(drop)
 }
 
 /// The current session and its user.

@@ -27,10 +27,12 @@ pub fn path() -> String {
         .unwrap_or_default()
 }
 
-/// A parameter of the current URL's query.
-pub fn query(name: &str) -> Option<String> {
-    let query = web_sys::window()?.location().search().ok()?;
-    UrlSearchParams::new_with_str(&query).ok()?.get(name)
+/// A parameter in the fragment of the current URL.
+pub fn fragment(name: &str) -> Option<String> {
+    let fragment = web_sys::window()?.location().hash().ok()?;
+    UrlSearchParams::new_with_str(fragment.strip_prefix('#')?)
+        .ok()?
+        .get(name)
 }
 
 /// Loads another page in place of this one, without an entry in the history.

@@ -29,7 +29,7 @@ pub fn SignupPage(props: &SignupPageProps) -> Html {
             <Page key="mailed" title="Check your e-mail" narrow=true>
                 <div class="card prose">
                     <p>{ "We have sent an e-mail to " }<strong>{ address }</strong>{ ". Open the link in it to confirm your address." }</p>
-                    <p>{ "No e-mail? Check the spam folder. Signing in sends it again." }</p>
+                    <p>{ "No e-mail? Check the spam folder, or sign up again." }</p>
                 </div>
                 <p class="aside"><a href={sign_in}>{ "Go to sign in" }</a></p>
             </Page>

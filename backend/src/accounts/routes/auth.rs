@@ -171,8 +171,8 @@ impl AuthApi {
 
     /// Renew the access token
     ///
-    /// Rotates the refresh token in the cookie. Concurrent renewals with the same token succeed for 60 seconds; a later reuse of a
-    /// replaced token ends the session.
+    /// Rotates the refresh token in the cookie. Concurrent renewals with the same token by the same browser succeed for 10 seconds;
+    /// a later reuse of a replaced token, or one from another network or user agent, ends the session.
     #[oai(path = "/refresh", method = "post", operation_id = "refresh_session")]
     async fn refresh(
         &self,

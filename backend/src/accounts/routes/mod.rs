@@ -3,8 +3,9 @@
 pub mod account;
 pub mod auth;
 pub mod capabilities;
+pub mod email_address;
 pub mod keys;
-pub mod mail_links;
+pub mod password_reset;
 pub mod sessions;
 pub mod two_factor;
 

@@ -4,8 +4,9 @@
 use std::convert::Infallible;
 use std::future::Future;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{Stream, stream};
+use sha2::{Digest, Sha256};
 use shared::profile::Activity;
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -15,6 +16,8 @@ use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
 
+/// How long events of addresses without an account are stored.
+const WITHOUT_ACCOUNT_LIFETIME: TimeDelta = TimeDelta::days(1);
 /// The page size when all events are read.
 const PAGE: i64 = 500;
 
@@ -61,13 +64,36 @@ pub(super) trait AuditedChange: Send + Sync + 'static {
 /// The output of a change, and its event, if any.
 pub(super) struct Audited<T> {
     output: T,
-    event: Option<(UserId, Event)>,
+    event: Option<(Subject, Event)>,
+}
+
+/// What an event is about.
+enum Subject {
+    Account(UserId),
+    /// SHA-256 of an e-mail address without an account.
+    Address([u8; 32]),
+}
+
+impl Subject {
+    fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::Account(user) => Some(user),
+            Self::Address(_) => None,
+        }
+    }
 }
 
 impl<T> Audited<T> {
     /// An output with an event of the account of `user`.
     pub(super) fn event(user: &UserId, event: Event, output: T) -> Self {
-        let event = Some((user.clone(), event));
+        let event = Some((Subject::Account(user.clone()), event));
+        Self { output, event }
+    }
+
+    /// An output with an event of an e-mail address that has no account. It is stored for a day, so that the time of the
+    /// transaction does not reveal that there is no account.
+    pub(super) fn event_without_account(email: &str, event: Event, output: T) -> Self {
+        let event = Some((Subject::Address(Sha256::digest(email).into()), event));
         Self { output, event }
     }
 
@@ -86,40 +112,67 @@ impl<T: AuditedChange> Transaction for Audit<T> {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Abort<T::Refusal>> {
         let audited = self.0.apply(tx).await?;
-        if let Some((user, event)) = &audited.event {
-            insert(tx, user, *event, self.0.client()).await?;
+        if let Some((subject, event)) = &audited.event {
+            insert(tx, subject, *event, self.0.client()).await?;
         }
         Ok(audited)
     }
 
     fn committed(&self, audited: &Self::Output) {
-        if let Some((user, event)) = &audited.event {
-            event.log(self.0.client(), Some(user));
+        if let Some((subject, event)) = &audited.event {
+            event.log(self.0.client(), subject.user());
         }
     }
 }
 
-async fn insert(tx: &mut Tx<'_>, user_id: &UserId, event: Event, client: &Client) -> Result<(), DbError> {
-    const SQL: &str = "INSERT INTO audit_events (user_id, id, event, ip_address, user_agent, request_id, created_at) \
+async fn insert(tx: &mut Tx<'_>, subject: &Subject, event: Event, client: &Client) -> Result<(), DbError> {
+    const OF_ACCOUNT: &str = "INSERT INTO audit_events \
+         (user_id, id, event, ip_address, user_agent, request_id, created_at) \
          SELECT id, $2, $3, $4, $5, $6, $7 FROM users WHERE id = $1";
-    execute!(
-        tx,
-        sqlx::query(SQL)
-            .bind(user_id)
-            .bind(Uuid::now_v7())
-            .bind(event.name())
-            .bind(client.address_text())
-            .bind(&client.user_agent)
-            .bind(&client.request_id)
-            .bind(now())
-    )?;
+    const OF_ADDRESS: &str = "INSERT INTO events_without_account \
+         (address_hash, id, event, ip_address, user_agent, request_id, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let now = now();
+    macro_rules! insert {
+        ($query:expr) => {
+            $query
+                .bind(Uuid::now_v7())
+                .bind(event.name())
+                .bind(client.address_text())
+                .bind(&client.user_agent)
+                .bind(&client.request_id)
+                .bind(now)
+        };
+    }
+    match subject {
+        Subject::Account(user) => execute!(tx, insert!(sqlx::query(OF_ACCOUNT).bind(user)))?,
+        Subject::Address(hash) => execute!(
+            tx,
+            insert!(sqlx::query(OF_ADDRESS).bind(hash.as_slice())).bind(now + WITHOUT_ACCOUNT_LIFETIME)
+        )?,
+    };
     Ok(())
 }
 
-struct Record {
-    user_id: UserId,
+/// Whether the history of the account has that event since a time.
+pub(super) async fn has_happened_since(
+    tx: &mut Tx<'_>,
+    user_id: &UserId,
     event: Event,
-    client: Client,
+    since: DateTime<Utc>,
+) -> Result<bool, DbError> {
+    const SQL: &str = "SELECT event FROM audit_events WHERE user_id = $1 AND event = $2 AND created_at >= $3 LIMIT 1";
+    let found: Option<(String,)> = on_database!(tx, c => c.optional(sqlx::query(SQL)
+        .bind(user_id)
+        .bind(event.name())
+        .bind(since)).await)?;
+    Ok(found.is_some())
+}
+
+/// Records the event of an account, or of an address without one.
+enum Record {
+    OfAccount(UserId, Event, Client),
+    OfAddress(String, Event, Client),
 }
 
 impl AuditedChange for Record {
@@ -127,11 +180,16 @@ impl AuditedChange for Record {
     type Refusal = Infallible;
 
     fn client(&self) -> &Client {
-        &self.client
+        match self {
+            Self::OfAccount(_, _, client) | Self::OfAddress(_, _, client) => client,
+        }
     }
 
     async fn apply(&self, _: &mut Tx<'_>) -> Result<Audited<()>, Abort<Infallible>> {
-        Ok(Audited::event(&self.user_id, self.event, ()))
+        Ok(match self {
+            Self::OfAccount(user, event, _) => Audited::event(user, *event, ()),
+            Self::OfAddress(email, event, _) => Audited::event_without_account(email, *event, ()),
+        })
     }
 }
 
@@ -144,7 +202,12 @@ impl Db {
 
     /// Adds an event that changes nothing else to the history.
     pub async fn record(&self, user_id: UserId, event: Event, client: Client) -> Result<(), DbError> {
-        Ok(self.audit(Record { user_id, event, client }).await?)
+        Ok(self.audit(Record::OfAccount(user_id, event, client)).await?)
+    }
+
+    /// As [`Db::record`], for an e-mail address that has no account.
+    pub async fn record_without_account(&self, email: String, event: Event, client: Client) -> Result<(), DbError> {
+        Ok(self.audit(Record::OfAddress(email, event, client)).await?)
     }
 
     /// The last `limit` events of an account, newest first.

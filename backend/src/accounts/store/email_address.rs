@@ -1,39 +1,113 @@
-//! Changing and verifying the e-mail address: rows of `users` and `one_time_tokens`.
+//! Changing, restoring and verifying the e-mail address.
 
 use crate::accounts::event::Event;
-use crate::accounts::store::audit::{Audited, AuditedChange};
-use crate::accounts::store::one_time_tokens::{Purpose, Redeemed, TokenHash, redeem};
-use crate::accounts::store::users::{self, EmailTaken, UserRow};
-use crate::accounts::user_id::UserId;
-use crate::db::{Abort, Db, Tx};
+use crate::accounts::store::audit::{self, Audited, AuditedChange};
+use crate::accounts::store::email_links::{self, LinkPurpose};
+use crate::accounts::store::known_devices::{self, DeviceHash};
+use crate::accounts::store::one_time_tokens::{self, Purpose, TokenHash, redeem};
+use crate::accounts::store::proof::{Proof, Stale};
+use crate::accounts::store::users::{self, EmailTaken, UserRow, user_columns};
+use crate::accounts::store::{sessions, two_factor};
+use crate::db::{Abort, Db, DbError, Tx, now, on_database};
 use crate::http::client::Client;
 
+/// Why the address is not changed.
+#[derive(Debug)]
+pub enum ChangeEmailRefusal {
+    /// As [`EmailTaken`].
+    EmailTaken,
+    /// As [`Stale`].
+    Stale,
+}
+
+impl From<EmailTaken> for ChangeEmailRefusal {
+    fn from(_: EmailTaken) -> Self {
+        Self::EmailTaken
+    }
+}
+
+impl From<Stale> for ChangeEmailRefusal {
+    fn from(_: Stale) -> Self {
+        Self::Stale
+    }
+}
+
 struct ChangeEmail {
-    user: UserId,
+    proof: Proof,
     email: String,
     client: Client,
 }
 
 impl AuditedChange for ChangeEmail {
     type Output = ();
+    type Refusal = ChangeEmailRefusal;
+
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<ChangeEmailRefusal>> {
+        let user = self.proof.lock(tx).await?;
+        let row = users::by_id(tx, user).await?;
+        let row = row.ok_or(Abort::Refused(ChangeEmailRefusal::Stale))?;
+        users::set_email::<ChangeEmailRefusal>(tx, &row, &self.email, false).await?;
+        Ok(Audited::event(user, Event::EmailChanged, ()))
+    }
+}
+
+/// A completed change of the address.
+pub struct EmailChanged {
+    /// The account with the new address.
+    pub user: UserRow,
+    /// The previous address.
+    pub previous: Option<String>,
+    /// Whether the previous address was verified. Then the token that undoes the change is stored.
+    pub can_be_undone: bool,
+}
+
+struct ConfirmEmailChange {
+    hash: TokenHash,
+    undo: TokenHash,
+    client: Client,
+}
+
+impl AuditedChange for ConfirmEmailChange {
+    type Output = Option<EmailChanged>;
     type Refusal = EmailTaken;
 
     fn client(&self) -> &Client {
         &self.client
     }
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<EmailTaken>> {
-        users::set_email(tx, &self.user, &self.email, false).await?;
-        Ok(Audited::event(&self.user, Event::EmailChanged, ()))
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<Option<EmailChanged>>, Abort<EmailTaken>> {
+        let Some(redeemed) = redeem(tx, &self.hash, Purpose::ChangeEmail).await? else {
+            return Ok(Audited::nothing(None));
+        };
+        let Some(before) = users::by_id(tx, &redeemed.user_id).await? else {
+            return Ok(Audited::nothing(None));
+        };
+        let user = users::set_email(tx, &before, &redeemed.email, true).await?;
+        let can_be_undone = before.email_verified && before.email.is_some();
+        if let Some(email) = before.email.as_deref().filter(|_| can_be_undone) {
+            one_time_tokens::insert(tx, &user.id, Purpose::UndoEmailChange, &self.undo, email, None).await?;
+        }
+        let changed = EmailChanged {
+            user,
+            previous: before.email,
+            can_be_undone,
+        };
+        Ok(Audited::event(&redeemed.user_id, Event::EmailChanged, Some(changed)))
     }
 }
 
-struct VerifyEmail {
+struct UndoEmailChange {
     hash: TokenHash,
+    password_hash: String,
+    device: DeviceHash,
     client: Client,
 }
 
-impl AuditedChange for VerifyEmail {
+impl AuditedChange for UndoEmailChange {
     type Output = Option<UserRow>;
     type Refusal = EmailTaken;
 
@@ -42,30 +116,49 @@ impl AuditedChange for VerifyEmail {
     }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<Option<UserRow>>, Abort<EmailTaken>> {
-        let (redeemed, purpose) = match redeem(tx, &self.hash, Purpose::VerifyEmail).await? {
-            Some(redeemed) => (Some(redeemed), Purpose::VerifyEmail),
-            None => (
-                redeem(tx, &self.hash, Purpose::ChangeEmail).await?,
-                Purpose::ChangeEmail,
-            ),
-        };
-        let Some(Redeemed {
-            user_id,
-            email: Some(email),
-        }) = redeemed
-        else {
+        let Some(redeemed) = redeem(tx, &self.hash, Purpose::UndoEmailChange).await? else {
             return Ok(Audited::nothing(None));
         };
-        let (user, event) = if purpose == Purpose::VerifyEmail {
-            (users::verify_email(tx, &user_id, &email).await?, Event::EmailVerified)
-        } else {
-            (
-                Some(users::set_email(tx, &user_id, &email, true).await?),
-                Event::EmailChanged,
-            )
+        let user_id = &redeemed.user_id;
+        let Some(before) = users::by_id(tx, user_id).await? else {
+            return Ok(Audited::nothing(None));
         };
-        Ok(match user {
-            Some(user) => Audited::event(&user_id, event, Some(user)),
+        // Whoever changed the address may also have enabled two-factor authentication, to keep the account.
+        if audit::has_happened_since(tx, user_id, Event::TwoFactorEnabled, redeemed.created_at).await? {
+            two_factor::clear(tx, user_id).await?;
+        }
+        users::set_email(tx, &before, &redeemed.email, true).await?;
+        let user = users::set_password(tx, user_id, &self.password_hash).await?;
+        one_time_tokens::revoke_undo(tx, user_id).await?;
+        sessions::end_all(tx, user_id, None).await?;
+        known_devices::replace_all(tx, user_id, &self.device).await?;
+        Ok(Audited::event(user_id, Event::EmailChangeUndone, Some(user)))
+    }
+}
+
+struct VerifyEmail {
+    proof: Proof,
+    hash: TokenHash,
+    client: Client,
+}
+
+impl AuditedChange for VerifyEmail {
+    type Output = Option<UserRow>;
+    type Refusal = Stale;
+
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<Option<UserRow>>, Abort<Stale>> {
+        let user_id = self.proof.lock(tx).await?;
+        let Some(link) = email_links::redeem(tx, &self.hash, LinkPurpose::VerifyEmail).await? else {
+            return Ok(Audited::nothing(None));
+        };
+        let verified = users::verify_email(tx, user_id, &link.email).await?;
+        email_links::revoke(tx, &link.email).await?;
+        Ok(match verified {
+            Some(user) => Audited::event(user_id, Event::EmailVerified, Some(user)),
             None => Audited::nothing(None),
         })
     }
@@ -73,12 +166,63 @@ impl AuditedChange for VerifyEmail {
 
 impl Db {
     /// Sets a new, unverified e-mail address.
-    pub async fn change_email(&self, user: UserId, email: String, client: Client) -> Result<(), Abort<EmailTaken>> {
-        self.audit(ChangeEmail { user, email, client }).await
+    pub async fn change_email(
+        &self,
+        proof: Proof,
+        email: String,
+        client: Client,
+    ) -> Result<(), Abort<ChangeEmailRefusal>> {
+        self.audit(ChangeEmail { proof, email, client }).await
     }
 
-    /// Consumes a token that verifies the current or a new address of the account. None if the token is invalid.
-    pub async fn verify_email(&self, hash: TokenHash, client: Client) -> Result<Option<UserRow>, Abort<EmailTaken>> {
-        self.audit(VerifyEmail { hash, client }).await
+    /// Consumes the token of a new address and sets it. `undo` is the hash of the token that undoes the change. None if the token
+    /// is invalid.
+    pub async fn confirm_email_change(
+        &self,
+        hash: TokenHash,
+        undo: TokenHash,
+        client: Client,
+    ) -> Result<Option<EmailChanged>, Abort<EmailTaken>> {
+        self.audit(ConfirmEmailChange { hash, undo, client }).await
+    }
+
+    /// The account of a token that undoes a change of the address; the token is not consumed. None if the token is invalid.
+    pub async fn undo_token_account(&self, hash: &TokenHash) -> Result<Option<UserRow>, DbError> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            user_columns!(),
+            " FROM users WHERE id = \
+             (SELECT user_id FROM one_time_tokens WHERE hash = $1 AND purpose = 'undo_email_change' AND expires_at > $2)"
+        );
+        on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(hash.as_slice()).bind(now())).await)
+    }
+
+    /// Consumes a token that undoes a change of the address: restores the address, sets a new password, revokes all sessions and
+    /// tokens of the user, disables two-factor authentication if it was enabled since the change, and makes `device` the only
+    /// known device. None if the token is invalid.
+    pub async fn undo_email_change(
+        &self,
+        hash: TokenHash,
+        password_hash: String,
+        device: DeviceHash,
+        client: Client,
+    ) -> Result<Option<UserRow>, Abort<EmailTaken>> {
+        let undo = UndoEmailChange {
+            hash,
+            password_hash,
+            device,
+            client,
+        };
+        self.audit(undo).await
+    }
+
+    /// Consumes a link that verifies the address of an account, whose password has been verified. None if the link is invalid.
+    pub async fn verify_email(
+        &self,
+        proof: Proof,
+        hash: TokenHash,
+        client: Client,
+    ) -> Result<Option<UserRow>, Abort<Stale>> {
+        self.audit(VerifyEmail { proof, hash, client }).await
     }
 }

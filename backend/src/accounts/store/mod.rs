@@ -3,10 +3,12 @@
 
 pub mod audit;
 pub mod email_address;
+pub mod email_links;
 pub mod identities;
 pub mod known_devices;
 pub mod one_time_tokens;
 pub mod password;
+pub mod pending_sign_ups;
 pub mod proof;
 pub mod rate_limits;
 pub mod session_check;

@@ -1,15 +1,17 @@
-//! Changing and resetting the password: rows of `users`, `sessions`, `known_devices` and `one_time_tokens`.
+//! Changing and resetting the password.
 
 use std::convert::Infallible;
 
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
+use crate::accounts::store::email_links::{self, LinkPurpose, RedeemedLink};
 use crate::accounts::store::known_devices::{self, DeviceHash};
-use crate::accounts::store::one_time_tokens::{Purpose, TokenHash, redeem};
+use crate::accounts::store::one_time_tokens::TokenHash;
 use crate::accounts::store::proof::{Proof, Stale};
 use crate::accounts::store::sessions::{self, Replacement};
-use crate::accounts::store::users::{self, UserRow, user_columns};
-use crate::db::{Abort, Db, DbError, Tx, now, on_database};
+use crate::accounts::store::users::{self, EmailTaken, UserRow};
+use crate::accounts::store::{pending_sign_ups, two_factor};
+use crate::db::{Abort, Db, DbError, Tx};
 use crate::http::client::Client;
 
 struct ChangePassword {
@@ -38,9 +40,43 @@ impl AuditedChange for ChangePassword {
 
 struct ResetPassword {
     hash: TokenHash,
+    purpose: LinkPurpose,
     password_hash: String,
     device: DeviceHash,
     client: Client,
+}
+
+impl ResetPassword {
+    /// Sets the new password of an account, if its credentials are those of the time at which the link was requested.
+    async fn reset(&self, tx: &mut Tx<'_>, user: UserRow, link: &RedeemedLink) -> Result<Option<UserRow>, DbError> {
+        if link.token_version != Some(user.token_version) || !users::lock(tx, &user).await? {
+            return Ok(None);
+        }
+        if link.sent_by_mail {
+            // Somebody else may have created the account and enabled two-factor authentication with their own app.
+            if !user.email_verified {
+                two_factor::clear(tx, &user.id).await?;
+            }
+            users::verify_email(tx, &user.id, &link.email).await?;
+        }
+        let user = users::set_password(tx, &user.id, &self.password_hash).await?;
+        sessions::end_all(tx, &user.id, None).await?;
+        known_devices::replace_all(tx, &user.id, &self.device).await?;
+        Ok(Some(user))
+    }
+
+    /// Creates the account of the latest pending sign-up with the address, with the new password.
+    async fn confirm_sign_up(&self, tx: &mut Tx<'_>, link: &RedeemedLink) -> Result<Option<UserRow>, DbError> {
+        let Some(mut sign_up) = pending_sign_ups::latest(tx, &link.email).await? else {
+            return Ok(None);
+        };
+        sign_up.password_hash.clone_from(&self.password_hash);
+        match pending_sign_ups::create(tx, &sign_up).await {
+            Ok(user) => Ok(Some(user)),
+            Err(Abort::Refused(EmailTaken)) => Ok(None),
+            Err(Abort::Failed(error)) => Err(error),
+        }
+    }
 }
 
 impl AuditedChange for ResetPassword {
@@ -52,18 +88,17 @@ impl AuditedChange for ResetPassword {
     }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<Option<UserRow>>, Abort<Infallible>> {
-        let Some(redeemed) = redeem(tx, &self.hash, Purpose::ResetPassword).await? else {
+        let Some(link) = email_links::redeem(tx, &self.hash, self.purpose).await? else {
             return Ok(Audited::nothing(None));
         };
-        let mut user = users::set_password(tx, &redeemed.user_id, &self.password_hash).await?;
-        sessions::end_all(tx, &redeemed.user_id, None).await?;
-        known_devices::replace_all(tx, &redeemed.user_id, &self.device).await?;
-        if let Some(email) = &redeemed.email
-            && let Some(verified) = users::verify_email(tx, &redeemed.user_id, email).await?
-        {
-            user = verified;
-        }
-        Ok(Audited::event(&redeemed.user_id, Event::PasswordReset, Some(user)))
+        let (user, event) = match users::by_email(tx, &link.email).await? {
+            Some(user) => (self.reset(tx, user, &link).await?, Event::PasswordReset),
+            None => (self.confirm_sign_up(tx, &link).await?, Event::SignedUp),
+        };
+        Ok(match user {
+            Some(user) => Audited::event(&user.id.clone(), event, Some(user)),
+            None => Audited::nothing(None),
+        })
     }
 }
 
@@ -84,31 +119,21 @@ impl Db {
         .await
     }
 
-    /// The owner of a token, which is not consumed. None if the token is invalid.
-    pub async fn token_owner(&self, hash: &TokenHash, purpose: Purpose) -> Result<Option<UserRow>, DbError> {
-        const SQL: &str = concat!(
-            "SELECT ",
-            user_columns!(),
-            " FROM users WHERE id = \
-             (SELECT user_id FROM one_time_tokens WHERE hash = $1 AND purpose = $2 AND expires_at > $3)"
-        );
-        on_database!(self.read(), db => db.optional(sqlx::query(SQL)
-            .bind(hash.as_slice())
-            .bind(purpose.as_str())
-            .bind(now())).await)
-    }
-
-    /// Consumes a token and sets a new password. Revokes all sessions and one-time tokens of the user, and makes `device` the
-    /// only known device. A token that was sent by mail also verifies the address. None if the token is invalid.
+    /// Consumes a link and sets a new password. Revokes all sessions, tokens and links of the user, and makes `device` the only
+    /// known device. A link that was sent by mail also verifies the address; if it had never been verified, two-factor
+    /// authentication is disabled. For an address without an account, confirms the latest pending sign-up. None if the link is
+    /// invalid.
     pub async fn reset_password(
         &self,
         hash: TokenHash,
+        purpose: LinkPurpose,
         password_hash: String,
         device: DeviceHash,
         client: Client,
     ) -> Result<Option<UserRow>, DbError> {
         let reset = ResetPassword {
             hash,
+            purpose,
             password_hash,
             device,
             client,

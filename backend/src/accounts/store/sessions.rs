@@ -1,6 +1,7 @@
 //! The table `sessions`: the sessions of users and their refresh tokens.
 
 use std::convert::Infallible;
+use std::net::{IpAddr, Ipv6Addr};
 
 use chrono::{DateTime, Duration, Utc};
 use shared::account::Session;
@@ -11,6 +12,7 @@ use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::known_devices::{self, DeviceHash};
 use crate::accounts::store::proof::{Proof, Stale};
+use crate::accounts::store::{email_links, one_time_tokens, users};
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
@@ -22,8 +24,9 @@ pub type RefreshHash = [u8; 32];
 pub const IDLE: Duration = Duration::days(7);
 /// Maximum lifetime of a session, regardless of renewals.
 const ABSOLUTE_LIFETIME: Duration = Duration::days(30);
-/// How long the previous refresh token remains valid, for concurrent renewals of two tabs and for lost responses.
-const REUSE_GRACE: Duration = Duration::seconds(60);
+/// How long the previous refresh token remains valid for the same browser, for concurrent renewals of two tabs and for lost
+/// responses.
+const REUSE_GRACE: Duration = Duration::seconds(10);
 
 /// A row of `sessions`.
 #[derive(Clone, Debug, FromRow)]
@@ -53,6 +56,25 @@ macro_rules! session_columns {
         "id, user_id, refresh_hash, previous_hash, family_hash, sealed_successor, rotated_at, expires_at, created_at, \
          updated_at, ip_address, user_agent, remember"
     };
+}
+
+impl SessionRow {
+    /// Whether the last renewal came from the same user agent and the same network: the IPv4 address, or the /64 of an IPv6
+    /// address.
+    fn is_of(&self, client: &Client) -> bool {
+        let last = self.ip_address.as_ref().and_then(|address| address.parse().ok());
+        self.user_agent == client.user_agent && last.map(network) == client.address.map(network)
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
 }
 
 impl From<SessionRow> for Session {
@@ -237,7 +259,7 @@ impl AuditedChange for Renewal {
             return Ok(Audited::nothing(RenewalOutcome::Ended));
         };
         let is_parent = session.previous_hash.as_deref() == Some(self.presented.as_slice());
-        if is_parent && now < session.rotated_at + REUSE_GRACE {
+        if is_parent && now < session.rotated_at + REUSE_GRACE && session.is_of(&self.client) {
             return Ok(Audited::nothing(RenewalOutcome::Live(Box::new(session))));
         }
         delete(tx, self.session).await?;
@@ -320,12 +342,18 @@ impl AuditedChange for RevokeAll {
     }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<Infallible>> {
-        end_all(tx, &self.user, self.keep).await?;
-        let event = match self.keep {
-            Some(_) => Event::OtherSessionsRevoked,
-            None => Event::AllSessionsRevoked,
+        // What was requested in a session that ends is void, too: tokens of the session by their foreign key, the others here.
+        let user = &self.user;
+        let (event, row) = match self.keep {
+            Some(_) => (Event::OtherSessionsRevoked, users::by_id(tx, user).await?),
+            None => (Event::AllSessionsRevoked, users::revoke_tokens(tx, user).await?),
         };
-        Ok(Audited::event(&self.user, event, ()))
+        end_all(tx, user, self.keep).await?;
+        one_time_tokens::revoke_without_session(tx, user).await?;
+        if let Some(email) = row.and_then(|row| row.email) {
+            email_links::revoke(tx, &email).await?;
+        }
+        Ok(Audited::event(user, event, ()))
     }
 }
 
@@ -352,8 +380,8 @@ impl Db {
         self.audit(Start { proof, session }).await
     }
 
-    /// Replaces a refresh token by its successor. A repeated renewal with the same token within [`REUSE_GRACE`] changes nothing
-    /// and returns the same successor.
+    /// Replaces a refresh token by its successor. A repeated renewal with the same token by the same client within
+    /// [`REUSE_GRACE`] changes nothing and returns the same successor.
     pub async fn renew_session(&self, renewal: Renewal) -> Result<RenewalOutcome, DbError> {
         Ok(self.audit(renewal).await?)
     }
@@ -391,7 +419,7 @@ impl Db {
         self.audit(Revoke { user, id, client }).await
     }
 
-    /// Revokes all sessions of the user, except `keep`.
+    /// Revokes all sessions of the user, except `keep`, and the links and pending sign-ins that were requested before.
     pub async fn revoke_sessions(&self, user: UserId, keep: Option<Uuid>, client: Client) -> Result<(), DbError> {
         Ok(self.audit(RevokeAll { user, keep, client }).await?)
     }

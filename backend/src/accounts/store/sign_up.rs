@@ -1,6 +1,7 @@
 //! Creating an account: rows of `users`, `sessions` and `audit_events`.
 
 use shared::account::User;
+use sqlx::FromRow;
 
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
@@ -11,6 +12,7 @@ use crate::db::{Abort, Db, Tx, now, on_database};
 use crate::http::client::Client;
 
 /// An account to create.
+#[derive(FromRow)]
 pub struct NewUser {
     /// A UUIDv7.
     pub id: UserId,
@@ -40,7 +42,7 @@ impl From<&NewUser> for User {
 
 struct SignUp {
     user: NewUser,
-    session: Option<NewSession>,
+    session: NewSession,
     client: Client,
 }
 
@@ -53,31 +55,39 @@ impl AuditedChange for SignUp {
     }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<UserRow>, Abort<EmailTaken>> {
-        const SQL: &str = concat!(
-            "INSERT INTO users (id, name, email, password_hash, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (email) DO NOTHING RETURNING ",
-            user_columns!()
-        );
-        let created: Option<UserRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
-            .bind(&self.user.id)
-            .bind(&self.user.name)
-            .bind(&self.user.email)
-            .bind(&self.user.password_hash)
-            .bind(now())).await)?;
-        let user = created.ok_or(Abort::Refused(EmailTaken))?;
-        if let Some(session) = &self.session {
-            sessions::insert(tx, &user.id, session).await?;
-        }
+        let user = insert(tx, &self.user, false).await?;
+        sessions::insert(tx, &user.id, &self.session).await?;
         Ok(Audited::event(&user.id.clone(), Event::SignedUp, user))
     }
 }
 
+/// Creates the account.
+pub(super) async fn insert(
+    tx: &mut Tx<'_>,
+    user: &NewUser,
+    email_verified: bool,
+) -> Result<UserRow, Abort<EmailTaken>> {
+    const SQL: &str = concat!(
+        "INSERT INTO users (id, name, email, email_verified, password_hash, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (email) DO NOTHING RETURNING ",
+        user_columns!()
+    );
+    let created: Option<UserRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
+        .bind(&user.id)
+        .bind(&user.name)
+        .bind(&user.email)
+        .bind(email_verified)
+        .bind(&user.password_hash)
+        .bind(now())).await)?;
+    created.ok_or(Abort::Refused(EmailTaken))
+}
+
 impl Db {
-    /// Creates an account and, if given, its first session.
+    /// Creates an account and its first session.
     pub async fn create_user(
         &self,
         user: NewUser,
-        session: Option<NewSession>,
+        session: NewSession,
         client: Client,
     ) -> Result<UserRow, Abort<EmailTaken>> {
         self.audit(SignUp { user, session, client }).await

@@ -1,4 +1,5 @@
-//! Deletes expired rows: rate-limit counters, sessions, one-time tokens and known devices.
+//! Deletes expired rows: rate-limit counters, sessions, one-time tokens, links, pending sign-ups,
+//! known devices, and events without an account.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -49,11 +50,14 @@ impl Transaction for Sweep {
     type Refusal = Infallible;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
-        const EXPIRED: [&str; 4] = [
+        const EXPIRED: [&str; 7] = [
             "DELETE FROM throttles WHERE expires_at <= $1",
             "DELETE FROM sessions WHERE expires_at <= $1",
             "DELETE FROM one_time_tokens WHERE expires_at <= $1",
             "DELETE FROM known_devices WHERE expires_at <= $1",
+            "DELETE FROM email_links WHERE expires_at <= $1",
+            "DELETE FROM pending_sign_ups WHERE expires_at <= $1",
+            "DELETE FROM events_without_account WHERE expires_at <= $1",
         ];
         // SQLite requires a limit before an offset.
         const SURPLUS: &str = "DELETE FROM throttles WHERE key IN (SELECT key FROM throttles \

@@ -149,15 +149,11 @@ impl AuditedChange for TurnOff {
     }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<TwoFactorRefusal>> {
-        const SQL: &str = "UPDATE users SET two_factor_enabled = FALSE, totp_secret = NULL, totp_last_step = NULL, \
-             updated_at = $2 WHERE id = $1 AND two_factor_enabled";
         const PENDING: &str = "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = 'two_factor'";
         let user = self.proof.lock(tx).await?;
-        let done = execute!(tx, sqlx::query(SQL).bind(user).bind(now()))?;
-        if done == 0 {
+        if !clear(tx, user).await? {
             return Err(Abort::Refused(TwoFactorRefusal::IsOff));
         }
-        replace_codes(tx, user, &[]).await?;
         execute!(tx, sqlx::query(PENDING).bind(user))?;
         known_devices::replace_all(tx, user, &self.device).await?;
         Ok(Audited::event(user, Event::TwoFactorDisabled, ()))
@@ -188,6 +184,15 @@ impl AuditedChange for ReplaceCodes {
         replace_codes(tx, user, &self.recovery_codes).await?;
         Ok(Audited::event(user, Event::RecoveryCodesReplaced, ()))
     }
+}
+
+/// Disables two-factor authentication of the user, and deletes its secret and recovery codes.
+pub(super) async fn clear(tx: &mut Tx<'_>, user_id: &UserId) -> Result<bool, DbError> {
+    const SQL: &str = "UPDATE users SET two_factor_enabled = FALSE, totp_secret = NULL, totp_last_step = NULL, \
+         updated_at = $2 WHERE id = $1 AND two_factor_enabled";
+    let was_enabled = execute!(tx, sqlx::query(SQL).bind(user_id).bind(now()))? > 0;
+    replace_codes(tx, user_id, &[]).await?;
+    Ok(was_enabled)
 }
 
 /// Replaces the recovery codes of the user.

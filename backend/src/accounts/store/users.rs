@@ -8,8 +8,8 @@ use sqlx::FromRow;
 
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
-use crate::accounts::store::one_time_tokens;
 use crate::accounts::store::proof::{Proof, Stale};
+use crate::accounts::store::{email_links, one_time_tokens, pending_sign_ups};
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
@@ -43,6 +43,9 @@ macro_rules! user_columns {
     };
 }
 pub(super) use user_columns;
+
+const BY_EMAIL: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE email = $1");
+const BY_ID: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");
 
 impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
@@ -97,15 +100,47 @@ impl AuditedChange for Rename {
     }
 }
 
-/// Sets a new password, and revokes all access tokens and one-time tokens of the user. The caller deletes the sessions.
+/// Revokes all access tokens of the user, and what was authorized by a [`Proof`] before.
+pub(super) async fn revoke_tokens(tx: &mut Tx<'_>, id: &UserId) -> Result<Option<UserRow>, DbError> {
+    const SQL: &str = concat!(
+        "UPDATE users SET token_version = token_version + 1 WHERE id = $1 RETURNING ",
+        user_columns!()
+    );
+    on_database!(tx, c => c.optional(sqlx::query(SQL).bind(id)).await)
+}
+
+/// The account with that address.
+pub(super) async fn by_email(tx: &mut Tx<'_>, email: &str) -> Result<Option<UserRow>, DbError> {
+    on_database!(tx, c => c.optional(sqlx::query(BY_EMAIL).bind(email)).await)
+}
+
+/// The account with that id.
+pub(super) async fn by_id(tx: &mut Tx<'_>, id: &UserId) -> Result<Option<UserRow>, DbError> {
+    on_database!(tx, c => c.optional(sqlx::query(BY_ID).bind(id)).await)
+}
+
+/// Sets a new password, and revokes all access tokens, one-time tokens and links of the user. The caller deletes the sessions.
 pub(super) async fn set_password(tx: &mut Tx<'_>, user_id: &UserId, password_hash: &str) -> Result<UserRow, DbError> {
     const SQL: &str = concat!(
         "UPDATE users SET password_hash = $2, token_version = token_version + 1, updated_at = $3 WHERE id = $1 RETURNING ",
         user_columns!()
     );
-    let user = on_database!(tx, c => c.one(sqlx::query(SQL).bind(user_id).bind(password_hash).bind(now())).await)?;
+    let user: UserRow =
+        on_database!(tx, c => c.one(sqlx::query(SQL).bind(user_id).bind(password_hash).bind(now())).await)?;
     one_time_tokens::revoke_all(tx, user_id).await?;
+    if let Some(email) = &user.email {
+        email_links::revoke(tx, email).await?;
+    }
     Ok(user)
+}
+
+/// Locks the row of a user. False if the credentials were changed, or the account was deleted, since `user` was read.
+pub(super) async fn lock(tx: &mut Tx<'_>, user: &UserRow) -> Result<bool, DbError> {
+    match Proof::of(user).lock::<Stale>(tx).await {
+        Ok(_) => Ok(true),
+        Err(Abort::Refused(Stale)) => Ok(false),
+        Err(Abort::Failed(error)) => Err(error),
+    }
 }
 
 /// Marks `email` as verified. None if it is no longer the user's address.
@@ -121,28 +156,34 @@ pub(super) async fn verify_email(tx: &mut Tx<'_>, user_id: &UserId, email: &str)
 #[derive(Debug)]
 pub struct EmailTaken;
 
-/// Sets a new e-mail address, and revokes all one-time tokens of the user.
-pub(super) async fn set_email(
+/// Sets a new e-mail address, and revokes all one-time tokens of the user, and the links of both addresses.
+pub(super) async fn set_email<R: From<EmailTaken>>(
     tx: &mut Tx<'_>,
-    user_id: &UserId,
+    user: &UserRow,
     email: &str,
     verified: bool,
-) -> Result<UserRow, Abort<EmailTaken>> {
+) -> Result<UserRow, Abort<R>> {
     const SQL: &str = concat!(
         "UPDATE users SET email = $2, email_verified = $3, updated_at = $4 WHERE id = $1 RETURNING ",
         user_columns!()
     );
     let changed = on_database!(tx, c => c.one(sqlx::query(SQL)
-        .bind(user_id)
+        .bind(&user.id)
         .bind(email)
         .bind(verified)
         .bind(now())).await);
-    let user = changed.map_err(|error| match error {
-        DbError::Failed(sqlx::Error::Database(error)) if error.is_unique_violation() => Abort::Refused(EmailTaken),
+    let changed: UserRow = changed.map_err(|error| match error {
+        DbError::Failed(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            Abort::Refused(EmailTaken.into())
+        }
         error => Abort::Failed(error),
     })?;
-    one_time_tokens::revoke_all(tx, user_id).await?;
-    Ok(user)
+    one_time_tokens::revoke_all(tx, &user.id).await?;
+    for email in user.email.iter().chain(&changed.email) {
+        email_links::revoke(tx, email).await?;
+        pending_sign_ups::delete(tx, email).await?;
+    }
+    Ok(changed)
 }
 
 struct Rehash {
@@ -179,9 +220,13 @@ impl Transaction for Delete {
     type Refusal = Stale;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserId, Abort<Stale>> {
-        // The rows of all other tables are deleted by foreign keys (ON DELETE CASCADE).
+        // The rows of the other tables are deleted by foreign keys (ON DELETE CASCADE), except those of an address.
         const SQL: &str = "DELETE FROM users WHERE id = $1";
         let user = self.proof.lock(tx).await?;
+        if let Some(email) = by_id(tx, user).await?.and_then(|user| user.email) {
+            email_links::revoke(tx, &email).await?;
+            pending_sign_ups::delete(tx, &email).await?;
+        }
         execute!(tx, sqlx::query(SQL).bind(user))?;
         Ok(user.clone())
     }
@@ -216,13 +261,11 @@ impl Db {
 
     /// The account with that normalised e-mail address.
     pub async fn user_by_email(&self, email: &str) -> Result<Option<UserRow>, DbError> {
-        const SQL: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE email = $1");
-        on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(email)).await)
+        on_database!(self.read(), db => db.optional(sqlx::query(BY_EMAIL).bind(email)).await)
     }
 
     /// The account with that id.
     pub async fn user(&self, id: &UserId) -> Result<Option<UserRow>, DbError> {
-        const SQL: &str = concat!("SELECT ", user_columns!(), " FROM users WHERE id = $1");
-        on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(id)).await)
+        on_database!(self.read(), db => db.optional(sqlx::query(BY_ID).bind(id)).await)
     }
 }
