@@ -154,6 +154,12 @@ bench *ARGS: (_setup "run" "bench") ui
     cargo build --release --package docket --bin docket --example ceiling
     scripts/with-postgres.sh --durable node scripts/bench.mjs "$@"
 
+# Measure whether response times reveal who has an account, on SQLite and on PostgreSQL, and print a table
+[group('measure')]
+timing *ARGS: (_setup "run" "bench") ui
+    cargo build --release --package docket --bin docket
+    scripts/with-postgres.sh --durable node scripts/timing.mjs "$@"
+
 # Retake the pictures of the README
 [group('measure')]
 screenshots: (e2e "--project=screenshots")

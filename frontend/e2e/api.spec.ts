@@ -104,6 +104,9 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
   const verification = { token: 'made-up', password };
   const verified = await api.POST('/api/auth/verify-email', { body: verification });
   expect(verified.error?.code).toBe('INVALID_TOKEN');
+  const confirmed = await api.POST('/api/auth/confirm-email-change', { body: { token: 'made-up' } });
+  expect(confirmed.error?.code).toBe('INVALID_TOKEN');
+  expect((await api.POST('/api/auth/undo-email-change', { body: reset })).error?.code).toBe('INVALID_TOKEN');
 
   const change = { currentPassword: password, newPassword: 'staple after staple' };
   const changed = await api.POST('/api/auth/change-password', { body: change });

@@ -3,6 +3,7 @@
 //! somebody else has chosen.
 
 use poem::web::cookie::CookieJar;
+use shared::problem::FieldError;
 use shared::recovery::{EmailVerification, VerificationPassword};
 
 use crate::accounts::device::Device;
@@ -58,7 +59,7 @@ impl Target {
 }
 
 /// Verifies the address. A new password revokes all sessions of the account. [`Problem::InvalidToken`] if the link is invalid,
-/// [`Problem::WrongPassword`] if the password is not that of the sign-up or the account.
+/// [`Problem::Invalid`] if the password is not that of the sign-up or the account.
 pub async fn verify_email(
     accounts: &Accounts,
     jar: &CookieJar,
@@ -107,6 +108,9 @@ async fn verify_password(accounts: &Accounts, client: &Client, target: &Target, 
     let stored = target.password_hash();
     match accounts.passwords.verify(permit, password.to_owned(), stored).await? {
         Verification::Valid { .. } => Ok(()),
-        Verification::Invalid => Err(Problem::WrongPassword("password")),
+        Verification::Invalid => {
+            let detail = "This is not the password that was chosen at the sign-up. Try again, or set a new one.";
+            Err(Problem::Invalid(vec![FieldError::of("password", detail)]))
+        }
     }
 }

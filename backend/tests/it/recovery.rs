@@ -281,7 +281,7 @@ on_both_databases! {
             assert_eq!(response.body["errors"][0]["pointer"], "/password");
         }
         let wrong = verify(&server, &strangers).await;
-        assert_eq!((wrong.status, &wrong.body["code"]), (StatusCode::BAD_REQUEST, &json!("INVALID_PASSWORD")));
+        wrong.expect_invalid("/password");
         assert_eq!(server.database.count("users").await, 0);
         // Neither did opening the link use it up, nor a wrong password.
         verify(&server, &owners).await.expect(StatusCode::OK);

@@ -29,6 +29,7 @@ pub fn AccountApp() -> Html {
             end_session.emit(end);
         })
     };
+    use_effect_with((), |()| dom::reload_on_other_fragment());
     let start_session = &current.start_session;
     let token = || dom::fragment("token").unwrap_or_default();
     let page = match (pages::without_slash(&dom::path()), &current.user) {

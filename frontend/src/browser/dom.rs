@@ -1,5 +1,6 @@
 //! The document, the address, the clipboard and downloads.
 
+use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
 use js_sys::{Array, Function, Promise, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
@@ -33,6 +34,18 @@ pub fn fragment(name: &str) -> Option<String> {
     UrlSearchParams::new_with_str(fragment.strip_prefix('#')?)
         .ok()?
         .get(name)
+}
+
+/// Reloads the page when only the fragment of the URL changes, as when another link to it is opened. Returns what ends this.
+pub fn reload_on_other_fragment() -> impl FnOnce() {
+    let listener = web_sys::window().map(|window| {
+        let location = window.location();
+        EventListener::new(&window, "hashchange", move |_| {
+            // Fails only if the page is being unloaded.
+            let _ = location.reload();
+        })
+    });
+    move || drop(listener)
 }
 
 /// Loads another page in place of this one, without an entry in the history.

@@ -41,7 +41,7 @@ impl VerifyEmailResponse {
 }
 
 operation_errors!(BetterAuth, SendVerificationErrors: too_many(), Problem::Busy);
-operation_errors!(BetterAuth, VerifyEmailErrors: Problem::InvalidToken, Problem::WrongPassword("password"), Problem::EmailTaken("email"), too_many(), Problem::Busy);
+operation_errors!(BetterAuth, VerifyEmailErrors: Problem::InvalidToken, Problem::EmailTaken("email"), too_many(), Problem::Busy);
 operation_errors!(BetterAuth, ChangeEmailErrors: Problem::SessionNotFresh, Problem::EmailTaken("newEmail"), too_many(), Problem::Busy);
 operation_errors!(BetterAuth, ConfirmEmailChangeErrors: Problem::InvalidToken, Problem::EmailTaken("email"));
 operation_errors!(BetterAuth, UndoEmailChangeErrors: Problem::InvalidToken, Problem::EmailTaken("email"), Problem::Busy);
