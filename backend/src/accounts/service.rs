@@ -14,6 +14,7 @@ use crate::accounts::store::session_check::SessionCheck;
 use crate::accounts::store::users::UserRow;
 use crate::config::{Config, ConfigError};
 use crate::db::Db;
+use crate::db::sweep::Sweeper;
 use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
@@ -54,9 +55,12 @@ pub enum AccountsError {
 }
 
 impl Accounts {
-    /// Validates the configuration and returns a constructor that takes the database, so that configuration errors are reported
+    /// Validates the configuration and returns a constructor that takes the database and its sweeper, so that configuration errors are reported
     /// before connecting. `timeout` is the timeout of the session check.
-    pub fn configure(config: &Config, timeout: Duration) -> Result<impl FnOnce(Db) -> Self + use<>, AccountsError> {
+    pub fn configure(
+        config: &Config,
+        timeout: Duration,
+    ) -> Result<impl FnOnce(Db, Sweeper) -> Self + use<>, AccountsError> {
         let secrets = config.secrets()?;
         let tokens = AccessTokens::new(config, &secrets)?;
         Event::SigningKeyLoaded.log_without_request(&tokens.signing_key());
@@ -69,9 +73,9 @@ impl Accounts {
         let public_url = config.public_url();
         let cookie_origins = config.cookie_origins();
         let rate_limit = config.rate_limit;
-        Ok(move |db: Db| Self {
+        Ok(move |db: Db, sweeper: Sweeper| Self {
             sessions: SessionCheck::start(db.clone(), timeout),
-            rate_limiter: RateLimiter::new(db.clone(), rate_limit),
+            rate_limiter: RateLimiter::new(db.clone(), sweeper, rate_limit),
             db,
             tokens,
             cookies: Cookies { secure },

@@ -14,6 +14,7 @@ mod schema;
 mod sqlite;
 mod sqlite_file;
 mod statement;
+pub(crate) mod sweep;
 
 use std::convert::Infallible;
 use std::future::Future;

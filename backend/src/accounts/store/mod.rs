@@ -1,8 +1,9 @@
-//! The tables of accounts, one file per table, and files for transactions that span tables and for background tasks. Functions
+//! The tables of accounts, one file per table and files for what spans tables. Functions
 //! take a `UserId`, or the id or the hash that a verified secret contains.
 
 pub mod audit;
 pub mod email_address;
+pub mod expiry;
 pub mod identities;
 pub mod known_devices;
 pub mod one_time_tokens;
@@ -11,6 +12,5 @@ pub mod rate_limits;
 pub mod session_check;
 pub mod sessions;
 pub mod sign_up;
-pub mod sweep;
 pub mod two_factor;
 pub mod users;
