@@ -20,7 +20,7 @@ use poem::middleware::{CookieJarManager, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route, get};
 
 use accounts::service::{Accounts, AccountsError};
-use accounts::store::expiry::EXPIRIES;
+use accounts::store::expiry;
 use config::{Config, ConfigError};
 use db::sweep::Sweeper;
 pub use db::{Db, DbError};
@@ -71,7 +71,7 @@ pub async fn app(
     let database = config.database()?;
     let accounts = Accounts::configure(config, database.timeout)?;
     let db = Db::connect(database).await?;
-    let expiries = EXPIRIES.into_iter().chain([tombstones::EXPIRY]).collect();
+    let expiries = expiry::EXPIRIES.into_iter().chain(tombstones::EXPIRIES).collect();
     let sweeper = Sweeper::start(db.clone(), expiries);
     let accounts = Arc::new(accounts(db.clone(), sweeper.clone()));
     let tasks = Arc::new(Tasks::new(db.clone(), sweeper));

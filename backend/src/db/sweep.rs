@@ -1,22 +1,22 @@
-//! Deletes expired rows in the background, in small transactions, so that other writes run in between.
+//! Deletes or blanks expired rows in the background, in small transactions, so that other writes run in between.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::mpsc;
 
+use super::trigger::{Trigger, Triggers};
 use super::{Abort, Db, DbError, Transaction, Tx, execute, now};
 
 /// Minimum interval between sweeps.
 const INTERVAL_MIN: Duration = Duration::from_secs(60);
-/// Maximum number of rows that a transaction deletes.
+/// Maximum number of rows that a transaction deletes or blanks.
 const STEP: i64 = 500;
 
 /// Which rows of a table have expired.
 #[derive(Clone, Copy)]
 pub(crate) struct Expiry {
-    /// A statement that deletes at most `$2` rows that have expired at the time `$1`.
+    /// A statement that deletes or blanks at most `$2` rows that have expired at the time `$1`.
     sql: &'static str,
     /// Rows have expired if their time is longer ago.
     age: TimeDelta,
@@ -52,30 +52,30 @@ pub(crate) use delete_expired;
 
 /// Sweeps on demand only, so that an idle serverless database can suspend. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Sweeper(mpsc::Sender<()>);
+pub(crate) struct Sweeper(Trigger);
 
 impl Sweeper {
     /// Spawns the task that sweeps, and triggers the first sweep. The task ends when the last `Sweeper` is dropped.
     pub(crate) fn start(db: Db, expiries: Vec<Expiry>) -> Self {
-        let (sender, receiver) = mpsc::channel(1);
-        tokio::spawn(run(db, expiries, receiver));
-        let sweeper = Self(sender);
+        let (trigger, triggers) = Trigger::new();
+        tokio::spawn(run(db, expiries, triggers));
+        let sweeper = Self(trigger);
         sweeper.trigger();
         sweeper
     }
 
     /// Triggers a sweep, because rows that expire were stored.
     pub(crate) fn trigger(&self) {
-        // If the channel is full, a sweep is already triggered.
-        let _ = self.0.try_send(());
+        self.0.fire();
     }
 }
 
-async fn run(db: Db, expiries: Vec<Expiry>, mut triggers: mpsc::Receiver<()>) {
-    while triggers.recv().await.is_some() {
+async fn run(db: Db, expiries: Vec<Expiry>, mut triggers: Triggers) {
+    while triggers.next().await {
         if let Err(error) = sweep(&db, &expiries).await {
             tracing::warn!(%error, "deleting expired rows failed; the next sweep continues");
         }
+        db.erase_deleted();
         tokio::time::sleep(INTERVAL_MIN).await;
     }
 }
@@ -87,7 +87,7 @@ async fn sweep(db: &Db, expiries: &[Expiry]) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Deletes at most [`STEP`] rows. The output is their number.
+/// Deletes or blanks at most [`STEP`] rows. The output is their number.
 struct Step(Expiry);
 
 impl Transaction for Step {

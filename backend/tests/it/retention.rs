@@ -1,8 +1,10 @@
 //! How long rows are kept: the history, tombstones of deleted tasks, and how they are deleted.
 
 use chrono::{TimeDelta, Utc};
+use reqwest::StatusCode;
+use serde_json::json;
 
-use crate::support::{Server, User, eventually, on_both_databases};
+use crate::support::{Server, User, eventually, id, on_both_databases};
 
 /// More than a transaction of a sweep deletes.
 const MANY: usize = 1203;
@@ -100,6 +102,29 @@ on_both_databases! {
         }).await;
         assert_eq!(server.database.count("tasks WHERE deleted_at IS NOT NULL").await, 1);
         assert_eq!(owner.titles("").await, ["active"]);
+    }
+
+    async fn a_tombstone_contains_nothing_of_its_task(server) {
+        let owner = server.owner().await;
+        let body = json!({ "title": "Buy milk", "description": "Two bottles", "due_date": "2031-03-09" });
+        let blank = "tasks WHERE title = '' AND title_key = '' AND description IS NULL AND due_date IS NULL AND NOT completed";
+        for _ in 0..2 {
+            let task = owner.post(body.clone()).send().await.body;
+            owner.toggle(id(&task)).send().await.expect(StatusCode::OK);
+            owner.delete(id(&task)).send().await.expect(StatusCode::NO_CONTENT);
+        }
+        assert_eq!(server.database.count(blank).await, 2);
+
+        // As a server of the version before leaves it.
+        server.database.execute("UPDATE tasks SET title = 'Buy milk', title_key = 'buy milk', description = 'Two bottles', \
+            due_date = '2031-03-09', completed = TRUE").await;
+        let active = owner.task("Buy bread").await;
+        server.another(&[]).await;
+        eventually("the tombstones are blank", async || (server.database.count(blank).await == 2).then_some(())).await;
+        assert_eq!(owner.get("").send().await.body, json!([active]));
+        assert_eq!(active["revision"], 7);
+        let revisions = "tasks WHERE deleted_at IS NOT NULL AND revision IN (3, 6)";
+        assert_eq!(server.database.count(revisions).await, 2);
     }
 
     async fn a_sweep_deletes_in_small_transactions(server) {

@@ -186,6 +186,7 @@ impl Transaction for Rehash {
 struct Delete {
     user: UserId,
     client: Client,
+    db: Db,
 }
 
 impl Transaction for Delete {
@@ -202,6 +203,7 @@ impl Transaction for Delete {
     /// The history has gone with the account.
     fn committed(&self, (): &()) {
         Event::AccountDeleted.log(&self.client, Some(&self.user));
+        self.db.erase_deleted();
     }
 }
 
@@ -223,7 +225,8 @@ impl Db {
 
     /// Deletes an account and all of its data.
     pub async fn delete_user(&self, user: UserId, client: Client) -> Result<(), DbError> {
-        Ok(self.transact(Delete { user, client }).await?)
+        let db = self.clone();
+        Ok(self.transact(Delete { user, client, db }).await?)
     }
 
     /// The account with that normalised e-mail address.
