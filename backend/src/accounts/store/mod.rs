@@ -12,5 +12,6 @@ pub mod rate_limits;
 pub mod session_check;
 pub mod sessions;
 pub mod sign_up;
+pub mod totp_secret;
 pub mod two_factor;
 pub mod users;
