@@ -20,7 +20,9 @@ use poem::middleware::{CookieJarManager, SetHeader};
 use poem::{Endpoint, EndpointExt, Response, Route, get};
 
 use accounts::service::{Accounts, AccountsError};
+use accounts::store::expiry;
 use config::{Config, ConfigError};
+use db::sweep::Sweeper;
 pub use db::{Db, DbError};
 use export::Exports;
 use fault::Fault;
@@ -28,7 +30,7 @@ pub use http::middleware::Outermost;
 pub use http::routes::Routes;
 use http::{health, static_files};
 use serve::Draining;
-use tasks::Tasks;
+use tasks::{Tasks, tombstones};
 
 /// The Content-Security-Policy of Swagger UI, which is a page with inline script and style.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
@@ -69,8 +71,10 @@ pub async fn app(
     let database = config.database()?;
     let accounts = Accounts::configure(config, database.timeout)?;
     let db = Db::connect(database).await?;
-    let accounts = Arc::new(accounts(db.clone()));
-    let tasks = Arc::new(Tasks::new(db.clone()));
+    let expiries = expiry::EXPIRIES.into_iter().chain(tombstones::EXPIRIES).collect();
+    let sweeper = Sweeper::start(db.clone(), expiries);
+    let accounts = Arc::new(accounts(db.clone(), sweeper.clone()));
+    let tasks = Arc::new(Tasks::new(db.clone(), sweeper));
     let exports = Arc::new(Exports::new(db.clone()));
 
     let document = openapi::document()?;

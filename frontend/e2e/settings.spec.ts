@@ -15,7 +15,8 @@ test('a new name is shown everywhere', async ({ page, request }) => {
   await settings.field('Name').fill('Other');
   await settings.button('Save name').click();
   await settings.says('Your name is saved');
-  await expect(settings.activity().filter({ hasText: 'Name changed' })).toHaveCount(1);
+  await expect(settings.activity().filter({ hasText: 'Account created' })).toHaveCount(1);
+  await expect(settings.activity().filter({ hasText: 'Name changed' })).toHaveCount(0);
   await page.getByRole('link', { name: 'Your tasks' }).click();
   await expect(page.getByRole('link', { name: 'Settings of Other' })).toBeVisible();
 });

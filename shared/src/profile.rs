@@ -168,6 +168,28 @@ pub struct Activity {
     pub request_id: String,
 }
 
+/// Which audit events are listed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Enum))]
+#[cfg_attr(feature = "openapi", oai(rename_all = "lowercase"))]
+pub enum ActivityKind {
+    /// Those that concern the security of the account.
+    #[default]
+    Security,
+    /// All.
+    All,
+}
+
+impl ActivityKind {
+    /// The value, as in a query string.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Security => "security",
+            Self::All => "all",
+        }
+    }
+}
+
 /// All data that is stored about a user.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]

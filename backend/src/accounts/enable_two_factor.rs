@@ -1,14 +1,12 @@
 //! Enabling two-factor authentication.
 
-use chrono::Utc;
 use poem::web::cookie::CookieJar;
 use shared::account::Renewed;
 
 use crate::accounts::identity::Membership;
 use crate::accounts::service::Accounts;
-use crate::accounts::store::two_factor::{AppCode, TurnOnRefusal};
-use crate::accounts::totp::step_of;
-use crate::accounts::{pending_sign_in, session};
+use crate::accounts::store::two_factor::TurnOnRefusal;
+use crate::accounts::{pending_sign_in, session, totp_secret};
 use crate::db::Abort;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
@@ -30,8 +28,7 @@ pub async fn turn_on(
     }
     let secret = two_factor.secret.ok_or(Problem::TwoFactorOff)?;
     let permit = pending_sign_in::attempt(accounts, jar, &user, &client).await?;
-    let step = step_of(code, &secret, Utc::now())?.ok_or(Problem::InvalidCode)?;
-    let code = AppCode { secret, step };
+    let code = totp_secret::verify_code(accounts, &user, secret, code).await?;
     let (mut replacement, cookies) = session::replacement(accounts, client, current).await?;
     // The code does not count as a verification of the password.
     replacement.session.authenticated_at = current.authenticated_at;

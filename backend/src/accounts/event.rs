@@ -73,6 +73,11 @@ impl Event {
         }
     }
 
+    /// Whether it concerns the security of the account. The history keeps other events apart, and for a shorter time.
+    pub fn is_security(self) -> bool {
+        !matches!(self, Self::NameChanged)
+    }
+
     /// Whether it may be an attack.
     fn is_suspicious(self) -> bool {
         matches!(

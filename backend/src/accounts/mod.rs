@@ -32,5 +32,6 @@ mod sign_in;
 mod sign_up;
 pub mod store;
 mod totp;
+mod totp_secret;
 pub mod user_id;
 mod verify_email;

@@ -1,7 +1,6 @@
 //! Pending sign-ins: the password is verified, and a code is still required.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-use chrono::Utc;
 use poem::web::cookie::CookieJar;
 use sha2::{Digest, Sha256};
 use shared::account::Renewed;
@@ -13,11 +12,10 @@ use crate::accounts::rate_limit::{Attempt, Permit};
 use crate::accounts::recovery_codes::recovery_code_hash;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::proof::Proof;
-use crate::accounts::store::two_factor::{AppCode, CodeRefusal, PENDING_LIFETIME};
+use crate::accounts::store::two_factor::{CodeRefusal, PENDING_LIFETIME};
 use crate::accounts::store::users::UserRow;
-use crate::accounts::totp::step_of;
 use crate::accounts::user_id::UserId;
-use crate::accounts::{device, session};
+use crate::accounts::{device, session, totp_secret};
 use crate::db::Abort;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
@@ -115,9 +113,8 @@ impl PendingSignIn {
                 let two_factor = accounts.db.two_factor(&user_id).await?;
                 let secret = two_factor.and_then(|two_factor| two_factor.secret);
                 let secret = secret.ok_or(Problem::NoSession)?;
-                let step = step_of(code, &secret, Utc::now())?.ok_or(Problem::InvalidCode)?;
-                let code = AppCode { secret, step };
-                accounts.db.complete_with_app_code(user_id, self.hash, code).await
+                let code = totp_secret::verify_code(accounts, &user_id, secret, code).await?;
+                accounts.db.complete_with_app_code(user_id, self.hash, code.step).await
             }
             Code::Recovery(code) => {
                 let code = recovery_code_hash(code);

@@ -12,8 +12,8 @@ use crate::accounts::rate_limit_policy::{
     ACCOUNT, ACCOUNT_AT_ADDRESS, ADDRESS, Counter, DEVICE, KNOWN_DEVICES, MAIL_FROM_ADDRESS, MAIL_TO_ACCOUNT, Refusal,
     SESSION, SIGN_UP,
 };
-use crate::accounts::store::sweep::Sweeper;
 use crate::accounts::user_id::UserId;
+use crate::db::sweep::Sweeper;
 use crate::db::{Abort, Db};
 use crate::http::client::Client;
 use crate::http::problem::{Problem, RateLimited};
@@ -139,8 +139,7 @@ pub struct RateLimiter {
 
 impl RateLimiter {
     /// Does nothing unless `is_enabled`.
-    pub fn new(db: Db, is_enabled: bool) -> Self {
-        let sweeper = Sweeper::start(db.clone());
+    pub fn new(db: Db, sweeper: Sweeper, is_enabled: bool) -> Self {
         Self {
             db,
             sweeper,

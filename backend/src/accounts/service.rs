@@ -1,5 +1,6 @@
 //! The accounts service: the components that operations on accounts share, and the verification of tokens and passwords.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::accounts::access_token::{AccessTokens, Claims};
@@ -13,8 +14,10 @@ use crate::accounts::rate_limit::{Attempt, Permit, RateLimiter};
 use crate::accounts::store::proof::Proof;
 use crate::accounts::store::session_check::SessionCheck;
 use crate::accounts::store::users::UserRow;
+use crate::accounts::totp_secret::TotpKeys;
 use crate::config::{Config, ConfigError};
 use crate::db::Db;
+use crate::db::sweep::Sweeper;
 use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
@@ -27,6 +30,8 @@ pub struct Accounts {
     pub sessions: SessionCheck,
     /// Signs and verifies access tokens.
     pub tokens: AccessTokens,
+    /// Seal the secrets of authenticator apps.
+    pub totp_keys: Arc<TotpKeys>,
     /// Sets and reads cookies.
     pub cookies: Cookies,
     /// Hashes and verifies passwords.
@@ -55,12 +60,16 @@ pub enum AccountsError {
 }
 
 impl Accounts {
-    /// Validates the configuration and returns a constructor that takes the database, so that configuration errors are reported
+    /// Validates the configuration and returns a constructor that takes the database and its sweeper, so that configuration errors are reported
     /// before connecting. `timeout` is the timeout of the session check.
-    pub fn configure(config: &Config, timeout: Duration) -> Result<impl FnOnce(Db) -> Self + use<>, AccountsError> {
+    pub fn configure(
+        config: &Config,
+        timeout: Duration,
+    ) -> Result<impl FnOnce(Db, Sweeper) -> Self + use<>, AccountsError> {
         let secrets = config.secrets()?;
         let tokens = AccessTokens::new(config, &secrets)?;
         Event::SigningKeyLoaded.log_without_request(&tokens.signing_key());
+        let totp_keys = Arc::new(TotpKeys::new(&secrets)?);
         let external = config.external()?;
         let external = external.map(|external| ExternalIssuer::new(external, &secrets));
         let external = external.transpose()?;
@@ -70,17 +79,21 @@ impl Accounts {
         let public_url = config.public_url();
         let cookie_origins = config.cookie_origins();
         let rate_limit = config.rate_limit;
-        Ok(move |db: Db| Self {
-            sessions: SessionCheck::start(db.clone(), timeout),
-            rate_limiter: RateLimiter::new(db.clone(), rate_limit),
-            db,
-            tokens,
-            cookies: Cookies { secure },
-            passwords,
-            mailer,
-            public_url,
-            external,
-            cookie_origins,
+        Ok(move |db: Db, sweeper: Sweeper| {
+            Arc::clone(&totp_keys).seal_all(db.clone());
+            Self {
+                sessions: SessionCheck::start(db.clone(), timeout),
+                rate_limiter: RateLimiter::new(db.clone(), sweeper, rate_limit),
+                db,
+                tokens,
+                totp_keys,
+                cookies: Cookies { secure },
+                passwords,
+                mailer,
+                public_url,
+                external,
+                cookie_origins,
+            }
         })
     }
 

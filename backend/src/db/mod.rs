@@ -14,6 +14,9 @@ mod schema;
 mod sqlite;
 mod sqlite_file;
 mod statement;
+pub(crate) mod sweep;
+mod trigger;
+mod wal;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -272,6 +275,14 @@ impl Db {
                 transacted.unwrap_or(Err(DbError::Panicked))
             }
         })
+    }
+
+    /// Requests that deleted content be removed from the files of the database. On SQLite the WAL is truncated in the background;
+    /// on PostgreSQL nothing happens, because its files are the operator's.
+    pub(crate) fn erase_deleted(&self) {
+        if let OnDatabase::Sqlite(db) = &self.0 {
+            db.truncate_wal.fire();
+        }
     }
 
     /// Recommended number of concurrent batches of a small query. SQLite answers from memory, so one is enough. PostgreSQL has

@@ -6,7 +6,8 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::group_commit::Writer;
-use super::{DbError, schema, sqlite_file};
+use super::trigger::Trigger;
+use super::{DbError, schema, sqlite_file, wal};
 
 /// Capacity of the row channel between the SQLite thread and the async reader. A page of tasks fits.
 const ROW_BUFFER: usize = 512;
@@ -18,6 +19,8 @@ pub(super) struct SqliteDb {
     /// The single write connection.
     write: SqlitePool,
     pub(super) writer: Writer,
+    /// Truncates the WAL in the background.
+    pub(super) truncate_wal: Trigger,
 }
 
 impl SqliteDb {
@@ -29,6 +32,7 @@ impl SqliteDb {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .foreign_keys(true)
+            .pragma("secure_delete", "ON")
             .row_buffer_size(ROW_BUFFER);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
@@ -38,7 +42,13 @@ impl SqliteDb {
             .min_connections(1)
             .connect_lazy_with(options.create_if_missing(false));
         let writer = Writer::start(write.clone());
-        Ok(Self { read, write, writer })
+        let truncate_wal = wal::start(write.clone());
+        Ok(Self {
+            read,
+            write,
+            writer,
+            truncate_wal,
+        })
     }
 
     /// Creates the file if it is missing, and runs pending migrations.
@@ -71,9 +81,8 @@ impl SqliteDb {
 
     /// Copies the WAL into the database file. Other processes that use the database can prevent it.
     async fn checkpoint(&self) -> Result<(), DbError> {
-        const SQL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let (is_busy, _, _): (bool, i64, i64) = sqlx::query_as(SQL).fetch_one(&self.write).await?;
-        if is_busy {
+        let mut connection = self.write.acquire().await?;
+        if !wal::truncate(&mut connection).await? {
             tracing::warn!(
                 "another process uses the database: the database file is incomplete without its WAL until that process stops"
             );

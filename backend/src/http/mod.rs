@@ -4,6 +4,7 @@
 pub mod client;
 pub mod conditional;
 pub mod cors;
+pub mod cursor;
 pub mod document;
 pub mod health;
 pub mod json;

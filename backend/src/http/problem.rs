@@ -65,6 +65,12 @@ pub enum Problem {
     /// The two-factor code or recovery code is wrong or used.
     #[error("This code is not right, or was used before. Wait for the next one, or use a recovery code.")]
     InvalidCode,
+    /// The secret of the authenticator app cannot be decrypted.
+    #[error(
+        "The server cannot check codes of your app at the moment, because its configuration is incomplete. Use a recovery \
+         code, or ask the operator of the server."
+    )]
+    AppCodeUnavailable,
     /// Two-factor is off.
     #[error("Two-factor is off for this account. Set it up first.")]
     TwoFactorOff,
@@ -192,6 +198,7 @@ impl Problem {
             Self::EmailNotVerified => (StatusCode::FORBIDDEN, "email_not_verified"),
             Self::InvalidToken => (StatusCode::BAD_REQUEST, "invalid_token"),
             Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid_code"),
+            Self::AppCodeUnavailable => (StatusCode::CONFLICT, "app_code_unavailable"),
             Self::TwoFactorOff => (StatusCode::BAD_REQUEST, "two_factor_off"),
             Self::TwoFactorOn => (StatusCode::BAD_REQUEST, "two_factor_on"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use poem::web::Data;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::param::{Header, Query};
@@ -16,6 +15,7 @@ use crate::accounts::extract::Caller;
 use crate::db::Abort;
 use crate::fault::Fault;
 use crate::http::conditional::{IfMatch, IfNoneMatch, etag};
+use crate::http::cursor;
 use crate::http::json::{JsonBody, OptionalJsonBody, RawJson};
 use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::path;
@@ -336,6 +336,7 @@ impl TaskApi {
         if_match: IfMatch,
     ) -> Result<DeleteResponse, OperationError<ChangeErrors>> {
         tasks.db.delete_task(&caller.user, id.0, if_match).await?;
+        tasks.sweeper.trigger();
         Ok(DeleteResponse::Deleted)
     }
 }
@@ -371,24 +372,15 @@ fn default_limit() -> u16 {
 }
 
 /// The value of the `Link` header to the page after `last`.
-fn next_page(request: &Request, page: &Page, last: &Task) -> Result<String, Problem> {
-    let position = serde_json::to_vec(&Position::of(page.sort, last))
-        .map_err(|error| Fault::internal("serializing a cursor failed").caused_by(error))?;
-    let cursor = BASE64_URL_SAFE_NO_PAD.encode(position);
-    let path = request.original_uri().path();
+fn next_page(request: &Request, page: &Page, last: &Task) -> Result<String, Fault> {
     let (status, sort, order) = (page.status.as_str(), page.sort.as_str(), page.order.as_str());
-    let limit = page.limit;
-    Ok(format!(
-        "<{path}?status={status}&sort={sort}&order={order}&limit={limit}&cursor={cursor}>; rel=\"next\""
-    ))
+    let query = format!("status={status}&sort={sort}&order={order}&limit={}", page.limit);
+    cursor::next_page(request.original_uri().path(), &query, &Position::of(page.sort, last))
 }
 
 fn position(cursor: &str, sort: Sort) -> Result<Position, Problem> {
-    BASE64_URL_SAFE_NO_PAD
-        .decode(cursor)
-        .ok()
-        .and_then(|json| serde_json::from_slice::<Position>(&json).ok())
-        .filter(|position| position.fits(sort))
+    cursor::position(cursor)
+        .filter(|position: &Position| position.fits(sort))
         .ok_or_else(|| {
             Problem::of_query(
                 "cursor",

@@ -10,6 +10,7 @@ use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::conditional::IfMatch;
 use crate::tasks::page::{Key, Page, Position};
+use crate::tasks::tombstones::blank_task;
 
 #[derive(FromRow)]
 struct TaskRow {
@@ -205,8 +206,11 @@ impl Transaction for Delete {
     type Refusal = TaskRefusal;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<TaskRefusal>> {
-        const SQL: &str = "UPDATE tasks SET deleted_at = $3, updated_at = $3, revision = $4 \
-             WHERE user_id = $1 AND id = $2";
+        const SQL: &str = concat!(
+            "UPDATE tasks SET deleted_at = $3, updated_at = $3, revision = $4, ",
+            blank_task!(),
+            " WHERE user_id = $1 AND id = $2"
+        );
         let (revision, _) = begin_change(tx, &self.user, self.id, &self.condition).await?;
         execute!(
             tx,
@@ -317,7 +321,7 @@ impl Db {
         .await
     }
 
-    /// Deletes a task. Its row remains as a tombstone.
+    /// Deletes a task. Its row remains as a tombstone, without its content.
     pub async fn delete_task(&self, user: &UserId, id: Uuid, condition: IfMatch) -> Result<(), Abort<TaskRefusal>> {
         let user = user.clone();
         self.transact(Delete { user, id, condition }).await

@@ -132,6 +132,15 @@ async fn of_accounts(server: &Server, owner: &User<'_>) -> Vec<Response> {
         .cookie_of("docket_two_factor");
     let code = server.post("/api/auth/two-factor/verify-backup-code", json!({ "code": "made up" }));
     responses.push(code.header("cookie", &waiting).send().await);
+    let no_ciphertext = if server.database.url.starts_with("sqlite:") {
+        "X'00'"
+    } else {
+        "'\\x00'"
+    };
+    let broken = format!("UPDATE users SET totp_sealed = {no_ciphertext}");
+    server.database.execute(&broken).await;
+    let code = server.post("/api/auth/two-factor/verify-totp", json!({ "code": "123456" }));
+    responses.push(code.header("cookie", &waiting).send().await);
     server
         .database
         .execute("UPDATE users SET two_factor_enabled = FALSE")

@@ -9,26 +9,10 @@ use crate::support::{Server, User, on_both_databases};
 
 const PATH: &str = "/api/auth/export";
 
-/// SQL for a table with the numbers `i` from 1 to `count`, and for a UUID made from each.
-fn series(server: &Server, count: usize) -> (String, &'static str) {
-    if server.database.url.starts_with("sqlite:") {
-        let numbers = format!("SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}");
-        (
-            format!("(WITH RECURSIVE n(i) AS ({numbers}) SELECT i FROM n) AS n"),
-            "unhex(printf('%032x', n.i))",
-        )
-    } else {
-        (
-            format!("generate_series(1, {count}) AS n(i)"),
-            "lpad(to_hex(n.i), 32, '0')::uuid",
-        )
-    }
-}
-
 /// Adds `count` tasks with descriptions of 1000 characters directly to the database.
 async fn fill(server: &Server, owner: &User<'_>, count: usize) {
     let id = &owner.id;
-    let (series, uuid) = series(server, count);
+    let (series, uuid) = server.database.series(count);
     let time = "'2026-01-01T00:00:00+00:00'";
     let sql = format!(
         "INSERT INTO tasks (user_id, id, title, title_key, description, completed, created_at, updated_at, revision) \
@@ -41,7 +25,7 @@ async fn fill(server: &Server, owner: &User<'_>, count: usize) {
 
 /// Adds `count` events to each account directly to the database.
 async fn copy_events(server: &Server, count: usize) {
-    let (series, uuid) = series(server, count);
+    let (series, uuid) = server.database.series(count);
     let sql = format!(
         "INSERT INTO audit_events (user_id, id, event, request_id, created_at) \
          SELECT users.id, {uuid}, 'signed_in', 'r', created_at FROM users CROSS JOIN {series}"

@@ -244,3 +244,32 @@ async fn a_mail_that_cannot_be_sent_is_logged_with_its_reason() {
     );
     assert!(!line.contains("owner@example.com"), "{line}");
 }
+
+#[tokio::test]
+async fn a_secret_of_an_app_that_cannot_be_decrypted_is_logged() {
+    let database = Database::sqlite();
+    let (_program, server) = start(&database, &[]).await;
+    let owner = server.owner().await;
+    let broken = "UPDATE users SET two_factor_enabled = TRUE, totp_sealed = zeroblob(56)";
+    database.execute(broken).await;
+    let credentials = json!({ "email": "owner@example.com", "password": PASSWORD });
+    let (mut program, server) = start(&database, &[]).await;
+    // At start, before or after the server listens.
+    let line = program.first_line_with("users=1").await;
+    assert!(
+        line.contains("ERROR") && line.contains("cannot be decrypted") && line.contains("BETTER_AUTH_SECRETS"),
+        "{line}"
+    );
+    let signed_in = server.post("/api/auth/sign-in/email", credentials).send().await;
+    let code = server.post("/api/auth/two-factor/verify-totp", json!({ "code": "123456" }));
+    let refused = code
+        .header("cookie", &signed_in.cookie_of("docket_two_factor"))
+        .send()
+        .await;
+    refused.expect_problem(StatusCode::CONFLICT, "app_code_unavailable");
+    let line = program.line_with("cannot be decrypted").await;
+    assert!(
+        line.contains("ERROR") && line.contains(&owner.id) && line.contains("BETTER_AUTH_SECRETS"),
+        "{line}"
+    );
+}

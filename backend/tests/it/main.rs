@@ -27,6 +27,7 @@ mod passwords;
 mod rate_limit;
 mod recovery;
 mod request_log;
+mod retention;
 mod self_service;
 mod settings;
 mod spec;

@@ -121,6 +121,15 @@ impl Program {
         }
     }
 
+    /// The first line of the log since the start that contains `text`.
+    pub async fn first_line_with(&mut self, text: &str) -> String {
+        let read = self.log.lines().find(|line| line.contains(text)).map(str::to_owned);
+        match read {
+            Some(line) => line,
+            None => self.line_with(text).await,
+        }
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
     }

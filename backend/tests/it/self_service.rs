@@ -50,12 +50,22 @@ async fn session_id(server: &Server, token: &str) -> String {
 }
 
 async fn events(server: &Server, token: &str) -> Vec<String> {
-    let activity = get(server, token, "/activity").await;
-    activity.expect(StatusCode::OK);
-    let events = activity.body.as_array().unwrap().iter();
+    names(&get(server, token, "/activity?kind=all").await)
+}
+
+/// The names of the events in a page of the activity.
+fn names(page: &Response) -> Vec<String> {
+    page.expect(StatusCode::OK);
+    let events = page.body.as_array().unwrap().iter();
     events
         .map(|event| event["event"].as_str().unwrap().to_owned())
         .collect()
+}
+
+/// The path of the next page, below `/api/auth`; none at the last page.
+fn next(page: &Response) -> Option<String> {
+    let link = page.header("link").strip_prefix("</api/auth")?;
+    Some(link.strip_suffix(">; rel=\"next\"").unwrap().to_owned())
 }
 
 on_both_databases! {
@@ -228,6 +238,50 @@ on_both_databases! {
         for path in ["/activity", "/list-sessions", "/export"] {
             get(&server, "nonsense", path).await.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
         }
+    }
+
+    async fn renames_do_not_displace_security_events(server) {
+        let owner = server.owner().await;
+        let before = get(&server, &owner.token, "/activity?limit=2").await;
+        assert_eq!(names(&before), ["signed_up"]);
+        for number in 0..600 {
+            let body = json!({ "name": format!("Owner {number}") });
+            post(&server, &owner.token, "/update-user", body).await.expect(StatusCode::OK);
+        }
+        let after = get(&server, &owner.token, "/activity?limit=2").await;
+        assert_eq!(after.body, before.body);
+        assert_eq!(next(&after), None);
+        let all = get(&server, &owner.token, "/activity?kind=all&limit=500").await;
+        assert!(names(&all).iter().all(|name| name == "name_changed"));
+        assert_eq!(names(&get(&server, &owner.token, &next(&all).unwrap()).await).len(), 101);
+    }
+
+    async fn every_event_is_in_one_page_of_the_activity(server) {
+        let owner = server.owner().await;
+        server.user("other@example.com").await;
+        for _ in 0..4 {
+            post(&server, &owner.token, "/revoke-other-sessions", json!({})).await;
+            post(&server, &owner.token, "/update-user", json!({ "name": "Keeper" })).await;
+        }
+        for (query, is_listed) in [("limit=2", "event <> 'name_changed'"), ("kind=all&limit=4", "TRUE")] {
+            let all = server.database.count(&format!("audit_events WHERE user_id = '{}' AND {is_listed}", owner.id)).await;
+            let mut page = get(&server, &owner.token, &format!("/activity?{query}")).await;
+            let mut ids: Vec<String> = Vec::new();
+            loop {
+                page.expect(StatusCode::OK);
+                ids.extend(page.body.as_array().unwrap().iter().map(|event| event["id"].as_str().unwrap().to_owned()));
+                // An event that is added meanwhile moves no other.
+                post(&server, &owner.token, "/revoke-other-sessions", json!({})).await;
+                let Some(path) = next(&page) else { break };
+                page = get(&server, &owner.token, &path).await;
+            }
+            assert_eq!(ids.len(), all, "{query}");
+            assert!(ids.is_sorted_by(|newer, older| newer > older), "{query}");
+        }
+        for wrong in ["cursor=", "cursor=x", "cursor=IjAi"] {
+            get(&server, &owner.token, &format!("/activity?{wrong}")).await.expect_invalid("?cursor");
+        }
+        get(&server, &owner.token, "/activity?kind=other").await.expect_invalid("?kind");
     }
 
     async fn export_requires_recent_authentication(server) {

@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::program::{Program, command, docket, refusal, run};
-use crate::support::{Database, PASSWORD, SECRET, Server, on_both_databases};
+use crate::support::{Database, PASSWORD, SECRET, Server, eventually, id, on_both_databases};
 
 /// A directory for an SQLite database.
 struct Home(TempDir);
@@ -108,6 +108,80 @@ async fn acknowledged_writes_survive_a_crash() {
     server.owner().await.task("Water the plants").await;
     program.kill().await;
     assert_eq!(titles_in(&home.file()).await, ["Water the plants"]);
+}
+
+/// Whether a file in the folder of the database contains `text`.
+fn is_stored(server: &Server, text: &str) -> bool {
+    let file = Path::new(server.database.url.strip_prefix("sqlite://").unwrap());
+    let entries = fs::read_dir(file.parent().unwrap()).unwrap();
+    let contains = |path: PathBuf| {
+        let content = fs::read(path).unwrap();
+        content.windows(text.len()).any(|bytes| bytes == text.as_bytes())
+    };
+    entries.map(|entry| entry.unwrap().path()).any(contains)
+}
+
+async fn until_erased(server: &Server, text: &str) {
+    eventually("the text is in no file", async || {
+        (!is_stored(server, text)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_account_remains_in_no_file() {
+    let server = Server::start(Database::sqlite(), &[]).await;
+    let (owner, other) = (server.user("erased-owner@example.com").await, server.owner().await);
+    // Tasks of both users share pages of the file, which are split when the tasks grow.
+    let (mut tasks, mut kept) = (Vec::new(), Vec::new());
+    for number in 0..100 {
+        tasks.push(owner.task(&format!("erased-task {number}")).await);
+        kept.push(other.task(&format!("kept-task {number}")).await);
+    }
+    for (task, kept) in tasks.iter().zip(&kept) {
+        let text = |word: &str| json!({ "description": format!("{word}-text ").repeat(50) });
+        owner.put(id(task), text("erased")).send().await.expect(StatusCode::OK);
+        other.put(id(kept), text("kept")).send().await.expect(StatusCode::OK);
+    }
+    let name = server.post("/api/auth/update-user", json!({ "name": "erased-name" }));
+    let name = name.bearer(&owner.token).header("user-agent", "erased-agent");
+    name.send().await.expect(StatusCode::OK);
+    let all = [
+        "erased-owner@",
+        "erased-task",
+        "erased-text",
+        "erased-name",
+        "erased-agent",
+    ];
+    for text in all {
+        assert!(is_stored(&server, text), "{text}");
+    }
+
+    let deletion = server.post("/api/auth/delete-user", json!({ "password": PASSWORD }));
+    deletion.bearer(&owner.token).send().await.expect(StatusCode::OK);
+    for text in all {
+        until_erased(&server, text).await;
+    }
+    for text in ["kept-task", "kept-text", "owner@example.com"] {
+        assert!(is_stored(&server, text), "{text}");
+    }
+    assert_eq!(other.titles("?limit=500").await.len(), 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_task_remains_in_no_file() {
+    let server = Server::start(Database::sqlite(), &[]).await;
+    let owner = server.owner().await;
+    let body = json!({ "title": "erased-title", "description": "erased-text", "due_date": "2031-03-09" });
+    let task = owner.post(body).send().await;
+    owner.task("kept-title").await;
+    owner.delete(id(&task.body)).send().await.expect(StatusCode::NO_CONTENT);
+    // A server sweeps when it starts.
+    server.another(&[]).await;
+    for text in ["erased-title", "erased-text", "2031-03-09"] {
+        until_erased(&server, text).await;
+    }
+    assert!(is_stored(&server, "kept-title"));
 }
 
 fn backup(url: &str, file: &Path) -> Command {

@@ -153,6 +153,22 @@ impl Database {
         self.execute(&sql).await;
     }
 
+    /// SQL for a table with the numbers `i` from 1 to `count`, and for a UUID made from each.
+    pub fn series(&self, count: usize) -> (String, &'static str) {
+        if self.url.starts_with("sqlite:") {
+            let numbers = format!("SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}");
+            (
+                format!("(WITH RECURSIVE n(i) AS ({numbers}) SELECT i FROM n) AS n"),
+                "unhex(printf('%032x', n.i))",
+            )
+        } else {
+            (
+                format!("generate_series(1, {count}) AS n(i)"),
+                "lpad(to_hex(n.i), 32, '0')::uuid",
+            )
+        }
+    }
+
     /// The result of `SELECT count(*) FROM`.
     pub async fn count(&self, from: &str) -> usize {
         let rows = self.rows(&format!("SELECT CAST(count(*) AS TEXT) FROM {from}")).await;

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use totp_rs::Totp;
 
-use crate::support::{PASSWORD, Response, Server, User, on_both_databases};
+use crate::support::{PASSWORD, Response, SECRET, Server, User, eventually, on_both_databases};
 
+/// Another secret of the server.
+const NEWER: &str = "another test secret of some length: 4567";
 const LONG_AGO: &str = "'2001-01-01T00:00:00+00:00'";
 
 /// An owner with two-factor on.
@@ -48,6 +50,36 @@ pub async fn set_up(server: &Server, token: &str) -> (Totp, Vec<String>) {
     response.expect(StatusCode::OK);
     let app = Totp::from_url(response.body["totpURI"].as_str().unwrap()).unwrap();
     (app, texts(&response.body["backupCodes"]))
+}
+
+/// The encrypted secret of the only app, in hexadecimal.
+async fn sealed(server: &Server) -> String {
+    let hex = if server.database.url.starts_with("sqlite:") {
+        "hex(totp_sealed)"
+    } else {
+        "upper(encode(totp_sealed, 'hex'))"
+    };
+    let rows = server
+        .database
+        .rows(&format!("SELECT {hex} FROM users WHERE totp_sealed IS NOT NULL"))
+        .await;
+    rows[0][0].clone()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// Stores the secret of the app in plain text, as a server of the version before.
+async fn store_plain(server: &Server, app: &Totp) {
+    let secret = hex(app.secret().as_bytes());
+    let secret = if server.database.url.starts_with("sqlite:") {
+        format!("X'{secret}'")
+    } else {
+        format!("'\\x{secret}'")
+    };
+    let sql = format!("UPDATE users SET totp_secret = {secret}, totp_last_step = 0");
+    server.database.execute(&sql).await;
 }
 
 pub async fn turn_on(server: &Server, token: &str, code: &str) -> Response {
@@ -346,7 +378,7 @@ on_both_databases! {
         assert_eq!(response.body["user"]["twoFactorEnabled"], false);
         by_app(&server, &pending_cookie, &code(&owner.app, 0)).await.expect_problem(StatusCode::UNAUTHORIZED, "no_session");
         assert_eq!(server.database.count("recovery_codes").await, 0);
-        assert_eq!(server.database.count("users WHERE totp_secret IS NOT NULL").await, 0);
+        assert_eq!(server.database.count("users WHERE totp_secret IS NOT NULL OR totp_sealed IS NOT NULL").await, 0);
     }
 
     async fn a_pending_sign_in_expires(server) {
@@ -445,6 +477,84 @@ on_both_databases! {
             "signed_up",
         ];
         assert_eq!(told, expected);
+    }
+
+    async fn the_secret_of_the_app_is_stored_encrypted(server) {
+        let owner = server.owner().await;
+        let (app, _) = set_up(&server, &owner.token).await;
+        // Before and after it is enabled.
+        for _ in 0..2 {
+            assert_eq!(server.database.count("users WHERE totp_secret IS NULL").await, 1);
+            let stored = sealed(&server).await;
+            assert_eq!(stored.len(), 2 * (8 + 12 + 20 + 16));
+            assert!(!stored.contains(&hex(app.secret().as_bytes())));
+            turn_on(&server, &owner.token, &code(&app, 0)).await;
+        }
+    }
+
+    async fn an_encrypted_secret_is_valid_for_its_user_only(server) {
+        let owner = with_two_factor(&server).await;
+        let cookie = pending(&server).await;
+        let other = server.user("other@example.com").await;
+        let (app, _) = set_up(&server, &other.token).await;
+        let copy = "UPDATE users SET totp_sealed = (SELECT totp_sealed FROM users WHERE email = 'other@example.com')";
+        server.database.execute(copy).await;
+        for app in [&app, &owner.app] {
+            let refused = by_app(&server, &cookie, &code(app, 0)).await;
+            refused.expect_problem(StatusCode::CONFLICT, "app_code_unavailable");
+        }
+        turn_on(&server, &other.token, &code(&app, 0)).await.expect(StatusCode::OK);
+    }
+
+    async fn secrets_in_plain_text_are_encrypted(server) {
+        let owner = with_two_factor(&server).await;
+        let is_encrypted = "users WHERE totp_secret IS NULL AND totp_sealed IS NOT NULL";
+        // A server of the version before stores a new secret in plain text, and leaves the encrypted one.
+        store_plain(&server, &owner.app).await;
+        by_app(&server, &pending(&server).await, &code(&owner.app, 0)).await.expect(StatusCode::OK);
+        assert_eq!(server.database.count(is_encrypted).await, 1);
+
+        store_plain(&server, &owner.app).await;
+        let restarted = server.another(&[]).await;
+        eventually("the secret is encrypted", async || (server.database.count(is_encrypted).await == 1).then_some(())).await;
+        by_app(&restarted, &pending(&server).await, &code(&owner.app, 0)).await.expect(StatusCode::OK);
+    }
+
+    async fn a_rotated_secret_encrypts_the_secrets_of_apps(server) {
+        let owner = with_two_factor(&server).await;
+        let before = sealed(&server).await;
+        let both = server.another(&["--better-auth-secrets", &format!("2:{NEWER},1:{SECRET}")]).await;
+        let after = eventually("the secret is encrypted with the new key", async || {
+            let after = sealed(&server).await;
+            // The id of the key.
+            (after[..16] != before[..16]).then_some(after)
+        }).await;
+        by_app(&both, &pending(&both).await, &code(&owner.app, 0)).await.expect(StatusCode::OK);
+        assert_eq!(sealed(&server).await, after);
+        let newer = server.another(&["--better-auth-secret", NEWER]).await;
+        server.database.execute("UPDATE users SET totp_last_step = 0").await;
+        by_app(&newer, &pending(&newer).await, &code(&owner.app, 0)).await.expect(StatusCode::OK);
+    }
+
+    async fn without_the_key_codes_are_refused_and_recovery_codes_work(server) {
+        let owner = with_two_factor(&server).await;
+        let other = server.another(&["--better-auth-secret", NEWER]).await;
+        let cookie = pending(&other).await;
+        for code in [code(&owner.app, 0), wrong_code(&owner.app)] {
+            let refused = by_app(&other, &cookie, &code).await;
+            refused.expect_problem(StatusCode::CONFLICT, "app_code_unavailable");
+        }
+        // What cannot be decrypted is kept: the secret of the server may come back.
+        by_app(&server, &pending(&server).await, &code(&owner.app, 0)).await.expect(StatusCode::OK);
+
+        let signed_in = by_recovery_code(&other, &cookie, &owner.recovery_codes[0]).await;
+        signed_in.expect(StatusCode::OK);
+        let token = signed_in.body["token"].as_str().unwrap();
+        with_password(&other, "disable", token, PASSWORD).await.expect(StatusCode::OK);
+        let (app, _) = set_up(&other, token).await;
+        turn_on(&other, token, &code(&app, 0)).await.expect(StatusCode::OK);
+        server.database.execute("UPDATE users SET totp_last_step = 0").await;
+        by_app(&other, &pending(&other).await, &code(&app, 0)).await.expect(StatusCode::OK);
     }
 
     async fn codes_are_rate_limited(server, "--rate-limit", "on") {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use poem::Request;
 use poem::web::Data;
 use poem::web::cookie::CookieJar;
 use poem_openapi::param::Query;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::account::Session;
-use shared::profile::{Activity, Done, SessionChoice};
+use shared::profile::{Activity, ActivityKind, Done, SessionChoice};
+use uuid::Uuid;
 
 use super::{Nothing, Tag};
 use crate::accounts::cookies::REFRESH_COOKIE;
@@ -16,6 +18,7 @@ use crate::accounts::service::Accounts;
 use crate::accounts::store::sessions::NoSuchSession;
 use crate::fault::Fault;
 use crate::http::client::Client;
+use crate::http::cursor;
 use crate::http::json::{JsonBody, OptionalJsonBody, RawJson};
 use crate::http::operation_error::{OperationError, operation_errors};
 use crate::http::problem::Problem;
@@ -35,7 +38,12 @@ enum SessionsResponse {
 enum ActivityResponse {
     /// The audit events, newest first.
     #[oai(status = 200)]
-    Ok(RawJson<Vec<Activity>>),
+    Ok(
+        RawJson<Vec<Activity>>,
+        /// The next page (`rel="next"`), if there is one.
+        #[oai(header = "Link")]
+        Option<String>,
+    ),
 }
 
 #[derive(ApiResponse)]
@@ -111,17 +119,35 @@ impl SessionApi {
     }
 
     /// List audit events of the account
+    ///
+    /// Returns an array, newest first. If there are older events, the header `Link` has the URL of the next page.
     #[oai(path = "/activity", method = "get", operation_id = "list_activity")]
     async fn activity(
         &self,
         accounts: Data<&Arc<Accounts>>,
+        request: &Request,
         member: Member,
+        /// Which events are listed.
+        #[oai(default)]
+        kind: Query<ActivityKind>,
         /// Maximum number of events.
         #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "500")))]
         limit: Query<u16>,
+        /// Cursor of the page, from the `Link` of the previous page.
+        cursor: Query<Option<String>>,
     ) -> Result<ActivityResponse, Problem> {
-        let events = accounts.db.activity(&member.user, limit.0.into()).await?;
-        Ok(ActivityResponse::Ok(RawJson::of(&events)?))
+        let Query(kind) = kind;
+        let before = match cursor.0 {
+            None => Uuid::max(),
+            Some(cursor) => cursor::position(&cursor).ok_or_else(|| {
+                let advice = "cursor must come from the Link header of a page. Omit it to start at the first page.";
+                Problem::of_query("cursor", advice)
+            })?,
+        };
+        let (events, last) = accounts.db.activity(&member.user, kind, before, limit.0).await?;
+        let query = format!("kind={}&limit={}", kind.as_str(), limit.0);
+        let next = last.map(|last| cursor::next_page(request.original_uri().path(), &query, &last));
+        Ok(ActivityResponse::Ok(RawJson::of(&events)?, next.transpose()?))
     }
 }
 

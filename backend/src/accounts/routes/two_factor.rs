@@ -50,7 +50,7 @@ enum RecoveryCodesResponse {
 }
 
 operation_errors!(BetterAuth, EnableErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy, Problem::TwoFactorOn);
-operation_errors!(BetterAuth, VerifyTotpErrors: Problem::Unauthenticated, Problem::TwoFactorOn, Problem::TwoFactorOff, Problem::InvalidCode, too_many());
+operation_errors!(BetterAuth, VerifyTotpErrors: Problem::Unauthenticated, Problem::TwoFactorOn, Problem::TwoFactorOff, Problem::InvalidCode, Problem::AppCodeUnavailable, too_many());
 operation_errors!(BetterAuth, VerifyBackupCodeErrors: Problem::InvalidCode, too_many());
 operation_errors!(BetterAuth, TwoFactorOffErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy, Problem::TwoFactorOff);
 
@@ -71,12 +71,10 @@ impl TwoFactorApi {
         let PasswordProof { password } = body.valid()?;
         let (user, proof) = accounts.verify_password(&client, &member, password, "password").await?;
         let secret = totp::generate_secret()?;
+        let sealed = accounts.totp_keys.seal(&member.user, &secret)?;
         let codes = RecoveryCodes::generate()?;
         let (totp_uri, qr_code) = totp::setup(&secret, user.email.as_deref().unwrap_or_default())?;
-        accounts
-            .db
-            .set_up_two_factor(proof, secret.to_vec(), codes.hashes)
-            .await?;
+        accounts.db.set_up_two_factor(proof, sealed, codes.hashes).await?;
         Ok(EnableResponse::Ok(RawJson::of(&TwoFactorSetup {
             totp_uri,
             qr_code,

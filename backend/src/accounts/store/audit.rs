@@ -1,5 +1,5 @@
 //! The table `audit_events`, the history of an account, and the transactions that add to it. It is append-only; rows are deleted
-//! with the account.
+//! with the account, or when they expire.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -7,7 +7,7 @@ use std::future::Future;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{Stream, stream};
 use sha2::{Digest, Sha256};
-use shared::profile::Activity;
+use shared::profile::{Activity, ActivityKind};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -127,8 +127,8 @@ impl<T: AuditedChange> Transaction for Audit<T> {
 
 async fn insert(tx: &mut Tx<'_>, subject: &Subject, event: Event, client: &Client) -> Result<(), DbError> {
     const OF_ACCOUNT: &str = "INSERT INTO audit_events \
-         (user_id, id, event, ip_address, user_agent, request_id, created_at) \
-         SELECT id, $2, $3, $4, $5, $6, $7 FROM users WHERE id = $1";
+         (user_id, id, event, ip_address, user_agent, request_id, created_at, is_security) \
+         SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM users WHERE id = $1";
     const OF_ADDRESS: &str = "INSERT INTO events_without_account \
          (address_hash, id, event, ip_address, user_agent, request_id, created_at, expires_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -145,7 +145,10 @@ async fn insert(tx: &mut Tx<'_>, subject: &Subject, event: Event, client: &Clien
         };
     }
     match subject {
-        Subject::Account(user) => execute!(tx, insert!(sqlx::query(OF_ACCOUNT).bind(user)))?,
+        Subject::Account(user) => execute!(
+            tx,
+            insert!(sqlx::query(OF_ACCOUNT).bind(user)).bind(event.is_security())
+        )?,
         Subject::Address(hash) => execute!(
             tx,
             insert!(sqlx::query(OF_ADDRESS).bind(hash.as_slice())).bind(now + WITHOUT_ACCOUNT_LIFETIME)
@@ -210,16 +213,26 @@ impl Db {
         Ok(self.audit(Record::OfAddress(email, event, client)).await?)
     }
 
-    /// The last `limit` events of an account, newest first.
-    pub async fn activity(&self, user_id: &UserId, limit: i64) -> Result<Vec<Activity>, DbError> {
-        let rows = self.events(user_id, Uuid::max(), limit).await?;
-        Ok(rows.into_iter().map(Activity::from).collect())
+    /// The last `limit` events of an account before the one with the id `before`, newest first. The second value is the id of
+    /// the last of them, if there are older ones.
+    pub async fn activity(
+        &self,
+        user_id: &UserId,
+        kind: ActivityKind,
+        before: Uuid,
+        limit: u16,
+    ) -> Result<(Vec<Activity>, Option<Uuid>), DbError> {
+        let mut rows = self.events(user_id, kind, before, i64::from(limit) + 1).await?;
+        let more = rows.len() > usize::from(limit);
+        rows.truncate(limit.into());
+        let last = rows.last().filter(|_| more).map(|row| row.id);
+        Ok((rows.into_iter().map(Activity::from).collect(), last))
     }
 
     /// All events of an account in pages, newest first. Each page is one query, run on demand.
     pub fn all_activity(&self, user_id: UserId) -> impl Stream<Item = Result<Vec<Activity>, DbError>> + use<> {
         stream::try_unfold((self.clone(), user_id, Uuid::max()), async |(db, user_id, before)| {
-            let rows = db.events(&user_id, before, PAGE).await?;
+            let rows = db.events(&user_id, ActivityKind::All, before, PAGE).await?;
             let Some(last) = rows.last().map(|row| row.id) else {
                 return Ok(None);
             };
@@ -228,10 +241,27 @@ impl Db {
         })
     }
 
-    /// The last `limit` events before the one of the id `before`.
-    async fn events(&self, user_id: &UserId, before: Uuid, limit: i64) -> Result<Vec<EventRow>, DbError> {
-        const SQL: &str = "SELECT id, event, created_at, ip_address, user_agent, request_id FROM audit_events \
-             WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-        on_database!(self.read(), db => db.all(sqlx::query(SQL).bind(user_id).bind(before).bind(limit)).await)
+    /// The last `limit` events before the one with the id `before`. Each statement reads a range of one index.
+    async fn events(
+        &self,
+        user_id: &UserId,
+        kind: ActivityKind,
+        before: Uuid,
+        limit: i64,
+    ) -> Result<Vec<EventRow>, DbError> {
+        macro_rules! page {
+            ($filter:literal) => {
+                concat!(
+                    "SELECT id, event, created_at, ip_address, user_agent, request_id FROM audit_events WHERE user_id = $1",
+                    $filter,
+                    " AND id < $2 ORDER BY id DESC LIMIT $3"
+                )
+            };
+        }
+        let sql = match kind {
+            ActivityKind::Security => page!(" AND is_security = TRUE"),
+            ActivityKind::All => page!(""),
+        };
+        on_database!(self.read(), db => db.all(sqlx::query(sql).bind(user_id).bind(before).bind(limit)).await)
     }
 }

@@ -1,9 +1,10 @@
-//! The tables of accounts, one file per table, and files for transactions that span tables and for background tasks. Functions
+//! The tables of accounts, one file per table and files for what spans tables. Functions
 //! take a `UserId`, or the id or the hash that a verified secret contains.
 
 pub mod audit;
 pub mod email_address;
 pub mod email_links;
+pub mod expiry;
 pub mod identities;
 pub mod known_devices;
 pub mod one_time_tokens;
@@ -14,6 +15,6 @@ pub mod rate_limits;
 pub mod session_check;
 pub mod sessions;
 pub mod sign_up;
-pub mod sweep;
+pub mod totp_secret;
 pub mod two_factor;
 pub mod users;

@@ -9,6 +9,7 @@ use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::known_devices::{self, DeviceHash};
 use crate::accounts::store::proof::{Proof, Stale};
 use crate::accounts::store::sessions::{self, Replacement};
+use crate::accounts::store::totp_secret::StoredSecret;
 use crate::accounts::store::users::{UserRow, user_columns};
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
@@ -21,12 +22,27 @@ pub type Hash = [u8; 32];
 pub const PENDING_LIFETIME: Duration = Duration::minutes(10);
 
 /// The two-factor settings of an account.
-#[derive(FromRow)]
 pub struct TwoFactor {
     /// Whether a sign-in requires a code.
     pub enabled: bool,
     /// The secret of the app; present before two-factor authentication is enabled, once setup has begun.
-    pub secret: Option<Vec<u8>>,
+    pub secret: Option<StoredSecret>,
+}
+
+#[derive(FromRow)]
+struct TwoFactorRow {
+    two_factor_enabled: bool,
+    totp_secret: Option<Vec<u8>>,
+    totp_sealed: Option<Vec<u8>>,
+}
+
+impl From<TwoFactorRow> for TwoFactor {
+    fn from(row: TwoFactorRow) -> Self {
+        Self {
+            enabled: row.two_factor_enabled,
+            secret: StoredSecret::of(row.totp_secret, row.totp_sealed),
+        }
+    }
 }
 
 /// Why a change of two-factor authentication is refused.
@@ -72,7 +88,7 @@ pub enum CodeRefusal {
 
 struct SetUp {
     proof: Proof,
-    secret: Vec<u8>,
+    sealed_secret: Vec<u8>,
     recovery_codes: Vec<Hash>,
 }
 
@@ -81,10 +97,10 @@ impl Transaction for SetUp {
     type Refusal = TwoFactorRefusal;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<TwoFactorRefusal>> {
-        const SQL: &str = "UPDATE users SET totp_secret = $2, totp_last_step = NULL \
+        const SQL: &str = "UPDATE users SET totp_sealed = $2, totp_secret = NULL, totp_last_step = NULL \
              WHERE id = $1 AND NOT two_factor_enabled";
         let user = self.proof.lock(tx).await?;
-        let done = execute!(tx, sqlx::query(SQL).bind(user).bind(self.secret.as_slice()))?;
+        let done = execute!(tx, sqlx::query(SQL).bind(user).bind(self.sealed_secret.as_slice()))?;
         if done == 0 {
             return Err(Abort::Refused(TwoFactorRefusal::IsOn));
         }
@@ -95,7 +111,7 @@ impl Transaction for SetUp {
 /// A verified code of the app.
 pub struct AppCode {
     /// The secret from which the code was computed.
-    pub secret: Vec<u8>,
+    pub secret: StoredSecret,
     /// The time step of the code. A step is accepted once; afterwards only later steps are accepted.
     pub step: i64,
 }
@@ -117,13 +133,13 @@ impl AuditedChange for TurnOn {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<UserRow>, Abort<TurnOnRefusal>> {
         const SQL: &str = concat!(
             "UPDATE users SET two_factor_enabled = TRUE, totp_last_step = $3, token_version = token_version + 1, \
-             updated_at = $4 WHERE id = $1 AND totp_secret = $2 AND NOT two_factor_enabled RETURNING ",
+             updated_at = $4 WHERE id = $1 AND coalesce(totp_secret, totp_sealed) = $2 AND NOT two_factor_enabled RETURNING ",
             user_columns!()
         );
         let user = self.proof.lock(tx).await?;
         let changed: Option<UserRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
             .bind(user)
-            .bind(self.code.secret.as_slice())
+            .bind(self.code.secret.bytes())
             .bind(self.code.step)
             .bind(now())).await)?;
         let row = changed.ok_or(Abort::Refused(TurnOnRefusal::SetUpChanged))?;
@@ -188,8 +204,8 @@ impl AuditedChange for ReplaceCodes {
 
 /// Disables two-factor authentication of the user, and deletes its secret and recovery codes.
 pub(super) async fn clear(tx: &mut Tx<'_>, user_id: &UserId) -> Result<bool, DbError> {
-    const SQL: &str = "UPDATE users SET two_factor_enabled = FALSE, totp_secret = NULL, totp_last_step = NULL, \
-         updated_at = $2 WHERE id = $1 AND two_factor_enabled";
+    const SQL: &str = "UPDATE users SET two_factor_enabled = FALSE, totp_secret = NULL, totp_sealed = NULL, \
+         totp_last_step = NULL, updated_at = $2 WHERE id = $1 AND two_factor_enabled";
     let was_enabled = execute!(tx, sqlx::query(SQL).bind(user_id).bind(now()))? > 0;
     replace_codes(tx, user_id, &[]).await?;
     Ok(was_enabled)
@@ -247,7 +263,7 @@ async fn consume_pending(tx: &mut Tx<'_>, user_id: &UserId, hash: &Hash) -> Resu
 struct CompleteWithAppCode {
     user_id: UserId,
     pending: Hash,
-    code: AppCode,
+    step: i64,
 }
 
 impl Transaction for CompleteWithAppCode {
@@ -255,17 +271,17 @@ impl Transaction for CompleteWithAppCode {
     type Refusal = CodeRefusal;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, Abort<CodeRefusal>> {
-        // Compare-and-swap: of two concurrent uses of a code, the second finds that its step was already used.
+        // Compare-and-swap: of two concurrent uses of a code, the second finds that its step was already used. The secret is not
+        // compared, because disabling two-factor authentication, which precedes another setup, deletes the pending sign-in.
         const SQL: &str = concat!(
-            "UPDATE users SET totp_last_step = $3 \
-             WHERE id = $1 AND totp_secret = $2 AND two_factor_enabled AND totp_last_step < $3 RETURNING ",
+            "UPDATE users SET totp_last_step = $2 \
+             WHERE id = $1 AND two_factor_enabled AND totp_last_step < $2 RETURNING ",
             user_columns!()
         );
         consume_pending(tx, &self.user_id, &self.pending).await?;
         let accepted: Option<UserRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
             .bind(&self.user_id)
-            .bind(self.code.secret.as_slice())
-            .bind(self.code.step)).await)?;
+            .bind(self.step)).await)?;
         accepted.ok_or(Abort::Refused(CodeRefusal::Used))
     }
 }
@@ -304,16 +320,16 @@ impl AuditedChange for CompleteWithRecoveryCode {
 }
 
 impl Db {
-    /// Stores the secret and the recovery codes of a setup that is not verified yet.
+    /// Stores the sealed secret and the recovery codes of a setup that is not verified yet.
     pub async fn set_up_two_factor(
         &self,
         proof: Proof,
-        secret: Vec<u8>,
+        sealed_secret: Vec<u8>,
         recovery_codes: Vec<Hash>,
     ) -> Result<(), Abort<TwoFactorRefusal>> {
         self.transact(SetUp {
             proof,
-            secret,
+            sealed_secret,
             recovery_codes,
         })
         .await
@@ -321,8 +337,10 @@ impl Db {
 
     /// The two-factor settings of a user; none if there is no such user.
     pub async fn two_factor(&self, user_id: &UserId) -> Result<Option<TwoFactor>, DbError> {
-        const SQL: &str = "SELECT two_factor_enabled AS enabled, totp_secret AS secret FROM users WHERE id = $1";
-        on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(user_id)).await)
+        const SQL: &str = "SELECT two_factor_enabled, totp_secret, totp_sealed FROM users WHERE id = $1";
+        let row: Option<TwoFactorRow> =
+            on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(user_id)).await)?;
+        Ok(row.map(TwoFactor::from))
     }
 
     /// Enables two-factor authentication with a verified code, revokes all access tokens of the user, and replaces all sessions
@@ -380,14 +398,14 @@ impl Db {
         Ok(pending.map(|(user_id,)| user_id))
     }
 
-    /// Consumes the pending sign-in and a code of the app.
+    /// Consumes the pending sign-in and a verified code of the app, which has the time step `step`.
     pub async fn complete_with_app_code(
         &self,
         user_id: UserId,
         pending: Hash,
-        code: AppCode,
+        step: i64,
     ) -> Result<UserRow, Abort<CodeRefusal>> {
-        self.transact(CompleteWithAppCode { user_id, pending, code }).await
+        self.transact(CompleteWithAppCode { user_id, pending, step }).await
     }
 
     /// Consumes the pending sign-in and a recovery code.

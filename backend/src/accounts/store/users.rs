@@ -213,6 +213,7 @@ impl Transaction for Rehash {
 struct Delete {
     proof: Proof,
     client: Client,
+    db: Db,
 }
 
 impl Transaction for Delete {
@@ -234,6 +235,7 @@ impl Transaction for Delete {
     /// The history has gone with the account.
     fn committed(&self, user: &UserId) {
         Event::AccountDeleted.log(&self.client, Some(user));
+        self.db.erase_deleted();
     }
 }
 
@@ -255,7 +257,8 @@ impl Db {
 
     /// Deletes an account and all of its data.
     pub async fn delete_user(&self, proof: Proof, client: Client) -> Result<(), Abort<Stale>> {
-        self.transact(Delete { proof, client }).await?;
+        let db = self.clone();
+        self.transact(Delete { proof, client, db }).await?;
         Ok(())
     }
 
