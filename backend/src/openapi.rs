@@ -8,6 +8,7 @@ use crate::accounts::routes::auth::AuthApi;
 use crate::accounts::routes::capabilities::CapabilityApi;
 use crate::accounts::routes::keys::KeyApi;
 use crate::accounts::routes::mail_links::MailLinkApi;
+use crate::accounts::routes::notifications::NotificationApi;
 use crate::accounts::routes::sessions::SessionApi;
 use crate::accounts::routes::two_factor::TwoFactorApi;
 use crate::export::ExportApi;
@@ -23,6 +24,7 @@ type Operations = (
     MailLinkApi,
     CapabilityApi,
     TwoFactorApi,
+    NotificationApi,
     KeyApi,
 );
 

@@ -74,6 +74,10 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
   const happened = await api.GET('/api/auth/activity', { params: { query: { limit: 500 } } });
   expect(happened.data?.at(-1)?.event).toBe('signed_up');
 
+  const notified = await api.POST('/api/auth/notifications', { body: { newDevice: false } });
+  expect(notified.data).toMatchObject({ newDevice: false, accountDeleted: true });
+  expect((await api.GET('/api/auth/notifications')).data).toEqual(notified.data);
+
   const devices = await api.GET('/api/auth/list-sessions');
   expect(devices.data).toHaveLength(2);
   const revoked = await api.POST('/api/auth/revoke-session', { body: { token: devices.data!.at(-1)!.token } });

@@ -5,6 +5,7 @@
 pub mod account;
 #[cfg(feature = "openapi")]
 mod examples;
+pub mod notifications;
 pub mod pages;
 pub mod problem;
 pub mod profile;

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod capabilities;
 pub mod keys;
 pub mod mail_links;
+pub mod notifications;
 pub mod sessions;
 pub mod two_factor;
 

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod email_address;
 pub mod identities;
 pub mod known_devices;
+pub mod notifications;
 pub mod one_time_tokens;
 pub mod password;
 pub mod proof;
