@@ -12,7 +12,9 @@ const TARGET: &str = "docket::security";
 pub enum Event {
     SignedUp,
     SignedIn,
+    SignedInOnNewDevice,
     SignInFailed,
+    SignInCodeFailed,
     SignInRefused,
     PasswordRefused,
     RateLimited,
@@ -44,8 +46,8 @@ impl Event {
     pub fn name(self) -> &'static str {
         match self {
             Self::SignedUp => "signed_up",
-            Self::SignedIn => "signed_in",
-            Self::SignInFailed => "sign_in_failed",
+            Self::SignedIn | Self::SignedInOnNewDevice => "signed_in",
+            Self::SignInFailed | Self::SignInCodeFailed => "sign_in_failed",
             Self::SignInRefused => "sign_in_refused",
             Self::PasswordRefused => "password_refused",
             Self::RateLimited => "rate_limited",
@@ -77,7 +79,12 @@ impl Event {
     fn is_suspicious(self) -> bool {
         matches!(
             self,
-            Self::SignInFailed | Self::SignInRefused | Self::PasswordRefused | Self::RateLimited | Self::RefreshReused
+            Self::SignInFailed
+                | Self::SignInCodeFailed
+                | Self::SignInRefused
+                | Self::PasswordRefused
+                | Self::RateLimited
+                | Self::RefreshReused
         )
     }
 

@@ -16,6 +16,7 @@ mod identity;
 pub mod link;
 mod mail;
 mod mailer;
+mod notification;
 mod passwords;
 mod pending_sign_in;
 mod random;

@@ -24,6 +24,10 @@ pub static SIGN_UP: Policy = Policy::window("sign-up", 30, TimeDelta::hours(1));
 pub static MAIL_FROM_ADDRESS: Policy = Policy::window("mail-from-address", 20, TimeDelta::hours(1));
 /// Mails of one kind to one e-mail address.
 pub static MAIL_TO_ACCOUNT: Policy = Policy::window("mail-to-account", 5, TimeDelta::hours(1));
+/// Failed sign-ins to one account within a day, of which the last one within the quota causes a mail.
+pub static FAILURES: Policy = Policy::window("failures", 10, TimeDelta::days(1));
+/// Mails to one account about events of one kind.
+pub static MAILS_ABOUT_EVENTS: Policy = Policy::window("mails-about-events", 10, TimeDelta::days(1));
 
 /// A rate limit policy.
 #[derive(Debug)]

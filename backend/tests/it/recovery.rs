@@ -19,6 +19,7 @@ const CONFIRM: &str = "Confirm your e-mail address";
 const IN_USE: &str = "You have an account already";
 const RESET: &str = "Choose a new password";
 const WAS_RESET: &str = "Your password was changed";
+const NEW_DEVICE: &str = "Sign-in on a new device";
 const CONFIRM_NEW: &str = "Confirm your new e-mail address";
 const WILL_CHANGE: &str = "Your e-mail address is about to change";
 
@@ -102,6 +103,7 @@ on_both_databases! {
         // Opening a link from a mail verifies the address.
         assert_eq!(signed_in.body["user"]["emailVerified"], true);
         assert_eq!(signed_in.body["user"]["id"], owner.id);
+        mails.next().await.expect(OWNER, NEW_DEVICE);
 
         expect_invalid_token(&reset(&server, &token).await);
         assert_eq!(events(&server.database).await, ["signed_up", "password_reset_requested", "password_reset", "signed_in"]);

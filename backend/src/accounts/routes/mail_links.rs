@@ -13,7 +13,6 @@ use shared::recovery::{EmailVerified, LinkRequest, LinkRequested, PasswordReset}
 use super::{DoneResponse, Tag, too_many};
 use crate::accounts::device::Device;
 use crate::accounts::extract::RecentMember;
-use crate::accounts::mail::Mail;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::one_time_tokens::Purpose;
 use crate::accounts::store::users::EmailTaken;
@@ -102,14 +101,9 @@ impl MailLinkApi {
             .await?;
         let password_hash = accounts.passwords.hash(password).await?;
         let device = Device::generate()?;
-        let reset = accounts
-            .db
-            .reset_password(hash, password_hash, device.hash(), client.clone());
-        let user = reset.await?.ok_or(Problem::InvalidToken)?;
+        let reset = accounts.db.reset_password(hash, password_hash, device.hash(), client);
+        reset.await?.ok_or(Problem::InvalidToken)?;
         device.set_cookie(&accounts.cookies, jar);
-        if let Some((mailer, email)) = accounts.mailer.as_ref().zip(user.email) {
-            mailer.enqueue_or_drop(&client, Mail::password_was_reset(email, &accounts.public_url));
-        }
         Ok(DoneResponse::done()?)
     }
 

@@ -9,7 +9,6 @@ use shared::notifications::{Notifications, NotificationsChange};
 use super::Tag;
 use crate::accounts::extract::{Member, RecentMember};
 use crate::accounts::service::Accounts;
-use crate::accounts::store::notifications::NoSuchUser;
 use crate::http::client::Client;
 use crate::http::json::{JsonBody, RawJson};
 use crate::http::operation_error::{OperationError, operation_errors};
@@ -50,13 +49,7 @@ impl NotificationApi {
         body: JsonBody<NotificationsChange>,
     ) -> Result<NotificationsResponse, OperationError<UpdateNotificationsErrors>> {
         let change = body.valid()?;
-        let changed = accounts.db.change_notifications(member.user.clone(), change, client);
+        let changed = accounts.db.change_notifications(member.proof(), change, client);
         Ok(NotificationsResponse::Ok(RawJson::of(&changed.await?)?))
-    }
-}
-
-impl From<NoSuchUser> for Problem {
-    fn from(_: NoSuchUser) -> Self {
-        Self::Unauthenticated
     }
 }

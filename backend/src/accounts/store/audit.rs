@@ -11,6 +11,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::accounts::event::Event;
+use crate::accounts::store::notifications::{self, Notice, Notifier, Recipient};
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
@@ -62,39 +63,70 @@ pub(super) trait AuditedChange: Send + Sync + 'static {
 pub(super) struct Audited<T> {
     output: T,
     event: Option<(UserId, Event)>,
+    recipient: Option<Recipient>,
 }
 
 impl<T> Audited<T> {
     /// An output with an event of the account of `user`.
     pub(super) fn event(user: &UserId, event: Event, output: T) -> Self {
-        let event = Some((user.clone(), event));
-        Self { output, event }
+        Self {
+            output,
+            event: Some((user.clone(), event)),
+            recipient: None,
+        }
+    }
+
+    /// The recipient of the mail about the event, instead of the address that the account has after the change.
+    pub(super) fn mailed_to(self, recipient: Option<Recipient>) -> Self {
+        Self { recipient, ..self }
     }
 
     /// An output without an event.
     pub(super) fn nothing(output: T) -> Self {
-        Self { output, event: None }
+        Self {
+            output,
+            event: None,
+            recipient: None,
+        }
     }
 }
 
-/// A change as a transaction: it adds the event to the history, and logs it once it is committed.
-struct Audit<T>(T);
+/// A change as a transaction: it adds the event to the history. Once it is committed, it logs the event, and tells the owner of
+/// the account.
+struct Audit<T> {
+    change: T,
+    notifier: Option<Notifier>,
+}
+
+/// What [`Audit`] returns: the output of the change, and the mail that is due.
+struct Recorded<T> {
+    audited: Audited<T>,
+    notice: Option<Notice>,
+}
 
 impl<T: AuditedChange> Transaction for Audit<T> {
-    type Output = Audited<T::Output>;
+    type Output = Recorded<T::Output>;
     type Refusal = T::Refusal;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Abort<T::Refusal>> {
-        let audited = self.0.apply(tx).await?;
+        let client = self.change.client();
+        let mut audited = self.change.apply(tx).await?;
+        let mut notice = None;
         if let Some((user, event)) = &audited.event {
-            insert(tx, user, *event, self.0.client()).await?;
+            insert(tx, user, *event, client).await?;
+            if self.notifier.is_some() {
+                notice = notifications::due(tx, user, *event, audited.recipient.take(), client).await?;
+            }
         }
-        Ok(audited)
+        Ok(Recorded { audited, notice })
     }
 
-    fn committed(&self, audited: &Self::Output) {
-        if let Some((user, event)) = &audited.event {
-            event.log(self.0.client(), Some(user));
+    fn committed(&self, recorded: &Self::Output) {
+        if let Some((user, event)) = &recorded.audited.event {
+            event.log(self.change.client(), Some(user));
+        }
+        if let Some((notifier, notice)) = self.notifier.as_ref().zip(recorded.notice.as_ref()) {
+            notifier.notify(notice);
         }
     }
 }
@@ -136,10 +168,11 @@ impl AuditedChange for Record {
 }
 
 impl Db {
-    /// Applies a change, adds its event to the history, and logs the event after the commit.
+    /// Applies a change and adds its event to the history. After the commit, logs the event, and tells the owner of the account.
     pub(super) async fn audit<T: AuditedChange>(&self, change: T) -> Result<T::Output, Abort<T::Refusal>> {
-        let audited = self.transact(Audit(change)).await?;
-        Ok(audited.output)
+        let notifier = self.attached().cloned();
+        let recorded = self.transact(Audit { change, notifier }).await?;
+        Ok(recorded.audited.output)
     }
 
     /// Adds an event that changes nothing else to the history.

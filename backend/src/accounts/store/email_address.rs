@@ -2,6 +2,7 @@
 
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
+use crate::accounts::store::notifications;
 use crate::accounts::store::one_time_tokens::{Purpose, Redeemed, TokenHash, redeem};
 use crate::accounts::store::users::{self, EmailTaken, UserRow};
 use crate::accounts::user_id::UserId;
@@ -23,8 +24,9 @@ impl AuditedChange for ChangeEmail {
     }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<EmailTaken>> {
+        let before = notifications::recipient(tx, &self.user).await?;
         users::set_email(tx, &self.user, &self.email, false).await?;
-        Ok(Audited::event(&self.user, Event::EmailChanged, ()))
+        Ok(Audited::event(&self.user, Event::EmailChanged, ()).mailed_to(before))
     }
 }
 
@@ -56,6 +58,7 @@ impl AuditedChange for VerifyEmail {
         else {
             return Ok(Audited::nothing(None));
         };
+        let before = notifications::recipient(tx, &user_id).await?;
         let (user, event) = if purpose == Purpose::VerifyEmail {
             (users::verify_email(tx, &user_id, &email).await?, Event::EmailVerified)
         } else {
@@ -65,7 +68,7 @@ impl AuditedChange for VerifyEmail {
             )
         };
         Ok(match user {
-            Some(user) => Audited::event(&user_id, event, Some(user)),
+            Some(user) => Audited::event(&user_id, event, Some(user)).mailed_to(before),
             None => Audited::nothing(None),
         })
     }

@@ -8,8 +8,8 @@ use sqlx::FromRow;
 
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
-use crate::accounts::store::one_time_tokens;
 use crate::accounts::store::proof::{Proof, Stale};
+use crate::accounts::store::{notifications, one_time_tokens};
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
@@ -174,21 +174,22 @@ struct Delete {
     client: Client,
 }
 
-impl Transaction for Delete {
-    type Output = UserId;
+impl AuditedChange for Delete {
+    type Output = ();
     type Refusal = Stale;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserId, Abort<Stale>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<Stale>> {
         // The rows of all other tables are deleted by foreign keys (ON DELETE CASCADE).
         const SQL: &str = "DELETE FROM users WHERE id = $1";
         let user = self.proof.lock(tx).await?;
+        let recipient = notifications::recipient(tx, user).await?;
         execute!(tx, sqlx::query(SQL).bind(user))?;
-        Ok(user.clone())
-    }
-
-    /// The history has gone with the account.
-    fn committed(&self, user: &UserId) {
-        Event::AccountDeleted.log(&self.client, Some(user));
+        // The history is deleted with the account, so the event is not added to it.
+        Ok(Audited::event(user, Event::AccountDeleted, ()).mailed_to(recipient))
     }
 }
 
@@ -210,8 +211,7 @@ impl Db {
 
     /// Deletes an account and all of its data.
     pub async fn delete_user(&self, proof: Proof, client: Client) -> Result<(), Abort<Stale>> {
-        self.transact(Delete { proof, client }).await?;
-        Ok(())
+        self.audit(Delete { proof, client }).await
     }
 
     /// The account with that normalised e-mail address.
