@@ -14,7 +14,7 @@ use shared::profile::{
 };
 use shared::recovery::{EmailVerified, LinkRequest, LinkRequested, PasswordReset};
 use shared::task::{Completion, NewTask, Task};
-use shared::two_factor::{CodeProof, CodeWanted, RecoveryCodes, TwoFactorSetup};
+use shared::two_factor::{CodeProof, CodeWanted, PasswordAndCode, RecoveryCodes, TwoFactorSetup};
 
 /// Checks that both produce the same JSON.
 fn agree<T: ParseFromJSON + ToJSON + Serialize>(json: Value) {
@@ -72,6 +72,7 @@ fn serde_and_the_document_agree_on_every_type() {
     agree::<LinkRequested>(json!({ "status": true, "message": "m" }));
     agree::<PasswordReset>(json!({ "token": "t", "newPassword": "12345678" }));
     agree::<EmailVerified>(json!({ "status": true, "user": user }));
+    agree::<PasswordAndCode>(json!({ "password": "p", "code": "123456" }));
     agree::<CodeWanted>(json!({ "twoFactorRedirect": true, "twoFactorMethods": ["totp"] }));
     agree::<CodeProof>(json!({ "code": "123456", "trustDevice": false }));
     agree::<TwoFactorSetup>(json!({ "totpURI": "otpauth://", "qrCode": "data:", "backupCodes": ["a"] }));
