@@ -35,6 +35,7 @@ pub enum Event {
     TwoFactorDisabled,
     RecoveryCodesReplaced,
     RecoveryCodeUsed,
+    CodeRefused,
     DataExported,
     AccountDeleted,
     ExternalTokenRefused,
@@ -68,6 +69,7 @@ impl Event {
             Self::TwoFactorDisabled => "two_factor_disabled",
             Self::RecoveryCodesReplaced => "recovery_codes_replaced",
             Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::CodeRefused => "code_refused",
             Self::DataExported => "data_exported",
             Self::AccountDeleted => "account_deleted",
             Self::ExternalTokenRefused => "external_token_refused",
@@ -83,6 +85,7 @@ impl Event {
                 | Self::SignInCodeFailed
                 | Self::SignInRefused
                 | Self::PasswordRefused
+                | Self::CodeRefused
                 | Self::RateLimited
                 | Self::RefreshReused
         )

@@ -22,6 +22,7 @@ mod pending_sign_in;
 mod random;
 mod rate_limit;
 mod rate_limit_policy;
+mod reauthentication;
 mod recovery_codes;
 mod refresh_token;
 pub mod routes;

@@ -46,7 +46,7 @@ impl Notification {
             Event::RecoveryCodeUsed => Some(Self::RecoveryCodeUsed),
             Event::SignedInOnNewDevice => Some(Self::NewDevice),
             Event::SignInFailed => Some(Self::FailedSignIns),
-            Event::SignInCodeFailed => Some(Self::WrongCodes),
+            Event::SignInCodeFailed | Event::CodeRefused => Some(Self::WrongCodes),
             Event::AccountDeleted => Some(Self::AccountDeleted),
             Event::SignedUp
             | Event::SignedIn

@@ -65,6 +65,9 @@ pub enum Problem {
     /// The two-factor code or recovery code is wrong or used.
     #[error("This code is not right, or was used before. Wait for the next one, or use a recovery code.")]
     InvalidCode,
+    /// Two-factor is on, and the request has no code.
+    #[error("Enter a code of your authenticator app, or a recovery code, too.")]
+    TwoFactorCodeRequired,
     /// Two-factor is off.
     #[error("Two-factor is off for this account. Set it up first.")]
     TwoFactorOff,
@@ -192,6 +195,7 @@ impl Problem {
             Self::EmailNotVerified => (StatusCode::FORBIDDEN, "email_not_verified"),
             Self::InvalidToken => (StatusCode::BAD_REQUEST, "invalid_token"),
             Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid_code"),
+            Self::TwoFactorCodeRequired => (StatusCode::BAD_REQUEST, "two_factor_code_required"),
             Self::TwoFactorOff => (StatusCode::BAD_REQUEST, "two_factor_off"),
             Self::TwoFactorOn => (StatusCode::BAD_REQUEST, "two_factor_on"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
@@ -262,6 +266,7 @@ impl Problem {
             errors: match self {
                 Self::Invalid(errors) => errors.clone(),
                 Self::WrongPassword(field) | Self::EmailTaken(field) => vec![FieldError::of(field, self.to_string())],
+                Self::TwoFactorCodeRequired => vec![FieldError::of("code", self.to_string())],
                 _ => Vec::new(),
             },
         };

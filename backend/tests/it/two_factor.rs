@@ -20,7 +20,7 @@ const LONG_AGO: &str = "'2001-01-01T00:00:00+00:00'";
 /// An owner with two-factor on.
 pub struct WithTwoFactor<'a> {
     pub user: User<'a>,
-    app: Totp,
+    pub app: Totp,
     recovery_codes: Vec<String>,
 }
 

@@ -58,7 +58,7 @@ impl Transaction for Uncount {
         const RESET: &str = "DELETE FROM throttles WHERE key = $1";
         const DECREMENT: &str = "UPDATE throttles SET hits = hits - 1, retry_at = $2 WHERE key = $1 AND hits > 0";
         for Counter { policy, key } in &self.counters {
-            if self.succeeded && policy.resets_on_success() {
+            if self.succeeded && policy.resets_on_success {
                 execute!(tx, sqlx::query(RESET).bind(key.as_slice()))?;
             } else {
                 let past = chrono::DateTime::UNIX_EPOCH;

@@ -8,7 +8,7 @@ use sqlx::FromRow;
 
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
-use crate::accounts::store::proof::{Proof, Stale};
+use crate::accounts::store::two_factor::{FullProof, FullProofRefusal};
 use crate::accounts::store::{notifications, one_time_tokens};
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
@@ -170,19 +170,19 @@ impl Transaction for Rehash {
 }
 
 struct Delete {
-    proof: Proof,
+    proof: FullProof,
     client: Client,
 }
 
 impl AuditedChange for Delete {
     type Output = ();
-    type Refusal = Stale;
+    type Refusal = FullProofRefusal;
 
     fn client(&self) -> &Client {
         &self.client
     }
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<Stale>> {
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<FullProofRefusal>> {
         // The rows of all other tables are deleted by foreign keys (ON DELETE CASCADE).
         const SQL: &str = "DELETE FROM users WHERE id = $1";
         let user = self.proof.lock(tx).await?;
@@ -210,7 +210,7 @@ impl Db {
     }
 
     /// Deletes an account and all of its data.
-    pub async fn delete_user(&self, proof: Proof, client: Client) -> Result<(), Abort<Stale>> {
+    pub async fn delete_user(&self, proof: FullProof, client: Client) -> Result<(), Abort<FullProofRefusal>> {
         self.audit(Delete { proof, client }).await
     }
 
