@@ -89,7 +89,11 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
   const turnedOn = await api.POST('/api/auth/two-factor/verify-totp', { body: { code: appCode(address) } });
   expect(turnedOn.data?.user.twoFactorEnabled).toBe(true);
   token = turnedOn.data!.token;
-  const codes = await api.POST('/api/auth/two-factor/generate-backup-codes', { body: { password } });
+  const missing = await api.POST('/api/auth/two-factor/disable', { body: { password } });
+  expect(missing.error?.code).toBe('TWO_FACTOR_CODE_REQUIRED');
+  const codes = await api.POST('/api/auth/two-factor/generate-backup-codes', {
+    body: { password, code: setup.data!.backupCodes[0]! },
+  });
   const half = await api.POST('/api/auth/sign-in/email', { body: { email: newEmail, password } });
   expect(half.data).toEqual({ twoFactorRedirect: true, twoFactorMethods: ['totp'] });
   const whole = await api.POST('/api/auth/two-factor/verify-backup-code', {
@@ -97,7 +101,8 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
     headers: cookie(half.response, 'docket_two_factor'),
   });
   expect(whole.data?.user.id).toBe(user.id);
-  expect((await api.POST('/api/auth/two-factor/disable', { body: { password } })).data).toEqual({ status: true });
+  const off = await api.POST('/api/auth/two-factor/disable', { body: { password, code: codes.data!.backupCodes[1]! } });
+  expect(off.data).toEqual({ status: true });
 
   const forgotten = await api.POST('/api/auth/request-password-reset', { body: { email: newEmail } });
   expect(forgotten.data?.status).toBe(true);
