@@ -68,9 +68,11 @@ impl ExportApi {
         let db = &exports.db;
         let user = db.user(&member.user).await?.ok_or(Problem::Unauthenticated)?;
         let sessions = db.sessions(&member.user).await?;
+        let notifications = db.notifications(&member.user).await?.ok_or(Problem::Unauthenticated)?;
         let sessions: Vec<Session> = sessions.into_iter().map(Session::from).collect();
         let export = StreamedJson::object()
             .member("user", &User::from(user))?
+            .member("notifications", &notifications)?
             .member("sessions", &sessions)?
             .array("activity", db.all_activity(member.user.clone()))
             .await?

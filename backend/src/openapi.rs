@@ -8,6 +8,7 @@ use crate::accounts::routes::auth::AuthApi;
 use crate::accounts::routes::capabilities::CapabilityApi;
 use crate::accounts::routes::email_address::EmailAddressApi;
 use crate::accounts::routes::keys::KeyApi;
+use crate::accounts::routes::notifications::NotificationApi;
 use crate::accounts::routes::password_reset::PasswordResetApi;
 use crate::accounts::routes::sessions::SessionApi;
 use crate::accounts::routes::two_factor::TwoFactorApi;
@@ -25,6 +26,7 @@ type Operations = (
     EmailAddressApi,
     CapabilityApi,
     TwoFactorApi,
+    NotificationApi,
     KeyApi,
 );
 

@@ -74,6 +74,10 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
   const happened = await api.GET('/api/auth/activity', { params: { query: { limit: 500 } } });
   expect(happened.data?.at(-1)?.event).toBe('signed_up');
 
+  const notified = await api.POST('/api/auth/notifications', { body: { newDevice: false } });
+  expect(notified.data).toMatchObject({ newDevice: false, accountDeleted: true });
+  expect((await api.GET('/api/auth/notifications')).data).toEqual(notified.data);
+
   const devices = await api.GET('/api/auth/list-sessions');
   expect(devices.data).toHaveLength(2);
   const revoked = await api.POST('/api/auth/revoke-session', { body: { token: devices.data!.at(-1)!.token } });
@@ -85,7 +89,11 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
   const turnedOn = await api.POST('/api/auth/two-factor/verify-totp', { body: { code: appCode(address) } });
   expect(turnedOn.data?.user.twoFactorEnabled).toBe(true);
   token = turnedOn.data!.token;
-  const codes = await api.POST('/api/auth/two-factor/generate-backup-codes', { body: { password } });
+  const missing = await api.POST('/api/auth/two-factor/disable', { body: { password } });
+  expect(missing.error?.code).toBe('TWO_FACTOR_CODE_REQUIRED');
+  const codes = await api.POST('/api/auth/two-factor/generate-backup-codes', {
+    body: { password, code: setup.data!.backupCodes[0]! },
+  });
   const half = await api.POST('/api/auth/sign-in/email', { body: { email: newEmail, password } });
   expect(half.data).toEqual({ twoFactorRedirect: true, twoFactorMethods: ['totp'] });
   const whole = await api.POST('/api/auth/two-factor/verify-backup-code', {
@@ -93,7 +101,8 @@ test('a generated client can call every endpoint', async ({ baseURL, request }) 
     headers: cookie(half.response, 'docket_two_factor'),
   });
   expect(whole.data?.user.id).toBe(user.id);
-  expect((await api.POST('/api/auth/two-factor/disable', { body: { password } })).data).toEqual({ status: true });
+  const off = await api.POST('/api/auth/two-factor/disable', { body: { password, code: codes.data!.backupCodes[1]! } });
+  expect(off.data).toEqual({ status: true });
 
   const forgotten = await api.POST('/api/auth/request-password-reset', { body: { email: newEmail } });
   expect(forgotten.data?.status).toBe(true);

@@ -39,24 +39,45 @@ test('a recovery code signs in once', async ({ page, request }) => {
   await expect(heading(page, 'Tasks')).toBeVisible();
 });
 
-test('recovery codes are replaced, and two-factor is turned off', async ({ page, request }) => {
+test('recovery codes are replaced, and two-factor is turned off, with a code', async ({ page, request }) => {
   const owner = await member(request);
   const settings = new SettingsScreen(page);
   const section = settings.section('Two-factor');
   await signIn(page, owner);
-  const { codes } = await setUp(page, owner.password);
+  const { address, codes } = await setUp(page, owner.password);
   await settings.button('New recovery codes').click();
-  await settings.enterPassword('New recovery codes', owner.password, 'Create new codes');
+  const dialog = settings.dialog('New recovery codes');
+  await settings.enterPassword('New recovery codes', owner.password, 'Create new codes', '');
+  await expect(dialog.getByText('A code is required')).toBeVisible();
+  await settings.enterPassword('New recovery codes', owner.password, 'Create new codes', '000000');
+  await expect(dialog.getByText('This code is not right')).toBeVisible();
+  // The current code was used for the set-up. The password is kept.
+  await dialog.getByLabel('Code', { exact: true }).fill(appCode(address, 1));
+  await dialog.getByRole('button', { name: 'Create new codes' }).click();
   await expect(section.getByRole('listitem')).toHaveCount(10);
-  expect(await section.getByRole('listitem').allTextContents()).not.toEqual(codes);
+  const replaced = await section.getByRole('listitem').allTextContents();
+  expect(replaced).not.toEqual(codes);
   await settings.button('I have saved them').click();
 
   await settings.button('Turn off two-factor').click();
-  await settings.enterPassword('Turn off two-factor', owner.password, 'Turn off');
+  await settings.enterPassword('Turn off two-factor', owner.password, 'Turn off', replaced[0]);
   await settings.says('Two-factor is off');
   await expect(section.getByText('Off', { exact: true })).toBeVisible();
   await openTasksAndSignOut(page);
   await signIn(page, owner);
+});
+
+test('an account with two-factor is deleted with a code', async ({ page, request }) => {
+  const owner = await member(request);
+  const settings = new SettingsScreen(page);
+  await signIn(page, owner);
+  const { codes } = await setUp(page, owner.password);
+  await settings.button('Delete account').click();
+  await settings.enterPassword('Delete your account', owner.password, 'Delete everything', codes[0]);
+  await expect(heading(page, 'Your account is deleted')).toBeVisible();
+  await page.goto('/login');
+  await fillSignIn(page, owner);
+  await expect(alert(page)).toBeVisible();
 });
 
 /** Sets two-factor up. Returns the `otpauth` URL for the app, and the recovery codes. */

@@ -3,8 +3,10 @@
 //! Each rule is one function, which the form calls while the user types and the server calls for every request.
 
 pub mod account;
+pub mod device_name;
 #[cfg(feature = "openapi")]
 mod examples;
+pub mod notifications;
 pub mod pages;
 pub mod problem;
 pub mod profile;

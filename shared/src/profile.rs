@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::account::{self, Session, User};
+use crate::notifications::Notifications;
 use crate::problem::FieldError;
 use crate::rules::{Check, Validation};
 use crate::task::Task;
@@ -196,6 +197,8 @@ impl ActivityKind {
 pub struct Export {
     /// The account.
     pub user: User,
+    /// The settings of the mails about security events.
+    pub notifications: Notifications,
     /// The active sessions.
     pub sessions: Vec<Session>,
     /// The audit events, newest first.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::account;
 use crate::problem::FieldError;
 use crate::rules::{Check, Validation, text};
 
@@ -42,6 +43,31 @@ impl Check for CodeProof {
             code,
             trust_device: None,
         }))
+    }
+}
+
+/// The body of operations that verify the password again and, while two-factor authentication is enabled, a code.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
+#[cfg_attr(feature = "openapi", oai(deny_unknown_fields, skip_serializing_if_is_none))]
+#[serde(deny_unknown_fields)]
+pub struct PasswordAndCode {
+    /// The password of the account.
+    #[cfg_attr(feature = "openapi", oai(validator(max_length = 128)))]
+    pub password: String,
+    /// A six-digit code of the app, or a recovery code. Spaces and dashes are ignored. Ignored if two-factor authentication is
+    /// disabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(validator(max_length = 40)))]
+    pub code: Option<String>,
+}
+
+impl Check for PasswordAndCode {
+    fn check(self) -> Result<Self, Vec<FieldError>> {
+        let mut validation = Validation::default();
+        let password = validation.field("password", account::known_password(&self.password));
+        let code = validation.field("code", self.code.as_deref().map(code).transpose());
+        validation.finish(password.zip(code).map(|(password, code)| Self { password, code }))
     }
 }
 

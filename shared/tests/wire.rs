@@ -6,6 +6,7 @@ use poem_openapi::types::{ParseFromJSON, ToJSON};
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::account::{CurrentSession, Renewed, Session, SignIn, SignUp, SignedIn, SignedOut, SignedUp, User};
+use shared::notifications::{Notifications, NotificationsChange};
 use shared::problem::{FieldError, Problem};
 use shared::profile::{
     AccessToken, AccountDeleted, Activity, Capabilities, Done, EmailChange, Export, PasswordChange, PasswordProof,
@@ -13,7 +14,7 @@ use shared::profile::{
 };
 use shared::recovery::{EmailVerified, LinkRequest, LinkRequested, PasswordReset};
 use shared::task::{Completion, NewTask, Task};
-use shared::two_factor::{CodeProof, CodeWanted, RecoveryCodes, TwoFactorSetup};
+use shared::two_factor::{CodeProof, CodeWanted, PasswordAndCode, RecoveryCodes, TwoFactorSetup};
 
 /// Checks that both produce the same JSON.
 fn agree<T: ParseFromJSON + ToJSON + Serialize>(json: Value) {
@@ -59,12 +60,19 @@ fn serde_and_the_document_agree_on_every_type() {
     agree::<AccountDeleted>(json!({ "success": true, "message": "m" }));
     agree::<AccessToken>(json!({ "token": "t" }));
     agree::<Activity>(activity.clone());
-    agree::<Export>(json!({ "user": user, "sessions": [session], "activity": [activity], "tasks": [task] }));
+    let notifications =
+        json!({ "newDevice": true, "failedSignIns": false, "recoveryCodeUsed": true, "accountDeleted": false });
+    agree::<Notifications>(notifications.clone());
+    agree::<NotificationsChange>(json!({ "newDevice": false }));
+    agree::<Export>(
+        json!({ "user": user, "notifications": notifications, "sessions": [session], "activity": [activity], "tasks": [task] }),
+    );
     agree::<Capabilities>(json!({ "mail": true, "passwordMinLength": 8 }));
     agree::<LinkRequest>(json!({ "email": "e@x", "redirectTo": "/", "callbackURL": "/" }));
     agree::<LinkRequested>(json!({ "status": true, "message": "m" }));
     agree::<PasswordReset>(json!({ "token": "t", "newPassword": "12345678" }));
     agree::<EmailVerified>(json!({ "status": true, "user": user }));
+    agree::<PasswordAndCode>(json!({ "password": "p", "code": "123456" }));
     agree::<CodeWanted>(json!({ "twoFactorRedirect": true, "twoFactorMethods": ["totp"] }));
     agree::<CodeProof>(json!({ "code": "123456", "trustDevice": false }));
     agree::<TwoFactorSetup>(json!({ "totpURI": "otpauth://", "qrCode": "data:", "backupCodes": ["a"] }));

@@ -5,32 +5,21 @@ use shared::pages::UNDO_EMAIL_CHANGE;
 
 use crate::accounts::device::Device;
 use crate::accounts::link::{self, Link};
-use crate::accounts::mail::Mail;
 use crate::accounts::service::Accounts;
-use crate::accounts::store::email_address::EmailChanged;
 use crate::accounts::store::users::UserRow;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// Sets the new address. A mail to the previous one has a link that undoes the change, if the previous address was verified.
+/// Sets the new address. The mail to the previous one has a link that undoes the change, if the previous address was verified.
 /// [`Problem::InvalidToken`] if the token is invalid.
 pub async fn confirm(accounts: &Accounts, token: &str, client: Client) -> Result<UserRow, Problem> {
     let undo = Link::generate(&accounts.public_url, UNDO_EMAIL_CHANGE)?;
     let hash = link::hash(token);
     let changed = accounts
         .db
-        .confirm_email_change(hash, undo.hash, client.clone())
+        .confirm_email_change(hash, undo.hash, undo.url, client)
         .await?;
-    let EmailChanged {
-        user,
-        previous,
-        can_be_undone,
-    } = changed.ok_or(Problem::InvalidToken)?;
-    if let Some((mailer, previous)) = accounts.mailer.as_ref().zip(previous) {
-        let undo = can_be_undone.then_some(undo.url.as_str());
-        mailer.enqueue_or_drop(&client, Mail::address_was_changed(previous, undo, &accounts.public_url));
-    }
-    Ok(user)
+    changed.ok_or(Problem::InvalidToken)
 }
 
 /// Restores the previous address, sets a new password and revokes all sessions. [`Problem::InvalidToken`] if the token is

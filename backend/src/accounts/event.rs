@@ -12,7 +12,9 @@ const TARGET: &str = "docket::security";
 pub enum Event {
     SignedUp,
     SignedIn,
+    SignedInOnNewDevice,
     SignInFailed,
+    SignInCodeFailed,
     SignInRefused,
     PasswordRefused,
     RateLimited,
@@ -29,10 +31,12 @@ pub enum Event {
     EmailChangeUndone,
     EmailVerified,
     NameChanged,
+    NotificationsChanged,
     TwoFactorEnabled,
     TwoFactorDisabled,
     RecoveryCodesReplaced,
     RecoveryCodeUsed,
+    CodeRefused,
     DataExported,
     AccountDeleted,
     ExternalTokenRefused,
@@ -44,8 +48,8 @@ impl Event {
     pub fn name(self) -> &'static str {
         match self {
             Self::SignedUp => "signed_up",
-            Self::SignedIn => "signed_in",
-            Self::SignInFailed => "sign_in_failed",
+            Self::SignedIn | Self::SignedInOnNewDevice => "signed_in",
+            Self::SignInFailed | Self::SignInCodeFailed => "sign_in_failed",
             Self::SignInRefused => "sign_in_refused",
             Self::PasswordRefused => "password_refused",
             Self::RateLimited => "rate_limited",
@@ -62,10 +66,12 @@ impl Event {
             Self::EmailChangeUndone => "email_change_undone",
             Self::EmailVerified => "email_verified",
             Self::NameChanged => "name_changed",
+            Self::NotificationsChanged => "notifications_changed",
             Self::TwoFactorEnabled => "two_factor_enabled",
             Self::TwoFactorDisabled => "two_factor_disabled",
             Self::RecoveryCodesReplaced => "recovery_codes_replaced",
             Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::CodeRefused => "code_refused",
             Self::DataExported => "data_exported",
             Self::AccountDeleted => "account_deleted",
             Self::ExternalTokenRefused => "external_token_refused",
@@ -82,7 +88,13 @@ impl Event {
     fn is_suspicious(self) -> bool {
         matches!(
             self,
-            Self::SignInFailed | Self::SignInRefused | Self::PasswordRefused | Self::RateLimited | Self::RefreshReused
+            Self::SignInFailed
+                | Self::SignInCodeFailed
+                | Self::SignInRefused
+                | Self::PasswordRefused
+                | Self::CodeRefused
+                | Self::RateLimited
+                | Self::RefreshReused
         )
     }
 

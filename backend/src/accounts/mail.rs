@@ -1,5 +1,10 @@
 //! E-mail templates.
 
+use shared::device_name::device_name;
+
+use crate::accounts::notification::Notification;
+use crate::accounts::store::notifications::Notice;
+
 const SIGNATURE: &str = "This mail was sent by Docket. Replies to it are not read.";
 
 /// A mail. Its text contains no input of other people except a validated e-mail address.
@@ -45,16 +50,6 @@ impl Mail {
         Self::new(to, "Choose a new password", text)
     }
 
-    /// Sent after a password reset.
-    pub fn password_was_reset(to: String, public_url: &str) -> Self {
-        let text = format!(
-            "The password of your account was changed, and every device was signed out.\n\n\
-             If it was not you, somebody else can read your mail. Secure your mailbox first, then choose a new password \
-             here:\n\n{public_url}/forgot-password"
-        );
-        Self::new(to, "Your password was changed", text)
-    }
-
     /// Sent to the new address when an address change is requested.
     pub fn verify_new_address(to: String, link: &str) -> Self {
         let text = format!(
@@ -78,26 +73,104 @@ impl Mail {
         Self::new(to, "Your e-mail address is about to change", text)
     }
 
-    /// Sent to the previous address when the address was changed. Without a link `undo`, nothing proved that the previous address
-    /// belongs to the user.
-    pub fn address_was_changed(to: String, undo: Option<&str>, public_url: &str) -> Self {
-        let advice = match undo {
-            Some(undo) => format!(
-                "If it was not you, take your account back within 7 days. This link restores this address, lets you choose a \
-                 new password and signs out every device:\n\n{undo}"
-            ),
-            None => format!(
-                "If it was not you, change your password, which signs out every device:\n\n{public_url}/settings"
-            ),
-        };
-        let text = format!(
-            "The e-mail address of your account was changed; this address no longer belongs to it.\n\n{advice}"
-        );
-        Self::new(to, "Your e-mail address was changed", text)
+    /// Sent when a security event has been committed.
+    pub fn about(notice: &Notice, public_url: &str) -> Self {
+        let Notice {
+            notification,
+            email,
+            at,
+            client,
+            undo_link,
+        } = notice;
+        let (subject, what, advice) = texts(*notification);
+        let when = at.format("%Y-%m-%d %H:%M UTC");
+        let device = device_name(client.user_agent.as_deref());
+        let address = client.address_text().unwrap_or_else(|| "unknown".to_owned());
+        let undo_link = undo_link.as_deref().unwrap_or(public_url);
+        let advice = advice.replace("{url}", public_url).replace("{undo}", undo_link);
+        let text = format!("{what}\n\nWhen: {when}\nDevice: {device}\nNetwork address: {address}\n\n{advice}");
+        Self::new(email.clone(), subject, text)
     }
 
     fn new(to: String, subject: &'static str, text: String) -> Self {
         let text = format!("{text}\n\n-- \n{SIGNATURE}\n");
         Self { to, subject, text }
+    }
+}
+
+/// The subject, the event, and what to do if it was not the user. `{url}` is the public URL of the
+/// client, `{undo}` the link that undoes the change.
+fn texts(notification: Notification) -> (&'static str, &'static str, &'static str) {
+    match notification {
+        Notification::PasswordChanged => (
+            "Your password was changed",
+            "The password of your account was changed, and every device was signed out.",
+            "If it was not you, somebody else knows your password. Choose a new one here, which signs out every device:\n\n\
+             {url}/forgot-password",
+        ),
+        Notification::PasswordReset => (
+            "Your password was changed",
+            "The password of your account was changed with a link from a mail, and every device was signed out.",
+            "If it was not you, somebody else can read your mail. Secure your mailbox first, then choose a new password \
+             here:\n\n{url}/forgot-password",
+        ),
+        Notification::EmailChanged => (
+            "Your e-mail address was changed",
+            "The e-mail address of your account was changed to another one. This is the last mail to this address.",
+            "If it was not you, somebody else can use your account. Take it back within 7 days: this link restores this address, \
+             lets you choose a new password and signs out every device:\n\n{undo}",
+        ),
+        Notification::TwoFactorEnabled => (
+            "Two-factor was turned on",
+            "Two-factor was turned on for your account, and every device was signed out. From now on, each sign-in needs a \
+             code.",
+            "If it was not you, somebody else knows your password. Choose a new one here, then ask the operator of this server \
+             to turn two-factor off:\n\n{url}/forgot-password",
+        ),
+        Notification::TwoFactorDisabled => (
+            "Two-factor was turned off",
+            "Two-factor was turned off for your account. From now on, the password alone is enough to sign in.",
+            "If it was not you, somebody else knows your password. Choose a new one here, which signs out every device, then \
+             turn two-factor on again in the settings:\n\n{url}/forgot-password",
+        ),
+        Notification::RecoveryCodesReplaced => (
+            "Your recovery codes were replaced",
+            "New recovery codes were created for your account. Your earlier codes no longer work.",
+            "If it was not you, somebody else knows your password. Choose a new one here, which signs out every device, then \
+             create new codes in the settings:\n\n{url}/forgot-password",
+        ),
+        Notification::RecoveryCodeUsed => (
+            "A recovery code was used",
+            "Somebody signed in to your account with your password and one of your recovery codes. The code does not work a \
+             second time.",
+            "If it was not you, choose a new password here, which signs out every device, then create new codes in the \
+             settings:\n\n{url}/forgot-password\n\n\
+             You can turn these mails off here:\n\n{url}/settings",
+        ),
+        Notification::NewDevice => (
+            "Sign-in on a new device",
+            "Somebody signed in to your account on a device or in a browser that it was not used on before.",
+            "If it was not you, choose a new password here, which signs out every device:\n\n{url}/forgot-password\n\n\
+             You can turn these mails off here:\n\n{url}/settings",
+        ),
+        Notification::FailedSignIns => (
+            "Failed sign-ins to your account",
+            "Somebody tried to sign in to your account with a wrong password, ten times within a day. This is the last attempt:",
+            "If it was not you, your account is safe as long as nobody can guess your password. If it is short, or you use it \
+             elsewhere, choose another one here:\n\n{url}/forgot-password\n\n\
+             You can turn these mails off here, and two-factor on:\n\n{url}/settings",
+        ),
+        Notification::WrongCodes => (
+            "Somebody knows your password",
+            "Somebody entered the right password of your account, and ten wrong two-factor codes within a day. This is the \
+             last attempt:",
+            "If it was not you, somebody else knows your password. Choose a new one now, here and wherever else you use \
+             it:\n\n{url}/forgot-password",
+        ),
+        Notification::AccountDeleted => (
+            "Your account was deleted",
+            "Your account was deleted with all of its data. This cannot be undone.",
+            "If it was not you, somebody else knows your password. Change it wherever else you use it.",
+        ),
     }
 }

@@ -18,7 +18,7 @@ use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// Maximum number of mails that are queued or being sent.
+/// Maximum number of mails that are queued or being sent: of requested mails, and again of mails that nobody requested.
 const QUEUE_MAX: usize = 256;
 /// Maximum number of connections to the mail server.
 const CONNECTIONS_MAX: usize = 4;
@@ -42,7 +42,8 @@ impl From<QueueFull> for Problem {
 pub struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
-    queue: Arc<Semaphore>,
+    requested: Arc<Semaphore>,
+    unrequested: Arc<Semaphore>,
     connections: Arc<Semaphore>,
 }
 
@@ -62,7 +63,8 @@ impl Mailer {
         Ok(Self {
             transport: transport.timeout(Some(SMTP_TIMEOUT)).build(),
             from,
-            queue: Arc::new(Semaphore::new(QUEUE_MAX)),
+            requested: Arc::new(Semaphore::new(QUEUE_MAX)),
+            unrequested: Arc::new(Semaphore::new(QUEUE_MAX)),
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         })
     }
@@ -74,7 +76,23 @@ impl Mailer {
         client: &Client,
         mail: impl Future<Output = Result<Option<Mail>, Fault>> + Send + 'static,
     ) -> Result<(), QueueFull> {
-        let Ok(slot) = Arc::clone(&self.queue).try_acquire_owned() else {
+        self.enqueue_in(&self.requested, client, mail)
+    }
+
+    /// Sends a mail that nobody requested in the background. It has a separate queue, so that requests for mails cannot displace
+    /// it. Drops it if that queue is full.
+    pub fn enqueue_or_drop(&self, client: &Client, mail: Mail) {
+        // `enqueue_in` logs a dropped mail.
+        let _ = self.enqueue_in(&self.unrequested, client, std::future::ready(Ok(Some(mail))));
+    }
+
+    fn enqueue_in(
+        &self,
+        queue: &Arc<Semaphore>,
+        client: &Client,
+        mail: impl Future<Output = Result<Option<Mail>, Fault>> + Send + 'static,
+    ) -> Result<(), QueueFull> {
+        let Ok(slot) = Arc::clone(queue).try_acquire_owned() else {
             tracing::error!(
                 request_id = client.request_id,
                 waiting = QUEUE_MAX,
@@ -93,12 +111,6 @@ impl Mailer {
             }
         });
         Ok(())
-    }
-
-    /// Sends a mail in the background, or drops it if the queue is full.
-    pub fn enqueue_or_drop(&self, client: &Client, mail: Mail) {
-        // `enqueue` logs a dropped mail.
-        let _ = self.enqueue(client, std::future::ready(Ok(Some(mail))));
     }
 
     async fn send(&self, mail: Mail, request_id: &str) {

@@ -99,7 +99,10 @@ impl PendingSignIn {
                 Ok(Renewed { token, user })
             }
             Err(Problem::InvalidCode) => {
-                accounts.db.record(self.user_id, Event::SignInFailed, client).await?;
+                accounts
+                    .db
+                    .record(self.user_id, Event::SignInCodeFailed, client)
+                    .await?;
                 Err(Problem::InvalidCode)
             }
             Err(other) => Err(other),

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::accounts::device::KnownDevice;
 use crate::accounts::event::Event;
 use crate::accounts::rate_limit_policy::{
-    ACCOUNT, ACCOUNT_AT_ADDRESS, ADDRESS, Counter, DEVICE, KNOWN_DEVICES, MAIL_FROM_ADDRESS, MAIL_TO_ACCOUNT, Refusal,
-    SESSION, SIGN_UP,
+    ACCOUNT, ACCOUNT_AT_ADDRESS, ACCOUNT_CODES, ADDRESS, Counter, DEVICE, KNOWN_DEVICES, MAIL_FROM_ADDRESS,
+    MAIL_TO_ACCOUNT, Refusal, SESSION, SIGN_UP,
 };
 use crate::accounts::user_id::UserId;
 use crate::db::sweep::Sweeper;
@@ -71,10 +71,10 @@ impl Attempt<'_> {
 
     /// The counters of the attempt; `device` is the known device, if its separate limits apply.
     fn counters(&self, device: Option<&KnownDevice>) -> Vec<Counter> {
-        let (client, kind, account) = match self {
+        let (client, kind, account, of_account) = match self {
             Self::Password { session, .. } => return vec![Counter::of(&SESSION, &[&session.to_string()])],
-            Self::SignIn { client, email, .. } => (client, "password", email),
-            Self::Code { client, user_id, .. } => (client, "code", &user_id.as_str()),
+            Self::SignIn { client, email, .. } => (client, "password", email, &ACCOUNT),
+            Self::Code { client, user_id, .. } => (client, "code", &user_id.as_str(), &ACCOUNT_CODES),
         };
         // Only known devices count here, so an attacker without one cannot lock the owner out.
         if let Some(known) = device {
@@ -88,7 +88,7 @@ impl Attempt<'_> {
         vec![
             Counter::of(&ADDRESS, &[&network]),
             Counter::of(&ACCOUNT_AT_ADDRESS, &[kind, account, &network]),
-            Counter::of(&ACCOUNT, &[kind, account]),
+            Counter::of(of_account, &[kind, account]),
         ]
     }
 }

@@ -10,8 +10,14 @@ const DELAY_MAX: TimeDelta = TimeDelta::minutes(15);
 pub static ADDRESS: Policy = Policy::window("address", 60, TimeDelta::minutes(10));
 /// Attempts for one account from one network address.
 pub static ACCOUNT_AT_ADDRESS: Policy = Policy::backoff("account-at-address", 5);
-/// Attempts for one account from all addresses, except on known devices.
+/// Passwords for one account from all addresses, except on known devices.
 pub static ACCOUNT: Policy = Policy::window("account", 100, TimeDelta::hours(1));
+/// Two-factor codes for one account from all addresses, except on known devices. A success of the owner must not give an attacker
+/// further attempts without a delay.
+pub static ACCOUNT_CODES: Policy = Policy {
+    resets_on_success: false,
+    ..Policy::backoff("account-codes", 10)
+};
 /// Attempts for one account on one known device.
 pub static DEVICE: Policy = Policy::backoff("device", 5);
 /// Attempts for one account on all of its known devices. The quota is more than one device can reach in an hour.
@@ -24,6 +30,10 @@ pub static SIGN_UP: Policy = Policy::window("sign-up", 30, TimeDelta::hours(1));
 pub static MAIL_FROM_ADDRESS: Policy = Policy::window("mail-from-address", 20, TimeDelta::hours(1));
 /// Mails of one kind to one e-mail address.
 pub static MAIL_TO_ACCOUNT: Policy = Policy::window("mail-to-account", 5, TimeDelta::hours(1));
+/// Failed sign-ins to one account within a day, of which the last one within the quota causes a mail.
+pub static FAILURES: Policy = Policy::window("failures", 10, TimeDelta::days(1));
+/// Mails to one account about events of one kind.
+pub static MAILS_ABOUT_EVENTS: Policy = Policy::window("mails-about-events", 10, TimeDelta::days(1));
 
 /// A rate limit policy.
 #[derive(Debug)]
@@ -35,6 +45,8 @@ pub struct Policy {
     /// Lifetime of a count: from the first attempt, or with a backoff from the last one.
     pub window: TimeDelta,
     is_backoff: bool,
+    /// Whether a successful attempt resets the count, instead of only not being counted itself.
+    pub resets_on_success: bool,
 }
 
 impl Policy {
@@ -45,6 +57,7 @@ impl Policy {
             quota,
             window,
             is_backoff: false,
+            resets_on_success: false,
         }
     }
 
@@ -56,6 +69,7 @@ impl Policy {
             quota,
             window: TimeDelta::days(1),
             is_backoff: true,
+            resets_on_success: true,
         }
     }
 
@@ -84,11 +98,6 @@ impl Policy {
             retry_at,
             expires_at,
         })
-    }
-
-    /// Whether a successful attempt resets the count, instead of only not being counted itself.
-    pub fn resets_on_success(&self) -> bool {
-        self.is_backoff
     }
 }
 
@@ -183,6 +192,23 @@ mod tests {
         };
         let guesses = waits(&DEVICE, 100).iter().copied().take_while(within_the_hour).count();
         assert_eq!((guesses, KNOWN_DEVICES.quota), (17, 20));
+    }
+
+    /// How many attempts are possible in a day, if each is made as soon as it is allowed, after `before` attempts.
+    fn attempts_in_a_day(policy: &'static Policy, before: usize) -> usize {
+        let mut elapsed = 0;
+        let within_the_day = |wait: &i64| {
+            elapsed += wait;
+            elapsed <= TimeDelta::days(1).num_seconds()
+        };
+        let waits = waits(policy, before + 200);
+        waits[before..].iter().copied().take_while(within_the_day).count()
+    }
+
+    #[test]
+    fn a_guesser_of_codes_has_114_attempts_on_the_first_day_and_96_on_later_days() {
+        assert_eq!(attempts_in_a_day(&ACCOUNT_CODES, 0), 114);
+        assert_eq!(attempts_in_a_day(&ACCOUNT_CODES, 114), 96);
     }
 
     #[test]

@@ -4,7 +4,6 @@ use poem::web::cookie::CookieJar;
 
 use crate::accounts::device::Device;
 use crate::accounts::link;
-use crate::accounts::mail::Mail;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::email_links::LinkPurpose;
 use crate::accounts::store::one_time_tokens::TokenHash;
@@ -30,12 +29,9 @@ pub async fn reset_password(
     let purpose = LinkPurpose::ResetPassword;
     let reset = accounts
         .db
-        .reset_password(hash, purpose, password_hash, device.hash(), client.clone());
-    let user = reset.await?.ok_or(Problem::InvalidToken)?;
+        .reset_password(hash, purpose, password_hash, device.hash(), client);
+    reset.await?.ok_or(Problem::InvalidToken)?;
     device.set_cookie(&accounts.cookies, jar);
-    if let Some((mailer, email)) = accounts.mailer.as_ref().zip(user.email) {
-        mailer.enqueue_or_drop(&client, Mail::password_was_reset(email, &accounts.public_url));
-    }
     Ok(())
 }
 

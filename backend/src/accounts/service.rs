@@ -8,9 +8,11 @@ use crate::accounts::cookies::Cookies;
 use crate::accounts::event::Event;
 use crate::accounts::external::{self, ExternalIssuer, claims_own_issuer};
 use crate::accounts::identity::{Identity, Membership, OwnSession};
+use crate::accounts::mail::Mail;
 use crate::accounts::mailer::Mailer;
 use crate::accounts::passwords::{Passwords, Verification};
 use crate::accounts::rate_limit::{Attempt, Permit, RateLimiter};
+use crate::accounts::store::notifications::Notifier;
 use crate::accounts::store::proof::Proof;
 use crate::accounts::store::session_check::SessionCheck;
 use crate::accounts::store::users::UserRow;
@@ -79,7 +81,11 @@ impl Accounts {
         let public_url = config.public_url();
         let cookie_origins = config.cookie_origins();
         let rate_limit = config.rate_limit;
+        let notifier = mailer.clone().map(|mailer| notifier(mailer, public_url.clone()));
         Ok(move |db: Db, sweeper: Sweeper| {
+            if let Some(notifier) = notifier {
+                db.attach(notifier);
+            }
             Arc::clone(&totp_keys).seal_all(db.clone());
             Self {
                 sessions: SessionCheck::start(db.clone(), timeout),
@@ -184,4 +190,9 @@ impl Accounts {
         }
         Ok(true)
     }
+}
+
+/// Sends the mails about committed events.
+fn notifier(mailer: Mailer, public_url: String) -> Notifier {
+    Notifier::new(move |notice| mailer.enqueue_or_drop(&notice.client, Mail::about(notice, &public_url)))
 }

@@ -13,6 +13,8 @@ use crate::fault::Fault;
 const ISSUER: &str = "Docket";
 /// Maximum length of the account name that the app shows, in characters.
 const ACCOUNT_MAX: usize = 100;
+/// The number of digits of a code.
+const DIGITS: usize = 6;
 /// The width of a module of the QR code, in pixels. The image is about 300 pixels wide.
 const MODULE: u32 = 6;
 
@@ -30,6 +32,11 @@ pub fn setup(secret: &[u8], email: &str) -> Result<(String, String), Fault> {
     let picture = code.render::<svg::Color>().module_dimensions(MODULE, MODULE).build();
     let picture = format!("data:image/svg+xml;base64,{}", BASE64_STANDARD.encode(picture));
     Ok((uri, picture))
+}
+
+/// Whether a normalised code has the form of a code of the app, which no recovery code has.
+pub fn is_app_code(code: &str) -> bool {
+    code.len() == DIGITS && code.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The 30-second time step of `code`, if it is the step of `time`, the previous or the next one; none if the code is wrong.

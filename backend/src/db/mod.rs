@@ -18,8 +18,10 @@ pub(crate) mod sweep;
 mod trigger;
 mod wal;
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::future::Future;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
@@ -212,9 +214,12 @@ impl<R> Abort<R> {
 
 /// A connected database with the schema of this version. Cheap to clone.
 #[derive(Clone)]
-pub struct Db(Backend);
+pub struct Db(Backend, Attachment);
 
 type Backend = OnDatabase<SqliteDb, PostgresDb>;
+
+/// A value of a layer above, which all clones of a [`Db`] share.
+type Attachment = Arc<OnceLock<Box<dyn Any + Send + Sync>>>;
 
 impl Db {
     /// Connects and runs pending migrations.
@@ -232,11 +237,22 @@ impl Db {
     }
 
     fn new(config: DatabaseConfig<'_>) -> Result<Self, DbError> {
-        Ok(Self(if config.url.starts_with("sqlite:") {
+        let backend = if config.url.starts_with("sqlite:") {
             OnDatabase::Sqlite(SqliteDb::new(config.url, config.max_connections)?)
         } else {
             OnDatabase::Postgres(PostgresDb::new(&config)?)
-        }))
+        };
+        Ok(Self(backend, Attachment::default()))
+    }
+
+    /// Attaches a value that transactions of a layer above need after their commit. Only the first one is kept.
+    pub(crate) fn attach<T: Any + Send + Sync>(&self, value: T) {
+        let _ = self.1.set(Box::new(value));
+    }
+
+    /// The attached value, if it is a `T`.
+    pub(crate) fn attached<T: Any>(&self) -> Option<&T> {
+        self.1.get()?.downcast_ref()
     }
 
     /// Waits for pending writes and closes every connection. On SQLite, all data is in the database file afterwards. Later

@@ -71,6 +71,9 @@ pub enum Problem {
          code, or ask the operator of the server."
     )]
     AppCodeUnavailable,
+    /// Two-factor is on, and the request has no code.
+    #[error("Enter a code of your authenticator app, or a recovery code, too.")]
+    TwoFactorCodeRequired,
     /// Two-factor is off.
     #[error("Two-factor is off for this account. Set it up first.")]
     TwoFactorOff,
@@ -199,6 +202,7 @@ impl Problem {
             Self::InvalidToken => (StatusCode::BAD_REQUEST, "invalid_token"),
             Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid_code"),
             Self::AppCodeUnavailable => (StatusCode::CONFLICT, "app_code_unavailable"),
+            Self::TwoFactorCodeRequired => (StatusCode::BAD_REQUEST, "two_factor_code_required"),
             Self::TwoFactorOff => (StatusCode::BAD_REQUEST, "two_factor_off"),
             Self::TwoFactorOn => (StatusCode::BAD_REQUEST, "two_factor_on"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
@@ -269,6 +273,7 @@ impl Problem {
             errors: match self {
                 Self::Invalid(errors) => errors.clone(),
                 Self::WrongPassword(field) | Self::EmailTaken(field) => vec![FieldError::of(field, self.to_string())],
+                Self::TwoFactorCodeRequired => vec![FieldError::of("code", self.to_string())],
                 _ => Vec::new(),
             },
         };

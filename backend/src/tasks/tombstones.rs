@@ -27,7 +27,11 @@ const BLANK: &str = concat!(
 pub const EXPIRIES: [Expiry; 2] = [
     Expiry::after(
         KEPT,
-        delete_expired!("tasks", "user_id, id", "deleted_at IS NOT NULL AND deleted_at <= $1"),
+        delete_expired!(
+            "tasks",
+            "user_id, id",
+            "deleted_at IS NOT NULL AND deleted_at <= $1 ORDER BY deleted_at"
+        ),
     ),
     Expiry::after(TimeDelta::zero(), BLANK),
 ];

@@ -13,6 +13,7 @@ fn sample(member: &str) -> Value {
         "email" | "newEmail" => json!(format!("{}@example.com", Uuid::now_v7())),
         "name" => json!("Owner"),
         "rememberMe" | "revokeOtherSessions" | "trustDevice" => json!(true),
+        "newDevice" | "failedSignIns" | "recoveryCodeUsed" | "accountDeleted" => json!(true),
         "code" => json!("000000"),
         _ => json!("some plain words"),
     }

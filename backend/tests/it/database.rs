@@ -448,7 +448,8 @@ async fn use_all_tables(server: &Server, email: &str) {
     let recovery = json!({ "code": set_up.body["backupCodes"][0] });
     let finish = server.post("/api/auth/two-factor/verify-backup-code", recovery);
     ok(finish.header("cookie", &pending).send().await);
-    write(server, &owner, "two-factor/disable", password).await;
+    let with_code = json!({ "password": PASSWORD, "code": set_up.body["backupCodes"][1] });
+    write(server, &owner, "two-factor/disable", with_code).await;
     write(
         server,
         &owner,

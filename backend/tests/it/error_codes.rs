@@ -127,6 +127,7 @@ async fn of_accounts(server: &Server, owner: &User<'_>) -> Vec<Response> {
         .execute("UPDATE users SET two_factor_enabled = TRUE")
         .await;
     responses.push(member(server, owner, "two-factor/enable", json!({ "password": PASSWORD })).await);
+    responses.push(member(server, owner, "delete-user", json!({ "password": PASSWORD })).await);
     let waiting = auth(server, "sign-in/email", credentials.clone())
         .await
         .cookie_of("docket_two_factor");

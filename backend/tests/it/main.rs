@@ -22,6 +22,7 @@ mod export;
 mod external_tokens;
 mod keys;
 mod log;
+mod notifications;
 mod panics;
 mod passwords;
 mod rate_limit;

@@ -225,8 +225,12 @@ on_both_databases! {
         };
         assert_eq!(finish(&json!("AAAA-AAAA-AAAA-AAAA")).await, StatusCode::UNAUTHORIZED);
         assert_eq!(finish(&set_up["backupCodes"][0]).await, StatusCode::OK);
-        done(&server, &owner.token, "/two-factor/generate-backup-codes", password.clone()).await;
-        done(&server, &owner.token, "/two-factor/disable", password.clone()).await;
+        let with_code = |code: &Value| json!({ "password": PASSWORD, "code": code });
+        let wrong = server.post("/api/auth/two-factor/disable", with_code(&json!("AAAA-AAAA-AAAA-AAAA")));
+        wrong.bearer(&owner.token).send().await.expect(StatusCode::UNAUTHORIZED);
+        let code = with_code(&set_up["backupCodes"][1]);
+        let replaced = done(&server, &owner.token, "/two-factor/generate-backup-codes", code).await;
+        done(&server, &owner.token, "/two-factor/disable", with_code(&replaced["backupCodes"][0])).await;
         done(&server, &owner.token, "/change-email", json!({ "newEmail": "new@example.com" })).await;
         server.get("/api/auth/export").bearer(&owner.token).send().await.expect(StatusCode::OK);
         let change = json!({ "currentPassword": PASSWORD, "newPassword": "staple battery horse" });
@@ -241,7 +245,7 @@ on_both_databases! {
 
         assert_eq!(events(&log), [
             "signing_key_loaded", "signed_up", "sign_in_failed", "signed_in", "password_refused", "other_sessions_revoked",
-            "name_changed", "two_factor_enabled", "sign_in_failed", "recovery_code_used", "signed_in",
+            "name_changed", "two_factor_enabled", "sign_in_failed", "recovery_code_used", "signed_in", "code_refused",
             "recovery_codes_replaced", "two_factor_disabled", "email_changed", "data_exported", "password_changed",
             "signed_out", "signed_in", "account_deleted",
         ]);
@@ -251,7 +255,7 @@ on_both_databases! {
         for line in &lines_of(&log, "docket::security")[1..] {
             assert_eq!(line.names(), BTreeSet::from(["address", "event", "request_id", "user_id"]), "{line:?}");
             assert_eq!(line.fields["user_id"], owner.id);
-            let suspicious = ["sign_in_failed", "password_refused"].contains(&line.fields["event"]);
+            let suspicious = ["sign_in_failed", "password_refused", "code_refused"].contains(&line.fields["event"]);
             assert_eq!(line.level, if suspicious { "WARN" } else { "INFO" }, "{line:?}");
         }
         for private in [OWNER, "new@example.com", PASSWORD, &owner.token] {

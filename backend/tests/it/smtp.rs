@@ -45,7 +45,11 @@ impl Sink {
     }
 
     pub async fn at(address: SocketAddr) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        Self::on(TcpListener::bind(address).await.unwrap())
+    }
+
+    /// Serves on a listener, whose clients may have been waiting.
+    pub fn on(listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let (sender, mails) = mpsc::unbounded_channel();
         tokio::spawn(async move {

@@ -72,9 +72,9 @@ on_both_databases! {
         let before = account(&server.database).await;
         let version = server.database.rows("SELECT CAST(token_version AS TEXT) FROM users").await[0][0].parse().unwrap();
         change_credentials_during_verification(&server.database).await;
-        for operation in ["two-factor/disable", "two-factor/generate-backup-codes"] {
+        for operation in ["two-factor/disable", "two-factor/generate-backup-codes", "delete-user"] {
             restore(&server, version).await;
-            let body = json!({ "password": PASSWORD });
+            let body = json!({ "password": PASSWORD, "code": code(&owner.app, 0) });
             send(&server, &owner.user.token, operation, body).await.expect(StatusCode::UNAUTHORIZED);
             assert_eq!(account(&server.database).await, before, "{operation}");
         }

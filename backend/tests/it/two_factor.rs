@@ -13,6 +13,10 @@ use crate::support::{PASSWORD, Response, SECRET, Server, User, eventually, on_bo
 
 /// Another secret of the server.
 const NEWER: &str = "another test secret of some length: 4567";
+/// The operations that require a code while two-factor is on.
+const DISABLE: &str = "two-factor/disable";
+const REPLACE: &str = "two-factor/generate-backup-codes";
+const DELETE: &str = "delete-user";
 const LONG_AGO: &str = "'2001-01-01T00:00:00+00:00'";
 
 /// An owner with two-factor on.
@@ -41,6 +45,15 @@ pub async fn with_two_factor(server: &Server) -> WithTwoFactor<'_> {
 async fn with_password(server: &Server, operation: &str, token: &str, password: &str) -> Response {
     let path = format!("/api/auth/two-factor/{operation}");
     let request = server.post(&path, json!({ "password": password }));
+    request.bearer(token).send().await
+}
+
+/// Sends the password and a code to an operation that needs both.
+pub async fn with_code(server: &Server, operation: &str, token: &str, code: &str) -> Response {
+    let request = server.post(
+        &format!("/api/auth/{operation}"),
+        json!({ "password": PASSWORD, "code": code }),
+    );
     request.bearer(token).send().await
 }
 
@@ -112,6 +125,13 @@ async fn by_recovery_code(server: &Server, cookie: &str, code: &str) -> Response
     finish(server, "verify-backup-code", cookie, code).await
 }
 
+/// Extends the delays of the rate limits, as if no time passed.
+async fn stop_time(server: &Server) {
+    let late = "'2999-01-01T00:00:00+00:00'";
+    let sql = format!("UPDATE throttles SET retry_at = {late} WHERE retry_at > {LONG_AGO}");
+    server.database.execute(&sql).await;
+}
+
 /// Tries five wrong codes on each device, each from a new address. Returns how many are not refused by the rate limit.
 async fn admitted_attempts(server: &Server, app: &Totp, devices: &[String]) -> usize {
     let (waiting, wrong) = (pending(server).await, wrong_code(app));
@@ -123,6 +143,7 @@ async fn admitted_attempts(server: &Server, app: &Totp, devices: &[String]) -> u
             let request = request.header("cookie", &format!("{waiting}; {device}"));
             let request = request.header("x-forwarded-for", &format!("198.51.{number}.{attempt}"));
             admitted += usize::from(request.send().await.status == StatusCode::UNAUTHORIZED);
+            stop_time(server).await;
         }
     }
     admitted
@@ -350,7 +371,7 @@ on_both_databases! {
 
     async fn new_recovery_codes_replace_the_old_ones(server) {
         let owner = with_two_factor(&server).await;
-        let response = with_password(&server, "generate-backup-codes", &owner.user.token, PASSWORD).await;
+        let response = with_code(&server, REPLACE, &owner.user.token, &owner.recovery_codes[1]).await;
         response.expect(StatusCode::OK);
         assert_eq!(response.body["status"], true);
         let codes = texts(&response.body["backupCodes"]);
@@ -363,16 +384,16 @@ on_both_databases! {
 
     async fn concurrent_replacements_leave_ten_recovery_codes(server) {
         let owner = with_two_factor(&server).await;
-        let replace = || with_password(&server, "generate-backup-codes", &owner.user.token, PASSWORD);
-        let (one, two) = tokio::join!(replace(), replace());
-        assert_eq!((one.status, two.status), (StatusCode::OK, StatusCode::OK));
+        let code = code(&owner.app, 0);
+        let replace = || with_code(&server, REPLACE, &owner.user.token, &code);
+        one_succeeds(tokio::join!(replace(), replace()), Default::default(), "invalid_code");
         assert_eq!(server.database.count("recovery_codes").await, 10);
     }
 
     async fn disable_deletes_the_secret_and_the_codes(server) {
         let owner = with_two_factor(&server).await;
         let pending_cookie = pending(&server).await;
-        with_password(&server, "disable", &owner.user.token, PASSWORD).await.expect(StatusCode::OK);
+        with_code(&server, DISABLE, &owner.user.token, &owner.recovery_codes[0]).await.expect(StatusCode::OK);
         let response = sign_in(&server).await;
         assert_eq!(response.body["redirect"], false);
         assert_eq!(response.body["user"]["twoFactorEnabled"], false);
@@ -464,12 +485,14 @@ on_both_databases! {
         let cookie = pending(&server).await;
         by_app(&server, &cookie, &wrong_code(&owner.app)).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
         by_recovery_code(&server, &cookie, &owner.recovery_codes[0]).await.expect(StatusCode::OK);
-        with_password(&server, "generate-backup-codes", token, PASSWORD).await.expect(StatusCode::OK);
-        with_password(&server, "disable", token, PASSWORD).await.expect(StatusCode::OK);
+        with_code(&server, REPLACE, token, "wrong").await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        with_code(&server, REPLACE, token, &owner.recovery_codes[1]).await.expect(StatusCode::OK);
+        with_code(&server, DISABLE, token, &code(&owner.app, 0)).await.expect(StatusCode::OK);
         let told = events(&server, token).await;
         let expected = [
             "two_factor_disabled",
             "recovery_codes_replaced",
+            "code_refused",
             "signed_in",
             "recovery_code_used",
             "sign_in_failed",
@@ -550,7 +573,9 @@ on_both_databases! {
         let signed_in = by_recovery_code(&other, &cookie, &owner.recovery_codes[0]).await;
         signed_in.expect(StatusCode::OK);
         let token = signed_in.body["token"].as_str().unwrap();
-        with_password(&other, "disable", token, PASSWORD).await.expect(StatusCode::OK);
+        let proof = json!({ "password": PASSWORD, "code": owner.recovery_codes[1] });
+        let disabled = other.post("/api/auth/two-factor/disable", proof).bearer(token).send().await;
+        disabled.expect(StatusCode::OK);
         let (app, _) = set_up(&other, token).await;
         turn_on(&other, token, &code(&app, 0)).await.expect(StatusCode::OK);
         server.database.execute("UPDATE users SET totp_last_step = 0").await;
@@ -567,9 +592,7 @@ on_both_databases! {
             by_app(&server, &cookie, &wrong).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
         }
         by_recovery_code(&server, &cookie, "wrong").await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
-        // Extends the delays, as if no time passed.
-        let late = "'2999-01-01T00:00:00+00:00'";
-        server.database.execute(&format!("UPDATE throttles SET retry_at = {late} WHERE retry_at > {LONG_AGO}")).await;
+        stop_time(&server).await;
         // The right password gives no new attempts, and the right code gets the same response.
         for cookie in [cookie, pending(&server).await] {
             let refused = by_app(&server, &cookie, &code(&owner.app, 0)).await;
@@ -580,6 +603,92 @@ on_both_databases! {
         // Attempts of others do not affect a known device.
         let known = format!("{}; {device}", pending(&server).await);
         by_app(&server, &known, &code(&owner.app, 0)).await.expect(StatusCode::OK);
+    }
+
+    async fn the_delay_of_codes_grows_per_account_from_all_addresses(
+        server,
+        "--rate-limit", "on", "--trusted-proxies", "127.0.0.1"
+    ) {
+        let owner = with_two_factor(&server).await;
+        let device = by_recovery_code(&server, &pending(&server).await, &owner.recovery_codes[0]).await.cookie_of("docket_device");
+        let waiting = pending(&server).await;
+        let from = async |number: usize, cookies: &str, code: &str| {
+            let request = server.post("/api/auth/two-factor/verify-backup-code", json!({ "code": code }));
+            request.header("cookie", cookies).header("x-forwarded-for", &format!("198.51.100.{number}")).send().await
+        };
+        for number in 0..10 {
+            from(number, &waiting, "wrong").await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        }
+        stop_time(&server).await;
+        let refused = from(10, &waiting, &owner.recovery_codes[1]).await;
+        refused.expect_problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+        assert_eq!(refused.header("ratelimit-policy"), "\"account-codes\";q=10;w=86400");
+        // A known device is not delayed by attempts elsewhere, and its success does not shorten their delay.
+        from(11, &format!("{}; {device}", pending(&server).await), &owner.recovery_codes[1]).await.expect(StatusCode::OK);
+        from(12, &waiting, "wrong").await.expect(StatusCode::TOO_MANY_REQUESTS);
+        // Nor does a success on an unknown device: it uncounts itself only.
+        server.database.execute(&format!("UPDATE throttles SET retry_at = {LONG_AGO}")).await;
+        from(13, &pending(&server).await, &owner.recovery_codes[2]).await.expect(StatusCode::OK);
+        from(14, &waiting, "wrong").await.expect(StatusCode::UNAUTHORIZED);
+        stop_time(&server).await;
+        from(15, &waiting, "wrong").await.expect(StatusCode::TOO_MANY_REQUESTS);
+    }
+
+    async fn changes_require_a_code_while_two_factor_is_on(server) {
+        let owner = with_two_factor(&server).await;
+        let token = &owner.user.token;
+        let codes = &owner.recovery_codes;
+        for (operation, right) in [(REPLACE, code(&owner.app, 0)), (DISABLE, String::new()), (DELETE, String::new())] {
+            let path = format!("/api/auth/{operation}");
+            let without = server.post(&path, json!({ "password": PASSWORD })).bearer(token).send().await;
+            without.expect_problem(StatusCode::BAD_REQUEST, "two_factor_code_required");
+            assert_eq!((&without.body["code"], &without.body["errors"][0]["pointer"]),
+                (&json!("TWO_FACTOR_CODE_REQUIRED"), &json!("/code")));
+            for wrong in [wrong_code(&owner.app), "AAAA-AAAA-AAAA-AAAA".to_owned()] {
+                with_code(&server, operation, token, &wrong).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+            }
+            with_code(&server, operation, token, " ").await.expect_invalid("/code");
+            // Without the password the code is not even used up.
+            let body = json!({ "password": "wrong horse battery", "code": codes[0] });
+            let refused = server.post(&path, body).bearer(token).send().await;
+            refused.expect_problem(StatusCode::BAD_REQUEST, "wrong_password");
+            assert_eq!(server.database.count("recovery_codes").await, 10);
+            assert_eq!(server.database.count("users WHERE two_factor_enabled").await, 1);
+            if !right.is_empty() {
+                // A code of the app works once, also for different operations.
+                with_code(&server, operation, token, &right).await.expect(StatusCode::OK);
+                with_code(&server, DISABLE, token, &right).await.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+                by_app(&server, &pending(&server).await, &right).await.expect(StatusCode::UNAUTHORIZED);
+            }
+        }
+        with_code(&server, DELETE, token, &code(&owner.app, 1)).await.expect(StatusCode::OK);
+        assert_eq!(server.database.count("users").await, 0);
+    }
+
+    async fn a_change_needs_no_code_while_two_factor_is_off(server) {
+        let owner = server.owner().await;
+        with_code(&server, DELETE, &owner.token, "123456").await.expect(StatusCode::OK);
+    }
+
+    async fn codes_of_changes_count_like_those_of_sign_ins(server, "--rate-limit", "on") {
+        let owner = with_two_factor(&server).await;
+        for operation in [REPLACE, DISABLE, DELETE, REPLACE, DISABLE] {
+            let wrong = with_code(&server, operation, &owner.user.token, "wrong").await;
+            wrong.expect_problem(StatusCode::UNAUTHORIZED, "invalid_code");
+        }
+        stop_time(&server).await;
+        let code = &owner.recovery_codes[0];
+        for operation in [REPLACE, DISABLE, DELETE] {
+            let refused = with_code(&server, operation, &owner.user.token, code).await;
+            refused.expect_problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+        }
+        by_recovery_code(&server, &pending(&server).await, code).await.expect(StatusCode::TOO_MANY_REQUESTS);
+        // The attempt without a code is none.
+        server.database.execute("DELETE FROM throttles").await;
+        for _ in 0..7 {
+            with_password(&server, "disable", &owner.user.token, PASSWORD).await.expect(StatusCode::BAD_REQUEST);
+        }
+        with_code(&server, DISABLE, &owner.user.token, code).await.expect(StatusCode::OK);
     }
 
     async fn known_devices_share_one_limit_on_codes(
@@ -595,9 +704,9 @@ on_both_databases! {
         turn_on(&server, &owner.token, &code(&app, 0)).await.expect(StatusCode::OK);
         // Turning two-factor on makes the devices unknown.
         server.database.execute("DELETE FROM throttles").await;
-        assert_eq!(admitted_attempts(&server, &app, &collected).await, 100);
+        assert_eq!(admitted_attempts(&server, &app, &collected).await, 10);
 
-        // Known devices share twenty attempts, apart from the hundred of unknown devices.
+        // Known devices share twenty attempts, apart from the ten of unknown devices.
         server.database.execute("DELETE FROM throttles").await;
         let mut collected = Vec::new();
         for code in &recovery_codes[..9] {
@@ -605,7 +714,7 @@ on_both_databases! {
             done.expect(StatusCode::OK);
             collected.push(done.cookie_of("docket_device"));
         }
-        assert_eq!(admitted_attempts(&server, &app, &vec![String::new(); 30]).await, 100);
+        assert_eq!(admitted_attempts(&server, &app, &vec![String::new(); 30]).await, 10);
         assert_eq!(admitted_attempts(&server, &app, &collected).await, 20);
     }
 
@@ -613,14 +722,14 @@ on_both_databases! {
         let owner = server.owner().await;
         let first = sign_in(&server).await.cookie_of("docket_device");
         assert!(is_known(&server, &first).await);
-        let (app, _) = set_up(&server, &owner.token).await;
+        let (app, recovery_codes) = set_up(&server, &owner.token).await;
         let on = turn_on(&server, &owner.token, &code(&app, 0)).await;
         on.expect(StatusCode::OK);
         let token = on.body["token"].as_str().unwrap();
         let second = on.cookie_of("docket_device");
         assert!(!is_known(&server, &first).await);
         assert!(is_known(&server, &second).await);
-        let off = with_password(&server, "disable", token, PASSWORD).await;
+        let off = with_code(&server, DISABLE, token, &recovery_codes[0]).await;
         off.expect(StatusCode::OK);
         let third = off.cookie_of("docket_device");
         assert!(!is_known(&server, &second).await);

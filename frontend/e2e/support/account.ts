@@ -26,9 +26,11 @@ export class SettingsScreen {
     await expect(this.page.getByRole('status').getByText(text)).toBeVisible();
   }
 
-  /** Enters the password in a dialog. */
-  async enterPassword(dialog: string, password: string, button: string) {
+  /** Enters the password in a dialog, and a two-factor code if it asks for one. */
+  async enterPassword(dialog: string, password: string, button: string, code?: string) {
     await this.dialog(dialog).getByLabel('Password', { exact: true }).fill(password);
+    await expect(this.dialog(dialog).getByLabel('Code', { exact: true })).toHaveCount(code === undefined ? 0 : 1);
+    if (code !== undefined) await this.dialog(dialog).getByLabel('Code', { exact: true }).fill(code);
     await this.dialog(dialog).getByRole('button', { name: button, exact: true }).click();
   }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use shared::account::{CurrentSession, Session as Device, SignIn, SignUp, User};
 use shared::profile::{Activity, Capabilities, PasswordChange, PasswordProof};
 use shared::recovery::{EmailVerification, EmailVerified, LinkRequest, LinkToken, PasswordReset};
-use shared::two_factor::{CodeProof, RecoveryCodes, TwoFactorSetup};
+use shared::two_factor::{CodeProof, PasswordAndCode, RecoveryCodes, TwoFactorSetup};
 
 pub use super::client::Empty;
 use super::client::Request;
@@ -138,8 +138,8 @@ pub async fn turn_on_two_factor(user_id: &str, code: &CodeProof) -> Result<Sessi
 }
 
 /// Replaces the recovery codes.
-pub async fn replace_recovery_codes(user_id: &str, password: &PasswordProof) -> Result<Vec<String>, Failure> {
-    let request = Request::new(Method::POST, "/api/auth/two-factor/generate-backup-codes").json(password);
+pub async fn replace_recovery_codes(user_id: &str, proof: &PasswordAndCode) -> Result<Vec<String>, Failure> {
+    let request = Request::new(Method::POST, "/api/auth/two-factor/generate-backup-codes").json(proof);
     let codes: RecoveryCodes = request.send_as(user_id).await?.decode()?;
     Ok(codes.backup_codes)
 }

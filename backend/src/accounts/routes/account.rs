@@ -7,10 +7,12 @@ use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::account::Renewed;
 use shared::profile::{AccountDeleted, PasswordChange, PasswordProof, ProfileChange};
+use shared::two_factor::PasswordAndCode;
 
 use super::{DoneResponse, Tag, too_many};
 use crate::accounts::cookies::REFRESH_COOKIE;
 use crate::accounts::extract::Member;
+use crate::accounts::reauthentication::authorize;
 use crate::accounts::service::Accounts;
 use crate::accounts::session;
 use crate::accounts::store::proof::Stale;
@@ -39,7 +41,7 @@ enum DeleteUserResponse {
 
 operation_errors!(BetterAuth, VerifyPasswordErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy);
 operation_errors!(BetterAuth, ChangePasswordErrors: Problem::WrongPassword("currentPassword"), too_many(), Problem::Busy);
-operation_errors!(BetterAuth, DeleteUserErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy);
+operation_errors!(BetterAuth, DeleteUserErrors: Problem::WrongPassword("password"), Problem::TwoFactorCodeRequired, Problem::InvalidCode, too_many(), Problem::Busy);
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl AccountApi {
@@ -110,7 +112,8 @@ impl AccountApi {
 
     /// Delete the account
     ///
-    /// Deletes the account with all of its tasks, sessions and audit events. This cannot be undone.
+    /// Deletes the account with all of its tasks, sessions and audit events. This cannot be undone. Requires the password, and a
+    /// code while two-factor authentication is enabled.
     #[oai(path = "/delete-user", method = "post", operation_id = "delete_user")]
     async fn delete(
         &self,
@@ -118,11 +121,10 @@ impl AccountApi {
         client: Client,
         jar: &CookieJar,
         member: Member,
-        body: JsonBody<PasswordProof>,
+        body: JsonBody<PasswordAndCode>,
     ) -> Result<DeleteUserResponse, OperationError<DeleteUserErrors>> {
-        let PasswordProof { password } = body.valid()?;
-        let (_, proof) = accounts.verify_password(&client, &member, password, "password").await?;
-        accounts.db.delete_user(proof, client).await?;
+        let delete = async |proof| Ok(accounts.db.delete_user(proof, client.clone()).await?);
+        authorize(&accounts, jar, &client, &member, body.valid()?, delete).await?;
         accounts.cookies.clear(jar, REFRESH_COOKIE);
         Ok(DeleteUserResponse::Ok(RawJson::of(&AccountDeleted {
             success: true,

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod capabilities;
 pub mod email_address;
 pub mod keys;
+pub mod notifications;
 pub mod password_reset;
 pub mod sessions;
 pub mod two_factor;

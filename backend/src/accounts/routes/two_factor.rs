@@ -7,7 +7,7 @@ use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::account::Renewed;
 use shared::profile::PasswordProof;
-use shared::two_factor::{CodeProof, RecoveryCodes as NewCodes, TwoFactorSetup};
+use shared::two_factor::{CodeProof, PasswordAndCode, RecoveryCodes as NewCodes, TwoFactorSetup};
 
 use super::{DoneResponse, Tag, too_many};
 use crate::accounts::device::Device;
@@ -15,6 +15,7 @@ use crate::accounts::extract::Member;
 use crate::accounts::extract::{FromCookie, OptionalBearer, TwoFactor};
 use crate::accounts::identity::Identity;
 use crate::accounts::pending_sign_in::{Code, PendingSignIn};
+use crate::accounts::reauthentication::authorize;
 use crate::accounts::recovery_codes::RecoveryCodes;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::two_factor::TwoFactorRefusal;
@@ -52,7 +53,7 @@ enum RecoveryCodesResponse {
 operation_errors!(BetterAuth, EnableErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy, Problem::TwoFactorOn);
 operation_errors!(BetterAuth, VerifyTotpErrors: Problem::Unauthenticated, Problem::TwoFactorOn, Problem::TwoFactorOff, Problem::InvalidCode, Problem::AppCodeUnavailable, too_many());
 operation_errors!(BetterAuth, VerifyBackupCodeErrors: Problem::InvalidCode, too_many());
-operation_errors!(BetterAuth, TwoFactorOffErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy, Problem::TwoFactorOff);
+operation_errors!(BetterAuth, TwoFactorOffErrors: Problem::WrongPassword("password"), Problem::TwoFactorCodeRequired, Problem::InvalidCode, too_many(), Problem::Busy, Problem::TwoFactorOff);
 
 #[OpenApi(prefix_path = "/api/auth/two-factor", tag = "Tag::Accounts")]
 impl TwoFactorApi {
@@ -131,7 +132,8 @@ impl TwoFactorApi {
 
     /// Disable two-factor authentication
     ///
-    /// Deletes the secret of the app and the recovery codes. This browser becomes the only known device.
+    /// Requires the password and a code. Deletes the secret of the app and the recovery codes. This browser becomes the only known
+    /// device.
     #[oai(path = "/disable", method = "post", operation_id = "disable_two_factor")]
     async fn disable(
         &self,
@@ -139,19 +141,21 @@ impl TwoFactorApi {
         client: Client,
         jar: &CookieJar,
         member: Member,
-        body: JsonBody<PasswordProof>,
+        body: JsonBody<PasswordAndCode>,
     ) -> Result<DoneResponse, OperationError<TwoFactorOffErrors>> {
-        let PasswordProof { password } = body.valid()?;
-        let (_, proof) = accounts.verify_password(&client, &member, password, "password").await?;
         let device = Device::generate()?;
-        accounts.db.turn_two_factor_off(proof, device.hash(), client).await?;
+        let turn_off = async |proof| {
+            let turned_off = accounts.db.turn_two_factor_off(proof, device.hash(), client.clone());
+            Ok(turned_off.await?)
+        };
+        authorize(&accounts, jar, &client, &member, body.valid()?, turn_off).await?;
         device.set_cookie(&accounts.cookies, jar);
         Ok(DoneResponse::done()?)
     }
 
     /// Replace the recovery codes
     ///
-    /// All earlier recovery codes become invalid.
+    /// Requires the password and a code. All earlier recovery codes become invalid.
     #[oai(
         path = "/generate-backup-codes",
         method = "post",
@@ -161,13 +165,16 @@ impl TwoFactorApi {
         &self,
         accounts: Data<&Arc<Accounts>>,
         client: Client,
+        jar: &CookieJar,
         member: Member,
-        body: JsonBody<PasswordProof>,
+        body: JsonBody<PasswordAndCode>,
     ) -> Result<RecoveryCodesResponse, OperationError<TwoFactorOffErrors>> {
-        let PasswordProof { password } = body.valid()?;
-        let (_, proof) = accounts.verify_password(&client, &member, password, "password").await?;
         let codes = RecoveryCodes::generate()?;
-        accounts.db.replace_recovery_codes(proof, codes.hashes, client).await?;
+        let replace = async |proof| {
+            let replaced = accounts.db.replace_recovery_codes(proof, codes.hashes, client.clone());
+            Ok(replaced.await?)
+        };
+        authorize(&accounts, jar, &client, &member, body.valid()?, replace).await?;
         Ok(RecoveryCodesResponse::Ok(RawJson::of(&NewCodes {
             status: true,
             backup_codes: codes.shown,
@@ -181,6 +188,7 @@ impl From<TwoFactorRefusal> for Problem {
             TwoFactorRefusal::IsOn => Self::TwoFactorOn,
             TwoFactorRefusal::IsOff => Self::TwoFactorOff,
             TwoFactorRefusal::Stale => Self::Unauthenticated,
+            TwoFactorRefusal::InvalidCode => Self::InvalidCode,
         }
     }
 }

@@ -12,6 +12,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::accounts::event::Event;
+use crate::accounts::store::notifications::{self, Notice, Notifier, Recipient};
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
@@ -54,6 +55,9 @@ pub(super) trait AuditedChange: Send + Sync + 'static {
     /// The client that requested the change.
     fn client(&self) -> &Client;
 
+    /// As [`Transaction::committed`].
+    fn committed(&self) {}
+
     /// As [`Transaction::apply`]. What it returns besides the output is added to the history.
     fn apply(
         &self,
@@ -65,6 +69,7 @@ pub(super) trait AuditedChange: Send + Sync + 'static {
 pub(super) struct Audited<T> {
     output: T,
     event: Option<(Subject, Event)>,
+    recipient: Option<Recipient>,
 }
 
 /// What an event is about.
@@ -86,41 +91,83 @@ impl Subject {
 impl<T> Audited<T> {
     /// An output with an event of the account of `user`.
     pub(super) fn event(user: &UserId, event: Event, output: T) -> Self {
-        let event = Some((Subject::Account(user.clone()), event));
-        Self { output, event }
+        Self::about(Subject::Account(user.clone()), event, output)
     }
 
     /// An output with an event of an e-mail address that has no account. It is stored for a day, so that the time of the
     /// transaction does not reveal that there is no account.
     pub(super) fn event_without_account(email: &str, event: Event, output: T) -> Self {
-        let event = Some((Subject::Address(Sha256::digest(email).into()), event));
-        Self { output, event }
+        Self::about(Subject::Address(Sha256::digest(email).into()), event, output)
+    }
+
+    fn about(subject: Subject, event: Event, output: T) -> Self {
+        Self {
+            output,
+            event: Some((subject, event)),
+            recipient: None,
+        }
+    }
+
+    /// The recipient of the mail about the event, instead of the address that the account has after the change.
+    pub(super) fn mailed_to(self, recipient: Option<Recipient>) -> Self {
+        Self { recipient, ..self }
     }
 
     /// An output without an event.
     pub(super) fn nothing(output: T) -> Self {
-        Self { output, event: None }
+        Self {
+            output,
+            event: None,
+            recipient: None,
+        }
     }
 }
 
-/// A change as a transaction: it adds the event to the history, and logs it once it is committed.
-struct Audit<T>(T);
+/// A change as a transaction: it adds the event to the history. Once it is committed, it logs the event, and tells the owner of
+/// the account.
+struct Audit<T> {
+    change: T,
+    notifier: Option<Notifier>,
+}
+
+/// What [`Audit`] returns: the output of the change, and the mail that is due.
+struct Recorded<T> {
+    audited: Audited<T>,
+    notice: Option<Notice>,
+}
 
 impl<T: AuditedChange> Transaction for Audit<T> {
-    type Output = Audited<T::Output>;
+    type Output = Recorded<T::Output>;
     type Refusal = T::Refusal;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Abort<T::Refusal>> {
-        let audited = self.0.apply(tx).await?;
+        let client = self.change.client();
+        let mut audited = self.change.apply(tx).await?;
+        let mut notice = None;
         if let Some((subject, event)) = &audited.event {
-            insert(tx, subject, *event, self.0.client()).await?;
+            insert(tx, subject, *event, client).await?;
+            if self.notifier.is_some() {
+                notice = match subject {
+                    Subject::Account(user) => {
+                        notifications::due(tx, user, *event, audited.recipient.take(), client).await?
+                    }
+                    Subject::Address(hash) => {
+                        notifications::count_without_account(tx, hash, *event).await?;
+                        None
+                    }
+                };
+            }
         }
-        Ok(audited)
+        Ok(Recorded { audited, notice })
     }
 
-    fn committed(&self, audited: &Self::Output) {
-        if let Some((subject, event)) = &audited.event {
-            event.log(self.0.client(), subject.user());
+    fn committed(&self, recorded: &Self::Output) {
+        if let Some((subject, event)) = &recorded.audited.event {
+            event.log(self.change.client(), subject.user());
+        }
+        self.change.committed();
+        if let Some((notifier, notice)) = self.notifier.as_ref().zip(recorded.notice.as_ref()) {
+            notifier.notify(notice);
         }
     }
 }
@@ -197,10 +244,11 @@ impl AuditedChange for Record {
 }
 
 impl Db {
-    /// Applies a change, adds its event to the history, and logs the event after the commit.
+    /// Applies a change and adds its event to the history. After the commit, logs the event, and tells the owner of the account.
     pub(super) async fn audit<T: AuditedChange>(&self, change: T) -> Result<T::Output, Abort<T::Refusal>> {
-        let audited = self.transact(Audit(change)).await?;
-        Ok(audited.output)
+        let notifier = self.attached().cloned();
+        let recorded = self.transact(Audit { change, notifier }).await?;
+        Ok(recorded.audited.output)
     }
 
     /// Adds an event that changes nothing else to the history.

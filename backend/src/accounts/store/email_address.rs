@@ -4,6 +4,7 @@ use crate::accounts::event::Event;
 use crate::accounts::store::audit::{self, Audited, AuditedChange};
 use crate::accounts::store::email_links::{self, LinkPurpose};
 use crate::accounts::store::known_devices::{self, DeviceHash};
+use crate::accounts::store::notifications;
 use crate::accounts::store::one_time_tokens::{self, Purpose, TokenHash, redeem};
 use crate::accounts::store::proof::{Proof, Stale};
 use crate::accounts::store::users::{self, EmailTaken, UserRow, user_columns};
@@ -55,48 +56,37 @@ impl AuditedChange for ChangeEmail {
     }
 }
 
-/// A completed change of the address.
-pub struct EmailChanged {
-    /// The account with the new address.
-    pub user: UserRow,
-    /// The previous address.
-    pub previous: Option<String>,
-    /// Whether the previous address was verified. Then the token that undoes the change is stored.
-    pub can_be_undone: bool,
-}
-
 struct ConfirmEmailChange {
     hash: TokenHash,
     undo: TokenHash,
+    undo_link: String,
     client: Client,
 }
 
 impl AuditedChange for ConfirmEmailChange {
-    type Output = Option<EmailChanged>;
+    type Output = Option<UserRow>;
     type Refusal = EmailTaken;
 
     fn client(&self) -> &Client {
         &self.client
     }
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<Option<EmailChanged>>, Abort<EmailTaken>> {
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<Option<UserRow>>, Abort<EmailTaken>> {
         let Some(redeemed) = redeem(tx, &self.hash, Purpose::ChangeEmail).await? else {
             return Ok(Audited::nothing(None));
         };
-        let Some(before) = users::by_id(tx, &redeemed.user_id).await? else {
+        let user_id = &redeemed.user_id;
+        let Some(before) = users::by_id(tx, user_id).await? else {
             return Ok(Audited::nothing(None));
         };
+        let mut recipient = notifications::recipient(tx, user_id).await?;
         let user = users::set_email(tx, &before, &redeemed.email, true).await?;
-        let can_be_undone = before.email_verified && before.email.is_some();
-        if let Some(email) = before.email.as_deref().filter(|_| can_be_undone) {
-            one_time_tokens::insert(tx, &user.id, Purpose::UndoEmailChange, &self.undo, email, None).await?;
+        // Nothing proves that an address that was never verified belongs to the user.
+        if let Some(email) = before.email.filter(|_| before.email_verified) {
+            one_time_tokens::insert(tx, user_id, Purpose::UndoEmailChange, &self.undo, &email, None).await?;
+            recipient = recipient.map(|recipient| recipient.with_undo_link(&self.undo_link));
         }
-        let changed = EmailChanged {
-            user,
-            previous: before.email,
-            can_be_undone,
-        };
-        Ok(Audited::event(&redeemed.user_id, Event::EmailChanged, Some(changed)))
+        Ok(Audited::event(user_id, Event::EmailChanged, Some(user)).mailed_to(recipient))
     }
 }
 
@@ -175,15 +165,22 @@ impl Db {
         self.audit(ChangeEmail { proof, email, client }).await
     }
 
-    /// Consumes the token of a new address and sets it. `undo` is the hash of the token that undoes the change. None if the token
-    /// is invalid.
+    /// Consumes the token of a new address and sets it. If the previous address was verified, the mail to it has `undo_link`, whose
+    /// token has the hash `undo`. None if the token is invalid.
     pub async fn confirm_email_change(
         &self,
         hash: TokenHash,
         undo: TokenHash,
+        undo_link: String,
         client: Client,
-    ) -> Result<Option<EmailChanged>, Abort<EmailTaken>> {
-        self.audit(ConfirmEmailChange { hash, undo, client }).await
+    ) -> Result<Option<UserRow>, Abort<EmailTaken>> {
+        let confirm = ConfirmEmailChange {
+            hash,
+            undo,
+            undo_link,
+            client,
+        };
+        self.audit(confirm).await
     }
 
     /// The account of a token that undoes a change of the address; the token is not consumed. None if the token is invalid.

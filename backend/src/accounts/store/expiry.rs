@@ -45,14 +45,18 @@ pub const EXPIRIES: [Expiry; 10] = [
     ),
     Expiry::after(
         SECURITY_EVENTS,
-        delete_expired!("audit_events", "user_id, id", "is_security = TRUE AND created_at <= $1"),
+        delete_expired!(
+            "audit_events",
+            "user_id, id",
+            "is_security = TRUE AND created_at <= $1 ORDER BY created_at"
+        ),
     ),
     Expiry::after(
         OTHER_EVENTS,
         delete_expired!(
             "audit_events",
             "user_id, id",
-            "is_security = FALSE AND created_at <= $1"
+            "is_security = FALSE AND created_at <= $1 ORDER BY created_at"
         ),
     ),
 ];

@@ -13,6 +13,22 @@ pub const LIFETIME: Duration = Duration::days(365);
 /// Maximum number of known devices of a user. The devices with the latest sign-ins are kept.
 const DEVICES_MAX: i64 = 10;
 
+/// How long after the sign-up a sign-in on the first device is expected.
+const FIRST_SIGN_IN: Duration = Duration::hours(24);
+
+/// Whether a sign-in on the device is to be mailed to the user: the device is not known, and not the first one of a new account.
+pub(super) async fn is_new(tx: &mut Tx<'_>, user_id: &UserId, device: &DeviceHash) -> Result<bool, DbError> {
+    const KNOWN: &str = "SELECT hash FROM known_devices WHERE user_id = $1 AND expires_at > $2";
+    const ACCOUNT: &str = "SELECT created_at FROM users WHERE id = $1";
+    let now = now();
+    let known: Vec<(Vec<u8>,)> = on_database!(tx, c => c.all(sqlx::query(KNOWN).bind(user_id).bind(now)).await)?;
+    if !known.is_empty() {
+        return Ok(known.iter().all(|(hash,)| hash != device));
+    }
+    let (created_at,): (DateTime<Utc>,) = on_database!(tx, c => c.one(sqlx::query(ACCOUNT).bind(user_id)).await)?;
+    Ok(now >= created_at + FIRST_SIGN_IN)
+}
+
 /// Adds a device of the user, or extends its lifetime. The caller has locked the user's row, so that concurrent sign-ins do not
 /// exceed the maximum.
 pub(super) async fn remember(tx: &mut Tx<'_>, user_id: &UserId, device: &DeviceHash) -> Result<(), DbError> {

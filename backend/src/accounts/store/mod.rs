@@ -7,6 +7,7 @@ pub mod email_links;
 pub mod expiry;
 pub mod identities;
 pub mod known_devices;
+pub mod notifications;
 pub mod one_time_tokens;
 pub mod password;
 pub mod pending_sign_ups;

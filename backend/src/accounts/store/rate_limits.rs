@@ -5,6 +5,28 @@ use std::convert::Infallible;
 use crate::accounts::rate_limit_policy::{Counter, Refusal, Tally};
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 
+/// Counts one attempt, unless the limit is exceeded.
+pub(super) async fn count(tx: &mut Tx<'_>, counter: &Counter) -> Result<Result<Tally, Refusal>, DbError> {
+    // The no-op update locks an existing row, so that concurrent transactions wait here.
+    const LOCK: &str = "INSERT INTO throttles (key, hits, retry_at, expires_at) VALUES ($1, 0, $2, $2) \
+         ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING hits, retry_at, expires_at";
+    const STORE: &str = "UPDATE throttles SET hits = $2, retry_at = $3, expires_at = $4 WHERE key = $1";
+    let Counter { policy, key } = counter;
+    let before: Tally = on_database!(tx, c => c.one(sqlx::query(LOCK).bind(key.as_slice()).bind(now())).await)?;
+    let counted = policy.count(before, now());
+    if let Ok(after) = &counted {
+        execute!(
+            tx,
+            sqlx::query(STORE)
+                .bind(key.as_slice())
+                .bind(after.hits)
+                .bind(after.retry_at)
+                .bind(after.expires_at)
+        )?;
+    }
+    Ok(counted)
+}
+
 struct Count(Vec<Counter>);
 
 impl Transaction for Count {
@@ -12,27 +34,11 @@ impl Transaction for Count {
     type Refusal = Refusal;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Refusal>> {
-        // The no-op update locks an existing row, so that concurrent transactions wait here.
-        const LOCK: &str = "INSERT INTO throttles (key, hits, retry_at, expires_at) VALUES ($1, 0, $2, $2) \
-             ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING hits, retry_at, expires_at";
-        const STORE: &str = "UPDATE throttles SET hits = $2, retry_at = $3, expires_at = $4 WHERE key = $1";
-        let began = now();
         let mut refusal: Option<Refusal> = None;
-        for Counter { policy, key } in &self.0 {
-            let before: Tally = on_database!(tx, c => c.one(sqlx::query(LOCK).bind(key.as_slice()).bind(began)).await)?;
-            match policy.count(before, now()) {
-                Ok(after) => {
-                    execute!(
-                        tx,
-                        sqlx::query(STORE)
-                            .bind(key.as_slice())
-                            .bind(after.hits)
-                            .bind(after.retry_at)
-                            .bind(after.expires_at)
-                    )?;
-                }
+        for counter in &self.0 {
+            match count(tx, counter).await? {
                 Err(other) if refusal.is_none_or(|refusal| refusal.wait < other.wait) => refusal = Some(other),
-                Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
         refusal.map_or(Ok(()), |refusal| Err(Abort::Refused(refusal)))
@@ -52,7 +58,7 @@ impl Transaction for Uncount {
         const RESET: &str = "DELETE FROM throttles WHERE key = $1";
         const DECREMENT: &str = "UPDATE throttles SET hits = hits - 1, retry_at = $2 WHERE key = $1 AND hits > 0";
         for Counter { policy, key } in &self.counters {
-            if self.succeeded && policy.resets_on_success() {
+            if self.succeeded && policy.resets_on_success {
                 execute!(tx, sqlx::query(RESET).bind(key.as_slice()))?;
             } else {
                 let past = chrono::DateTime::UNIX_EPOCH;

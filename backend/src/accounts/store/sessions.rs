@@ -129,8 +129,13 @@ impl AuditedChange for Start {
         const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
         let user_id = self.proof.lock(tx).await?;
         execute!(tx, sqlx::query(SWEEP).bind(user_id).bind(now()))?;
+        let event = if known_devices::is_new(tx, user_id, &self.session.device).await? {
+            Event::SignedInOnNewDevice
+        } else {
+            Event::SignedIn
+        };
         insert(tx, user_id, &self.session).await?;
-        Ok(Audited::event(user_id, Event::SignedIn, ()))
+        Ok(Audited::event(user_id, event, ()))
     }
 }
 

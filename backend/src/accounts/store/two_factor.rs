@@ -54,11 +54,22 @@ pub enum TwoFactorRefusal {
     IsOff,
     /// As [`Stale`].
     Stale,
+    /// The code has been used, or there is no such code.
+    InvalidCode,
 }
 
 impl From<Stale> for TwoFactorRefusal {
     fn from(_: Stale) -> Self {
         Self::Stale
+    }
+}
+
+impl From<FullProofRefusal> for TwoFactorRefusal {
+    fn from(refusal: FullProofRefusal) -> Self {
+        match refusal {
+            FullProofRefusal::Stale => Self::Stale,
+            FullProofRefusal::InvalidCode => Self::InvalidCode,
+        }
     }
 }
 
@@ -116,6 +127,74 @@ pub struct AppCode {
     pub step: i64,
 }
 
+/// A code that can be consumed once.
+pub enum Code {
+    /// The time step of a code of the app.
+    App(i64),
+    /// The hash of a recovery code.
+    Recovery(Hash),
+}
+
+/// A verified password and, while two-factor authentication is enabled, a code: what a change requires that an attacker who knows
+/// the password must not be able to make.
+pub struct FullProof {
+    proof: Proof,
+    code: Option<Code>,
+}
+
+/// Why a change that requires a [`FullProof`] is refused.
+#[derive(Debug)]
+pub enum FullProofRefusal {
+    /// As [`Stale`], or two-factor authentication was enabled meanwhile.
+    Stale,
+    /// The code has been used, or there is no such code.
+    InvalidCode,
+}
+
+impl From<Stale> for FullProofRefusal {
+    fn from(_: Stale) -> Self {
+        Self::Stale
+    }
+}
+
+impl FullProof {
+    /// A password that was verified while two-factor authentication was disabled.
+    pub fn without_code(proof: Proof) -> Self {
+        Self { proof, code: None }
+    }
+
+    /// A verified password, and a code that the change consumes.
+    pub fn with_code(proof: Proof, code: Code) -> Self {
+        Self {
+            proof,
+            code: Some(code),
+        }
+    }
+
+    /// Locks the row of the user until the transaction ends, and consumes the code.
+    pub(super) async fn lock<R>(&self, tx: &mut Tx<'_>) -> Result<&UserId, Abort<R>>
+    where
+        R: From<Stale> + From<FullProofRefusal>,
+    {
+        const IS_OFF: &str = "SELECT id FROM users WHERE id = $1 AND NOT two_factor_enabled";
+        let refuse = |refusal: FullProofRefusal| Err(Abort::Refused(refusal.into()));
+        let user = self.proof.lock(tx).await?;
+        let is_consumed = match &self.code {
+            Some(Code::App(step)) => consume_app_code(tx, user, *step).await?.is_some(),
+            Some(Code::Recovery(code)) => consume_recovery_code(tx, user, code).await?,
+            None => {
+                let off: Option<(UserId,)> = on_database!(tx, c => c.optional(sqlx::query(IS_OFF).bind(user)).await)?;
+                return off.map_or_else(|| refuse(FullProofRefusal::Stale), |_| Ok(user));
+            }
+        };
+        if is_consumed {
+            Ok(user)
+        } else {
+            refuse(FullProofRefusal::InvalidCode)
+        }
+    }
+}
+
 struct TurnOn {
     proof: Proof,
     code: AppCode,
@@ -151,7 +230,7 @@ impl AuditedChange for TurnOn {
 }
 
 struct TurnOff {
-    proof: Proof,
+    proof: FullProof,
     device: DeviceHash,
     client: Client,
 }
@@ -177,7 +256,7 @@ impl AuditedChange for TurnOff {
 }
 
 struct ReplaceCodes {
-    proof: Proof,
+    proof: FullProof,
     recovery_codes: Vec<Hash>,
     client: Client,
 }
@@ -260,6 +339,26 @@ async fn consume_pending(tx: &mut Tx<'_>, user_id: &UserId, hash: &Hash) -> Resu
     }
 }
 
+/// Consumes a code of the app with that time step. None if it or a later one has been used, or two-factor authentication was
+/// disabled. The secret is not compared: another setup changes the token version, and disabling two-factor authentication deletes
+/// the pending sign-ins.
+async fn consume_app_code(tx: &mut Tx<'_>, user_id: &UserId, step: i64) -> Result<Option<UserRow>, DbError> {
+    // Compare-and-swap: of two concurrent uses of a code, the second finds that its step was already used.
+    const SQL: &str = concat!(
+        "UPDATE users SET totp_last_step = $2 \
+         WHERE id = $1 AND two_factor_enabled AND totp_last_step < $2 RETURNING ",
+        user_columns!()
+    );
+    on_database!(tx, c => c.optional(sqlx::query(SQL).bind(user_id).bind(step)).await)
+}
+
+/// Consumes a recovery code. False if there is no such code.
+async fn consume_recovery_code(tx: &mut Tx<'_>, user_id: &UserId, code: &Hash) -> Result<bool, DbError> {
+    const SQL: &str = "DELETE FROM recovery_codes WHERE user_id = $1 AND hash = $2";
+    let done = execute!(tx, sqlx::query(SQL).bind(user_id).bind(code.as_slice()))?;
+    Ok(done > 0)
+}
+
 struct CompleteWithAppCode {
     user_id: UserId,
     pending: Hash,
@@ -271,17 +370,8 @@ impl Transaction for CompleteWithAppCode {
     type Refusal = CodeRefusal;
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserRow, Abort<CodeRefusal>> {
-        // Compare-and-swap: of two concurrent uses of a code, the second finds that its step was already used. The secret is not
-        // compared, because disabling two-factor authentication, which precedes another setup, deletes the pending sign-in.
-        const SQL: &str = concat!(
-            "UPDATE users SET totp_last_step = $2 \
-             WHERE id = $1 AND two_factor_enabled AND totp_last_step < $2 RETURNING ",
-            user_columns!()
-        );
         consume_pending(tx, &self.user_id, &self.pending).await?;
-        let accepted: Option<UserRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
-            .bind(&self.user_id)
-            .bind(self.step)).await)?;
+        let accepted = consume_app_code(tx, &self.user_id, self.step).await?;
         accepted.ok_or(Abort::Refused(CodeRefusal::Used))
     }
 }
@@ -302,15 +392,13 @@ impl AuditedChange for CompleteWithRecoveryCode {
     }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<UserRow>, Abort<CodeRefusal>> {
-        const USE: &str = "DELETE FROM recovery_codes WHERE user_id = $1 AND hash = $2";
         const USER: &str = concat!(
             "SELECT ",
             user_columns!(),
             " FROM users WHERE id = $1 AND two_factor_enabled"
         );
         consume_pending(tx, &self.user_id, &self.pending).await?;
-        let done = execute!(tx, sqlx::query(USE).bind(&self.user_id).bind(self.code.as_slice()))?;
-        if done == 0 {
+        if !consume_recovery_code(tx, &self.user_id, &self.code).await? {
             return Err(Abort::Refused(CodeRefusal::Used));
         }
         let user: Option<UserRow> = on_database!(tx, c => c.optional(sqlx::query(USER).bind(&self.user_id)).await)?;
@@ -362,7 +450,7 @@ impl Db {
     /// Disables two-factor authentication, deletes its secret and recovery codes, and makes `device` the only known device.
     pub async fn turn_two_factor_off(
         &self,
-        proof: Proof,
+        proof: FullProof,
         device: DeviceHash,
         client: Client,
     ) -> Result<(), Abort<TwoFactorRefusal>> {
@@ -372,7 +460,7 @@ impl Db {
     /// Replaces the recovery codes.
     pub async fn replace_recovery_codes(
         &self,
-        proof: Proof,
+        proof: FullProof,
         recovery_codes: Vec<Hash>,
         client: Client,
     ) -> Result<(), Abort<TwoFactorRefusal>> {

@@ -9,7 +9,8 @@ use sqlx::FromRow;
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::proof::{Proof, Stale};
-use crate::accounts::store::{email_links, one_time_tokens, pending_sign_ups};
+use crate::accounts::store::two_factor::{FullProof, FullProofRefusal};
+use crate::accounts::store::{email_links, notifications, one_time_tokens, pending_sign_ups};
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 use crate::http::client::Client;
@@ -211,30 +212,34 @@ impl Transaction for Rehash {
 }
 
 struct Delete {
-    proof: Proof,
+    proof: FullProof,
     client: Client,
     db: Db,
 }
 
-impl Transaction for Delete {
-    type Output = UserId;
-    type Refusal = Stale;
+impl AuditedChange for Delete {
+    type Output = ();
+    type Refusal = FullProofRefusal;
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<UserId, Abort<Stale>> {
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<FullProofRefusal>> {
         // The rows of the other tables are deleted by foreign keys (ON DELETE CASCADE), except those of an address.
         const SQL: &str = "DELETE FROM users WHERE id = $1";
         let user = self.proof.lock(tx).await?;
+        let recipient = notifications::recipient(tx, user).await?;
         if let Some(email) = by_id(tx, user).await?.and_then(|user| user.email) {
             email_links::revoke(tx, &email).await?;
             pending_sign_ups::delete(tx, &email).await?;
         }
         execute!(tx, sqlx::query(SQL).bind(user))?;
-        Ok(user.clone())
+        // The history is deleted with the account, so the event is not added to it.
+        Ok(Audited::event(user, Event::AccountDeleted, ()).mailed_to(recipient))
     }
 
-    /// The history has gone with the account.
-    fn committed(&self, user: &UserId) {
-        Event::AccountDeleted.log(&self.client, Some(user));
+    fn committed(&self) {
         self.db.erase_deleted();
     }
 }
@@ -256,10 +261,9 @@ impl Db {
     }
 
     /// Deletes an account and all of its data.
-    pub async fn delete_user(&self, proof: Proof, client: Client) -> Result<(), Abort<Stale>> {
+    pub async fn delete_user(&self, proof: FullProof, client: Client) -> Result<(), Abort<FullProofRefusal>> {
         let db = self.clone();
-        self.transact(Delete { proof, client, db }).await?;
-        Ok(())
+        self.audit(Delete { proof, client, db }).await
     }
 
     /// The account with that normalised e-mail address.

@@ -1,9 +1,9 @@
 //! The section with the activity of the account.
 
+use shared::device_name::device_name;
 use shared::profile::Activity;
 use yew::prelude::*;
 
-use super::device_name::device_name;
 use super::sections;
 use crate::ui::date;
 

@@ -1,10 +1,10 @@
 //! The section with the devices that are signed in.
 
 use shared::account::Session as Device;
+use shared::device_name::device_name;
 use shared::profile::SessionChoice;
 use yew::prelude::*;
 
-use super::device_name::device_name;
 use super::sections::{self, Account, Settings};
 use crate::api::accounts::{self, Empty};
 use crate::browser::focus;

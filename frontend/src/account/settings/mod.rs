@@ -3,7 +3,6 @@
 mod account;
 mod activity;
 mod data;
-mod device_name;
 mod devices;
 mod password_prompt;
 mod sections;

@@ -1,8 +1,10 @@
-//! The dialog that asks for the password before a sensitive operation.
+//! The dialog that asks for the password before a sensitive operation, and for a two-factor code if the operation requires one.
 
+use shared::account::User;
 use shared::problem::FieldError;
 use shared::profile::PasswordProof;
 use shared::rules::Check;
+use shared::two_factor::PasswordAndCode;
 use yew::prelude::*;
 
 use super::sections::{PasswordPrompt, Secrets, Settings};
@@ -42,30 +44,51 @@ impl PasswordPrompt {
         }
     }
 
+    /// Whether the operation requires a code from this user.
+    fn needs_code(&self, user: &User) -> bool {
+        let is_protected = matches!(
+            self,
+            Self::ReplaceRecoveryCodes | Self::TurnOffTwoFactor | Self::DeleteAccount
+        );
+        is_protected && user.two_factor_enabled
+    }
+
+    /// The body of the request.
+    fn body(&self, user: &User, values: &Values) -> Result<PasswordAndCode, Vec<FieldError>> {
+        PasswordAndCode {
+            password: values.get("password"),
+            code: self.needs_code(user).then(|| values.get("code")),
+        }
+        .check()
+    }
+
     /// Runs the operation.
-    async fn run(&self, settings: &Settings, password: &PasswordProof) -> Result<(), Failure> {
+    async fn run(&self, settings: &Settings, body: &PasswordAndCode) -> Result<(), Failure> {
         let id = &settings.user.id;
+        let password = || PasswordProof {
+            password: body.password.clone(),
+        };
         match self {
             Self::Reauthenticate(retry) => {
-                accounts::post(id, "/api/auth/verify-password", password).await?;
+                accounts::post(id, "/api/auth/verify-password", &password()).await?;
                 retry.emit(());
             }
             Self::SetUpTwoFactor => {
-                let setup = accounts::set_up_two_factor(id, password).await?;
+                let setup = accounts::set_up_two_factor(id, &password()).await?;
                 settings.show_secrets.emit(Some(Secrets::Setup(setup)));
             }
             Self::ReplaceRecoveryCodes => {
-                let codes = accounts::replace_recovery_codes(id, password).await?;
+                let codes = accounts::replace_recovery_codes(id, body).await?;
                 settings.show_secrets.emit(Some(Secrets::RecoveryCodes(codes)));
                 settings.succeed("Your recovery codes are replaced");
             }
             Self::TurnOffTwoFactor => {
-                accounts::post(id, "/api/auth/two-factor/disable", password).await?;
+                accounts::post(id, "/api/auth/two-factor/disable", body).await?;
                 settings.show_secrets.emit(None);
                 settings.succeed("Two-factor is off");
             }
             Self::DeleteAccount => {
-                accounts::post(id, "/api/auth/delete-user", password).await?;
+                accounts::post(id, "/api/auth/delete-user", body).await?;
                 sync::clear_outbox(id);
                 settings.end_session.emit(SessionEnd::SignedOut);
             }
@@ -83,7 +106,7 @@ pub fn dialog(settings: &Settings, prompt: &PasswordPrompt) -> Html {
         move |values| -> Submitting {
             let (settings, prompt, close) = (settings.clone(), prompt.clone(), close.clone());
             Box::pin(async move {
-                prompt.run(&settings, &body(&values)?).await?;
+                prompt.run(&settings, &prompt.body(&settings.user, &values)?).await?;
                 close.emit(());
                 Ok(())
             })
@@ -94,21 +117,21 @@ pub fn dialog(settings: &Settings, prompt: &PasswordPrompt) -> Html {
     } else {
         "button button-main"
     };
+    let mut inputs = vec![Input::password("password", "Password")];
+    if prompt.needs_code(&settings.user) {
+        inputs.push(Input::code("From your authenticator app, or a recovery code."));
+    }
+    let check = {
+        let (user, prompt) = (settings.user.clone(), prompt.clone());
+        move |values| prompt.body(&user, &values).err().unwrap_or_default()
+    };
     html! {
         <Dialog {title} onclose={&close}>
             <p>{ text }</p>
-            <Form id="proof" inputs={vec![Input::password("password", "Password")]}
-                check={|values| body(&values).err().unwrap_or_default()} {submit} oninterrupt={&settings.oninterrupt}
-                {button} busy="Please wait…" {button_class}>
+            <Form id="proof" {inputs} {check} {submit} oninterrupt={&settings.oninterrupt} {button}
+                busy="Please wait…" {button_class}>
                 <button type="button" class="button button-quiet" onclick={close.reform(|_| ())}>{ "Cancel" }</button>
             </Form>
         </Dialog>
     }
-}
-
-fn body(values: &Values) -> Result<PasswordProof, Vec<FieldError>> {
-    PasswordProof {
-        password: values.get("password"),
-    }
-    .check()
 }

@@ -1,4 +1,5 @@
-//! The name of a device, from the `User-Agent` header of its browser.
+//! The name of a device, from the `User-Agent` header of its browser. It consists of words from this file only, so that it is safe
+//! to show and to mail whatever a client sends.
 
 /// Product tokens of browsers. The order matters: most browsers also send the tokens of others.
 const BROWSERS: [(&str, &str); 9] = [
