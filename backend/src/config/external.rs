@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, has_loopback_host};
 
 /// An external issuer whose tokens are accepted.
 #[derive(Clone, Debug)]
@@ -54,11 +54,9 @@ impl External {
 
 /// Parses a URL that is https, or http on a loopback address, so that the response cannot be tampered with on the network.
 fn jwks_url(text: &str) -> Result<Url, ConfigError> {
-    let url = Url::parse(text).ok().filter(|url| {
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-        url.scheme() == "https" || url.scheme() == "http" && loopback
-    });
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| url.scheme() == "https" || url.scheme() == "http" && has_loopback_host(url));
     url.ok_or_else(|| {
         ConfigError(
             "EXTERNAL_JWKS_URL must begin with https://, or with http:// for a service on this machine (localhost)."

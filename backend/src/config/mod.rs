@@ -280,7 +280,23 @@ impl Config {
         self.public_url().starts_with("https://")
     }
 
-    /// The SMTP settings; none if no mail is sent.
+    fn is_public_on_loopback(&self) -> bool {
+        Url::parse(&self.public_url()).is_ok_and(|url| has_loopback_host(&url))
+    }
+
+    /// Whether browsers are told to use https only. Not on a loopback address, where it would affect every other server of the
+    /// machine.
+    pub fn enforces_https(&self) -> bool {
+        self.is_https() && !self.is_public_on_loopback()
+    }
+
+    /// Whether passwords and tokens may cross a network unencrypted, as far as the settings tell.
+    pub fn is_exposed_without_https(&self) -> bool {
+        !self.bind.ip().is_loopback() && !self.is_https()
+    }
+
+    /// The SMTP settings; none if no mail is sent. Fails if mail could be read on the network, or if the base of its links is
+    /// unknown.
     pub fn smtp(&self) -> Result<Option<SmtpSettings<'_>>, ConfigError> {
         let Some(url) = &self.smtp_url else { return Ok(None) };
         let from = self.mail_from.as_deref().ok_or_else(|| {
@@ -289,9 +305,18 @@ impl Config {
                     .to_owned(),
             )
         })?;
-        if sends_password_unencrypted(url.expose_secret()) {
+        if is_unencrypted(url.expose_secret()) {
             return Err(ConfigError(
-                "SMTP_URL would send its password unencrypted. Use smtps://, or append ?tls=required.".to_owned(),
+                "SMTP_URL would send mail, whose links give access to accounts, unencrypted to another host. Use smtps://, or \
+                 append ?tls=required."
+                    .to_owned(),
+            ));
+        }
+        if self.better_auth_url.is_none() {
+            return Err(ConfigError(
+                "SMTP_URL needs BETTER_AUTH_URL: the public URL of the server, such as https://tasks.example, which the links \
+                 in mails begin with."
+                    .to_owned(),
             ));
         }
         Ok(Some(SmtpSettings {
@@ -356,12 +381,17 @@ impl Config {
     }
 }
 
-/// Whether the password would be sent unencrypted to another host. The URL is parsed as lettre parses it.
-fn sends_password_unencrypted(smtp_url: &str) -> bool {
+/// Whether mail would be sent unencrypted to another host. The URL is parsed as lettre parses it.
+fn is_unencrypted(smtp_url: &str) -> bool {
     Url::parse(smtp_url).is_ok_and(|url| {
         let tls = url.query_pairs().find(|(name, _)| name == "tls");
         let encrypts = tls.is_some_and(|(_, value)| value == "required");
-        let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        url.scheme() == "smtp" && url.password().is_some() && !encrypts && !is_loopback
+        url.scheme() == "smtp" && !encrypts && !has_loopback_host(&url)
     })
+}
+
+/// Whether the host of a URL is this machine.
+fn has_loopback_host(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

@@ -179,7 +179,7 @@ on_both_databases! {
         let mut mails = Sink::start().await;
         let smtp_url = format!("smtp://docket:secret-of-smtp@{}", mails.address);
         let flags = [
-            "--log", "trace", "--smtp-url", &smtp_url, "--mail-from", "docket@example.com", "--trust-external-tokens", "true",
+            "--log", "trace", "--smtp-url", &smtp_url, "--mail-from", "docket@example.com", "--better-auth-url", "http://localhost:8000", "--trust-external-tokens", "true",
         ];
         let (program, server) = start(&server.database, &flags).await;
         let mut secrets = Secrets::default();
@@ -235,7 +235,18 @@ async fn a_mail_that_cannot_be_sent_is_logged_with_its_reason() {
     let closed = tokio::net::TcpSocket::new_v4().unwrap();
     closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("smtp://{}", closed.local_addr().unwrap());
-    let (mut program, server) = start(&database, &["--smtp-url", &url, "--mail-from", "docket@example.com"]).await;
+    let (mut program, server) = start(
+        &database,
+        &[
+            "--smtp-url",
+            &url,
+            "--mail-from",
+            "docket@example.com",
+            "--better-auth-url",
+            "http://localhost:8000",
+        ],
+    )
+    .await;
     let account = json!({ "name": "Owner", "email": "owner@example.com", "password": PASSWORD });
     let response = server.post("/api/auth/sign-up/email", account).send().await;
     response.expect(StatusCode::OK);

@@ -305,7 +305,7 @@ on_both_databases! {
     async fn links_by_mail_are_events_without_the_addresses(server) {
         let mut mails = Sink::start().await;
         let url = format!("smtp://{}", mails.address);
-        let (mut program, server) = start(&server.database, &["--smtp-url", &url, "--mail-from", "docket@example.com"]).await;
+        let (mut program, server) = start(&server.database, &["--smtp-url", &url, "--mail-from", "docket@example.com", "--better-auth-url", "http://localhost:8000"]).await;
         let account = json!({ "name": "Owner", "email": OWNER, "password": PASSWORD });
         server.post("/api/auth/sign-up/email", account).send().await.expect(StatusCode::OK);
         let confirm = mails.next().await.token("verify-email");
