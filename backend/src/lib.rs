@@ -76,7 +76,8 @@ pub async fn app(
     let document = openapi::document()?;
     let outermost = Outermost {
         routes: Routes::of(&document),
-        origins: config.cors_origins.clone().into(),
+        origins: config.cors_origins().into(),
+        enforces_https: config.enforces_https(),
         trusted_proxies: config.trusted_proxies.clone().into(),
     };
     let document = document.to_string();

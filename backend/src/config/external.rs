@@ -1,7 +1,5 @@
 //! Settings of an external token issuer.
 
-use std::net::IpAddr;
-
 use reqwest::Url;
 
 use super::{Config, ConfigError, has_loopback_host};

@@ -70,14 +70,9 @@ pub struct Config {
     #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
     pub external_jwks_url: Option<String>,
 
-    /// Web origins, besides the server's own, that may call the API, separated by commas
-    #[arg(
-        long,
-        env,
-        value_delimiter = ',', value_parser = origin,
-        default_value = "http://localhost:8080,http://127.0.0.1:8080"
-    )]
-    pub cors_origins: Vec<String>,
+    /// Web origins, besides the server's own, that may call the API, separated by commas [default: http://localhost:8080 and http://127.0.0.1:8080 if BIND and BETTER_AUTH_URL are loopback addresses without https, else none]
+    #[arg(long, env, value_delimiter = ',', value_parser = origin)]
+    cors_origins: Vec<String>,
 
     /// Public URL of the client, for links in mails, the attributes of cookies and origin checks [default: http://localhost and the port of BIND]
     #[arg(long, env, value_parser = origin)]
@@ -208,6 +203,9 @@ pub struct Argon2Cost {
     pub lanes: u32,
 }
 
+/// The origins of `trunk serve`, which serves the client during development.
+const DEVELOPMENT_ORIGINS: [&str; 2] = ["http://localhost:8080", "http://127.0.0.1:8080"];
+
 /// An invalid configuration. The message says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -253,11 +251,22 @@ impl Config {
             .unwrap_or_else(|| format!("http://localhost:{}", self.bind.port()))
     }
 
+    /// The origins, besides the server's own, whose pages may call the API with credentials. By default those of `trunk serve`,
+    /// but only on a machine of a developer: anything may listen on port 8080 of the machine of a user.
+    pub fn cors_origins(&self) -> Vec<String> {
+        let is_for_development = self.bind.ip().is_loopback() && self.is_public_on_loopback() && !self.is_https();
+        if self.cors_origins.is_empty() && is_for_development {
+            DEVELOPMENT_ORIGINS.map(str::to_owned).to_vec()
+        } else {
+            self.cors_origins.clone()
+        }
+    }
+
     /// The origins that may use cookies, besides the origin that `Host` names, which differs from the public one behind some
     /// proxies.
     pub fn cookie_origins(&self) -> Vec<String> {
-        let public = self.better_auth_url.iter();
-        public.chain(&self.cors_origins).cloned().collect()
+        let public = self.better_auth_url.iter().cloned();
+        public.chain(self.cors_origins()).collect()
     }
 
     /// The parameters of password hashing. Fails if the former name of a setting is in the environment, because ignoring it
