@@ -29,6 +29,18 @@ on_both_databases! {
         assert_eq!(one.header("x-content-type-options"), "nosniff");
     }
 
+    async fn over_https_browsers_are_told_to_use_https_only(server, "--better-auth-url", "https://tasks.example") {
+        for path in ["/", "/docs", "/health/live", "/api/nothing", "/no-such-file.js"] {
+            let response = server.get(path).send().await;
+            assert_eq!(response.header("strict-transport-security"), "max-age=31536000", "{path}");
+        }
+        // On localhost, the header would affect every other server of the machine.
+        for url in ["http://tasks.example", "https://localhost:8443"] {
+            let other = server.another(&["--better-auth-url", url]).await;
+            assert_eq!(other.get("/").send().await.header("strict-transport-security"), "", "{url}");
+        }
+    }
+
     async fn data_survives_a_restart(server) {
         server.owner().await.task("a").await;
         let base = serve(&server.database.url, &[]).await;
@@ -150,6 +162,35 @@ async fn a_signing_key_file_without_an_ed25519_key_is_refused() {
         let text = refusal(&flags).await;
         assert!(text.contains("SIGNING_KEY_FILES") && text.contains(&bad), "{text}");
         assert!(!text.contains("PRIVATE KEY"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn listening_beyond_loopback_without_https_is_warned_about() {
+    let database = Database::sqlite();
+    for (flags, expected) in [
+        (vec!["--bind", "0.0.0.0:0"], true),
+        (
+            vec!["--bind", "0.0.0.0:0", "--better-auth-url", "http://tasks.example"],
+            true,
+        ),
+        (
+            vec!["--bind", "0.0.0.0:0", "--better-auth-url", "https://tasks.example"],
+            false,
+        ),
+        (vec!["--better-auth-url", "http://tasks.example"], false),
+        (vec![], false),
+    ] {
+        let program = Program::start(&[&["--database-url", &database.url], flags.as_slice()].concat()).await;
+        let log = program.stop().await;
+        let warnings: Vec<&str> = log.lines().filter(|line| line.contains(" WARN ")).collect();
+        assert_eq!(warnings.len(), usize::from(expected), "{flags:?}: {log}");
+        assert!(
+            warnings
+                .iter()
+                .all(|line| line.contains("BETTER_AUTH_URL") && line.contains("unencrypted")),
+            "{log}"
+        );
     }
 }
 
