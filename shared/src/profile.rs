@@ -48,6 +48,27 @@ impl Check for PasswordProof {
     }
 }
 
+/// The body of the deletion of an account.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
+#[cfg_attr(feature = "openapi", oai(deny_unknown_fields))]
+#[serde(deny_unknown_fields)]
+pub struct AccountDeletion {
+    /// The password of the account; required unless the account is of a user of the external issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(validator(max_length = 128)))]
+    pub password: Option<String>,
+}
+
+impl Check for AccountDeletion {
+    fn check(self) -> Result<Self, Vec<FieldError>> {
+        let mut validation = Validation::default();
+        let password = self.password.as_deref().map(account::known_password).transpose();
+        let password = validation.field("password", password);
+        validation.finish(password.map(|password| Self { password }))
+    }
+}
+
 /// The body of a password change.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]

@@ -9,7 +9,8 @@ use super::{Config, ConfigError, has_loopback_host};
 pub struct External {
     /// The required `iss`; any if none.
     pub issuer: Option<String>,
-    /// The required `aud`; any if none.
+    /// The required `aud`; any if none. Required with a JWKS: without it, a token that the issuer signed for another service, and
+    /// which that service has seen, would be valid here.
     pub audience: Option<String>,
     /// The URL of the issuer's JWKS. If none, the tokens are verified with the signing secret.
     pub jwks_url: Option<Url>,
@@ -41,12 +42,15 @@ impl External {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        if self.jwks_url.is_some() && self.issuer.is_none() {
-            return Err(ConfigError(
-                "EXTERNAL_JWKS_URL requires EXTERNAL_ISSUER: the `iss` of the tokens that these keys sign.".to_owned(),
-            ));
-        }
-        Ok(())
+        let missing = match (&self.jwks_url, &self.issuer, &self.audience) {
+            (Some(_), None, _) => "EXTERNAL_ISSUER: the `iss` of the tokens that these keys sign.",
+            (Some(_), _, None) => {
+                "EXTERNAL_AUDIENCE: the `aud` of the tokens that are meant for this server, because the keys also sign tokens \
+                 for other services."
+            }
+            _ => return Ok(()),
+        };
+        Err(ConfigError(format!("EXTERNAL_JWKS_URL requires {missing}")))
     }
 }
 

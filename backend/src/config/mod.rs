@@ -62,7 +62,7 @@ pub struct Config {
     #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
     pub external_issuer: Option<String>,
 
-    /// Required `aud` of external tokens
+    /// Required `aud` of external tokens; required with EXTERNAL_JWKS_URL
     #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
     pub external_audience: Option<String>,
 

@@ -216,6 +216,14 @@ async fn a_refused_external_token_is_logged_with_its_reason() {
             json!({ "iss": "https://issuer.example", "exp": now() + 300, "nbf": "owner@example.com" }),
             "form",
         ),
+        (
+            json!({ "iss": "https://issuer.example", "exp": now() + 300 }),
+            "the claim iat is missing",
+        ),
+        (
+            json!({ "iss": "https://issuer.example", "iat": now() - 90_000, "exp": now() + 300 }),
+            "24 hours",
+        ),
     ];
     for (mut claims, reason) in tokens {
         claims["sub"] = json!("owner@example.com");

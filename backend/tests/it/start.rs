@@ -199,6 +199,7 @@ async fn an_incomplete_external_issuer_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("docket.db").display());
     let issuer = ["--external-issuer", "https://issuer.example"];
+    let audience = ["--external-audience", "docket-api"];
     let keys = |url| ["--external-jwks-url", url];
     let trust = ["--trust-external-tokens", "true"];
     let bad = [
@@ -206,15 +207,31 @@ async fn an_incomplete_external_issuer_is_refused() {
         (vec!["--external-audience", "docket-api"], "TRUST_EXTERNAL_TOKENS"),
         (keys("https://issuer.example/jwks").to_vec(), "TRUST_EXTERNAL_TOKENS"),
         ([trust, keys("https://issuer.example/jwks")].concat(), "EXTERNAL_ISSUER"),
-        ([trust, ["--external-issuer", "docket"]].concat(), "EXTERNAL_ISSUER"),
-        ([trust, issuer, keys("http://issuer.example/jwks")].concat(), "https://"),
         (
-            [trust, issuer, keys("http://localhost.example/jwks")].concat(),
+            [trust, issuer, keys("https://issuer.example/jwks")].concat(),
+            "EXTERNAL_AUDIENCE",
+        ),
+        ([trust, ["--external-issuer", "docket"]].concat(), "EXTERNAL_ISSUER"),
+        (
+            [trust, issuer, audience, keys("http://issuer.example/jwks")].concat(),
             "https://",
         ),
-        ([trust, issuer, keys("http://10.0.0.1/jwks")].concat(), "https://"),
-        ([trust, issuer, keys("ftp://localhost/jwks")].concat(), "https://"),
-        ([trust, issuer, keys("issuer.example/jwks")].concat(), "https://"),
+        (
+            [trust, issuer, audience, keys("http://localhost.example/jwks")].concat(),
+            "https://",
+        ),
+        (
+            [trust, issuer, audience, keys("http://10.0.0.1/jwks")].concat(),
+            "https://",
+        ),
+        (
+            [trust, issuer, audience, keys("ftp://localhost/jwks")].concat(),
+            "https://",
+        ),
+        (
+            [trust, issuer, audience, keys("issuer.example/jwks")].concat(),
+            "https://",
+        ),
     ];
     for (flags, advice) in bad {
         let text = refusal(&[["--database-url", &url].as_slice(), &flags].concat()).await;
@@ -227,7 +244,7 @@ async fn an_incomplete_external_issuer_is_refused() {
         "http://[::1]:1/",
     ];
     for address in addresses {
-        let flags = [["--database-url", &url], trust, issuer, keys(address)].concat();
+        let flags = [["--database-url", &url], trust, issuer, audience, keys(address)].concat();
         assert!(config(&flags).external().unwrap().is_some(), "{address}");
     }
 }

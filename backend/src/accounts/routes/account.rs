@@ -6,11 +6,12 @@ use poem::web::Data;
 use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::account::Renewed;
-use shared::profile::{AccountDeleted, PasswordChange, PasswordProof, ProfileChange};
+use shared::profile::{AccountDeleted, AccountDeletion, PasswordChange, PasswordProof, ProfileChange};
+use shared::rules::Check;
 
 use super::{DoneResponse, Tag, too_many};
 use crate::accounts::cookies::REFRESH_COOKIE;
-use crate::accounts::extract::Member;
+use crate::accounts::extract::{AnyUser, Member};
 use crate::accounts::service::Accounts;
 use crate::accounts::session;
 use crate::accounts::store::password::Stale;
@@ -39,7 +40,7 @@ enum DeleteUserResponse {
 
 operation_errors!(BetterAuth, VerifyPasswordErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy);
 operation_errors!(BetterAuth, ChangePasswordErrors: Problem::WrongPassword("currentPassword"), too_many(), Problem::Busy);
-operation_errors!(BetterAuth, DeleteUserErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy);
+operation_errors!(BetterAuth, DeleteUserErrors: Problem::SessionNotFresh, Problem::WrongPassword("password"), too_many(), Problem::Busy);
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl AccountApi {
@@ -110,19 +111,29 @@ impl AccountApi {
 
     /// Delete the account
     ///
-    /// Deletes the account with all of its tasks, sessions and audit events. This cannot be undone.
+    /// Deletes the account with all of its tasks, sessions and audit events. This cannot be undone. A user of the external issuer
+    /// has no password, and needs a token that was issued within the last 15 minutes instead.
     #[oai(path = "/delete-user", method = "post", operation_id = "delete_user")]
     async fn delete(
         &self,
         accounts: Data<&Arc<Accounts>>,
         client: Client,
         jar: &CookieJar,
-        member: Member,
-        body: JsonBody<PasswordProof>,
+        user: AnyUser,
+        body: JsonBody<AccountDeletion>,
     ) -> Result<DeleteUserResponse, OperationError<DeleteUserErrors>> {
-        let PasswordProof { password } = body.valid()?;
-        accounts.verify_password(&client, &member, password, "password").await?;
-        accounts.db.delete_user(member.user.clone(), client).await?;
+        let AccountDeletion { password } = body.valid()?;
+        match user.clone().membership() {
+            Some(member) => {
+                let proof = PasswordProof {
+                    password: password.unwrap_or_default(),
+                };
+                let PasswordProof { password } = proof.check().map_err(Problem::Invalid)?;
+                accounts.verify_password(&client, &member, password, "password").await?;
+            }
+            None => user.require_recent_authentication()?,
+        }
+        accounts.db.delete_user(user.user.clone(), client).await?;
         accounts.cookies.clear(jar, REFRESH_COOKIE);
         Ok(DeleteUserResponse::Ok(RawJson::of(&AccountDeleted {
             success: true,

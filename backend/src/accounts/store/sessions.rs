@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
+use crate::accounts::store::identities;
 use crate::accounts::store::known_devices::{self, DeviceHash};
 use crate::accounts::store::users::{self, UserRow};
 use crate::accounts::user_id::UserId;
@@ -331,7 +332,10 @@ impl AuditedChange for RevokeAll {
         end_all(tx, &self.user, self.keep).await?;
         let event = match self.keep {
             Some(_) => Event::OtherSessionsRevoked,
-            None => Event::AllSessionsRevoked,
+            None => {
+                identities::revoke_tokens(tx, &self.user).await?;
+                Event::AllSessionsRevoked
+            }
         };
         Ok(Audited::event(&self.user, event, ()))
     }
@@ -397,7 +401,7 @@ impl Db {
         self.audit(Revoke { user, id, client }).await
     }
 
-    /// Revokes all sessions of the user, except `keep`.
+    /// Revokes all sessions of the user, except `keep`; without one, also the external tokens of the user.
     pub async fn revoke_sessions(&self, user: UserId, keep: Option<Uuid>, client: Client) -> Result<(), DbError> {
         Ok(self.audit(RevokeAll { user, keep, client }).await?)
     }
