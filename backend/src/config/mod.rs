@@ -118,6 +118,10 @@ pub struct Config {
     #[arg(long, env, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=3600))]
     pub shutdown_delay: u32,
 
+    /// Swagger UI at /docs: on, or off
+    #[arg(long, env, default_value = "on", value_parser = on_off, action = clap::ArgAction::Set)]
+    pub docs: bool,
+
     /// Log level: off, error, warn, info, debug or trace, optionally with levels of modules, such as info,docket=debug
     #[arg(long, env, default_value = "info", value_parser = log::filter)]
     pub log: Targets,
