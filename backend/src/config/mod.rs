@@ -19,7 +19,7 @@ use tracing_subscriber::filter::Targets;
 
 pub use external::External;
 pub use log::LogFormat;
-use secrets::MAKE_SECRET;
+use secrets::GENERATE_SECRET;
 pub use secrets::{Secrets, Version};
 
 /// The configuration of the server. Each flag can also be set by the environment variable of the same name.
@@ -341,14 +341,14 @@ impl Config {
     /// The signing secrets. If none is set, SQLite on loopback uses a generated secret that is stored beside the database.
     pub fn secrets(&self) -> Result<Secrets, ConfigError> {
         match (&self.better_auth_secrets, &self.better_auth_secret) {
-            (Some(list), lone) => {
+            (Some(list), single) => {
                 let secrets = Secrets::versioned(list)?;
-                let listed = |lone: &SecretString| {
+                let listed = |single: &SecretString| {
                     secrets
                         .all()
-                        .any(|version| version.secret.expose_secret() == lone.expose_secret())
+                        .any(|version| version.secret.expose_secret() == single.expose_secret())
                 };
-                if lone.as_ref().is_none_or(listed) {
+                if single.as_ref().is_none_or(listed) {
                     Ok(secrets)
                 } else {
                     Err(ConfigError(
@@ -358,11 +358,11 @@ impl Config {
                     ))
                 }
             }
-            (None, Some(lone)) => Secrets::lone(lone),
+            (None, Some(secret)) => Secrets::checked(secret),
             (None, None) => match self.sqlite_file() {
                 Some(file) if self.bind.ip().is_loopback() => Secrets::stored(&file.with_added_extension("secret")),
                 _ => Err(ConfigError(format!(
-                    "BETTER_AUTH_SECRET is required for PostgreSQL, and unless BIND is a loopback address. {MAKE_SECRET}"
+                    "BETTER_AUTH_SECRET is required for PostgreSQL, and unless BIND is a loopback address. {GENERATE_SECRET}"
                 ))),
             },
         }
