@@ -68,15 +68,20 @@ pg *COMMAND: (_setup "pg")
 bless:
     BLESS=1 cargo test --package docket --test it spec
 
-# Check format and lints, for the machine and for the browser
+# Check format, lints for the machine and for the browser, and the dependencies
 [group('test')]
-check:
+check: audit
     cargo fmt --all --check
     cargo clippy --target-dir {{ quote(test_target) }} --workspace --all-targets --locked -- --deny warnings
     cargo clippy --package docket-frontend --all-targets --target wasm32-unknown-unknown --locked -- --deny warnings
     @# Each line of .env.example can be uncommented: a line that just cannot read stops every command.
     sed -E 's/^# ([A-Z0-9_]+=)/\1/' .env.example >target/env.example
     {{ just }} --dotenv-path target/env.example --evaluate just >/dev/null
+
+# Check the dependencies: licenses, sources, and known vulnerabilities if the advisories can be reached
+[group('test')]
+audit: (_setup "audit")
+    scripts/audit.sh
 
 # Everything a change must pass: lints, then each layer of tests, fastest first, with coverage
 [group('test')]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that everything is there that the named parts (run, test, bench, pg) need. Quick when it is. Otherwise it first
+# Makes sure that everything is there that the named parts (run, test, audit, bench, pg) need. Quick when it is. Otherwise it first
 # lists all that only the user can provide, then installs the rest step by step, with the installers' output in a log file.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -217,6 +217,9 @@ if wants run; then
     tool wasm-bindgen-cli "$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)" "2 minutes" \
         --no-default-features
     space target/release 3000
+fi
+if wants test audit; then
+    tool cargo-deny 0.20.2 "1 minute"
 fi
 if wants test; then
     tool cargo-llvm-cov 0.9.1 "1 minute"

@@ -9,7 +9,7 @@ use shared::profile::Export;
 use tokio::sync::Semaphore;
 
 use crate::accounts::event::Event;
-use crate::accounts::extract::RecentMember;
+use crate::accounts::extract::RecentUser;
 use crate::accounts::routes::Tag;
 use crate::db::Db;
 use crate::http::client::Client;
@@ -60,26 +60,26 @@ impl ExportApi {
         &self,
         exports: Data<&Arc<Exports>>,
         client: Client,
-        member: RecentMember,
+        caller: RecentUser,
     ) -> Result<ExportResponse, OperationError<ExportErrors>> {
         let permit = Arc::clone(&exports.permits)
             .try_acquire_owned()
             .map_err(|_| Problem::Busy)?;
         let db = &exports.db;
-        let user = db.user(&member.user).await?.ok_or(Problem::Unauthenticated)?;
-        let sessions = db.sessions(&member.user).await?;
-        let notifications = db.notifications(&member.user).await?.ok_or(Problem::Unauthenticated)?;
+        let user = db.user(&caller.user).await?.ok_or(Problem::Unauthenticated)?;
+        let sessions = db.sessions(&caller.user).await?;
+        let notifications = db.notifications(&caller.user).await?.ok_or(Problem::Unauthenticated)?;
         let sessions: Vec<Session> = sessions.into_iter().map(Session::from).collect();
         let export = StreamedJson::object()
             .member("user", &User::from(user))?
             .member("notifications", &notifications)?
             .member("sessions", &sessions)?
-            .array("activity", db.all_activity(member.user.clone()))
+            .array("activity", db.all_activity(caller.user.clone()))
             .await?
-            .array("tasks", db.all_tasks(member.user.clone()))
+            .array("tasks", db.all_tasks(caller.user.clone()))
             .await?;
         let request_id = client.request_id.clone();
-        db.record(member.user.clone(), Event::DataExported, client).await?;
+        db.record(caller.user.clone(), Event::DataExported, client).await?;
         let export = export.finish(move |fault| {
             // The permit is released when the stream is dropped.
             let _permit = &permit;

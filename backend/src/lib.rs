@@ -15,8 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use poem::endpoint::make_sync;
-use poem::http::header;
-use poem::middleware::{CookieJarManager, SetHeader};
+use poem::middleware::CookieJarManager;
 use poem::{Endpoint, EndpointExt, Response, Route, get};
 
 use accounts::service::{Accounts, AccountsError};
@@ -28,13 +27,9 @@ use export::Exports;
 use fault::Fault;
 pub use http::middleware::Outermost;
 pub use http::routes::Routes;
-use http::{health, static_files};
+use http::{health, routes, static_files};
 use serve::Draining;
 use tasks::{Tasks, tombstones};
-
-/// The Content-Security-Policy of Swagger UI, which is a page with inline script and style.
-const DOCS_POLICY: &str = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
-     img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +75,8 @@ pub async fn app(
     let document = openapi::document()?;
     let outermost = Outermost {
         routes: Routes::of(&document),
-        origins: config.cors_origins.clone().into(),
+        origins: config.cors_origins().into(),
+        enforces_https: config.enforces_https(),
         trusted_proxies: config.trusted_proxies.clone().into(),
     };
     let document = document.to_string();
@@ -90,27 +86,20 @@ pub async fn app(
         .data(tasks)
         .data(exports);
     let ready = get(health::ready).data(db.clone()).data(draining);
-    let routes = Route::new()
+    let mut routes = Route::new()
         .nest_no_strip("/api", api)
-        .at("/docs", get(docs(&document)))
-        .at("/openapi.json", get(page("application/json", document)))
-        .at("/health/live", get(health::live))
-        .at("/health/ready", ready)
-        .nest_no_strip("/", static_files::client)
-        .with(outermost);
-    Ok((routes, db))
+        .at(routes::OPENAPI, get(json(document)))
+        .at(routes::LIVE, get(health::live))
+        .at(routes::READY, ready)
+        .nest_no_strip("/", static_files::client);
+    if config.docs {
+        routes = routes.nest_no_strip(routes::DOCS, static_files::docs);
+    }
+    Ok((routes.with(outermost), db))
 }
 
 /// An endpoint with a constant response.
-fn page(media_type: &'static str, text: String) -> impl Endpoint + use<> {
+fn json(text: String) -> impl Endpoint + use<> {
     let body = Bytes::from(text);
-    make_sync(move |_| Response::builder().content_type(media_type).body(body.clone()))
-}
-
-/// Swagger UI with the completed document in place of the one that the framework generates.
-fn docs(document: &str) -> impl Endpoint + use<> {
-    let service = openapi::service();
-    let html = service.swagger_ui_html().replacen(&service.spec(), document, 1);
-    page("text/html; charset=utf-8", html)
-        .with(SetHeader::new().overriding(header::CONTENT_SECURITY_POLICY, DOCS_POLICY))
+    make_sync(move |_| Response::builder().content_type("application/json").body(body.clone()))
 }

@@ -97,6 +97,12 @@ async fn listen(
     let listener = TcpListener::bind(config.bind).await;
     let listener = listener.map_err(|error| format!("cannot listen on {}: {error}. Set BIND.", config.bind))?;
     let stop = stop_signal(draining, Duration::from_secs(config.shutdown_delay.into()))?;
+    if config.is_exposed_without_https() {
+        tracing::warn!(
+            "BIND is not a loopback address, and BETTER_AUTH_URL is not https: passwords and tokens can cross the network \
+             unencrypted. Put a TLS-terminating proxy in front, and set BETTER_AUTH_URL to its https:// URL."
+        );
+    }
     tracing::info!("listening on http://{}", listener.local_addr()?);
     serve(
         listener,

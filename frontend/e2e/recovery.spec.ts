@@ -20,7 +20,7 @@ const test = base.extend<object, Post>({
     { scope: 'worker' },
   ],
   settings: [
-    async ({ smtpUrl }, use) => use({ SMTP_URL: smtpUrl, MAIL_FROM: 'Docket <docket@example.com>' }),
+    async ({ smtpUrl }, use) => use({ SMTP_URL: smtpUrl, MAIL_FROM: 'Docket <docket@example.com>', BETTER_AUTH_URL: 'http://localhost:8000' }),
     { scope: 'worker' },
   ],
 });

@@ -19,3 +19,11 @@ for (const path of pages) {
     await page.waitForLoadState('networkidle');
   });
 }
+
+test('Swagger UI sends requests with its content security policy', async ({ page }) => {
+  await page.goto('/docs');
+  await page.getByRole('link', { name: '/api/auth/capabilities' }).click();
+  await page.getByRole('button', { name: 'Try it out' }).click();
+  await page.getByRole('button', { name: 'Execute' }).click();
+  await expect(page.getByText('"passwordMinLength"').first()).toBeVisible();
+});

@@ -9,6 +9,7 @@ use crate::problem::FieldError;
 use crate::rules::{Check, Validation};
 use crate::task::Task;
 use crate::times;
+use crate::two_factor;
 
 /// The body of a profile update. Absent members are not changed.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -46,6 +47,32 @@ impl Check for PasswordProof {
         let mut validation = Validation::default();
         let password = validation.field("password", account::known_password(&self.password));
         validation.finish(password.map(|password| Self { password }))
+    }
+}
+
+/// The body of the deletion of an account.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(poem_openapi::Object))]
+#[cfg_attr(feature = "openapi", oai(deny_unknown_fields))]
+#[serde(deny_unknown_fields)]
+pub struct AccountDeletion {
+    /// The password of the account; required unless the account is of a user of the external issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(validator(max_length = 128)))]
+    pub password: Option<String>,
+    /// A six-digit code of the app, or a recovery code; required while two-factor authentication is enabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", oai(validator(max_length = 40)))]
+    pub code: Option<String>,
+}
+
+impl Check for AccountDeletion {
+    fn check(self) -> Result<Self, Vec<FieldError>> {
+        let mut validation = Validation::default();
+        let password = self.password.as_deref().map(account::known_password).transpose();
+        let password = validation.field("password", password);
+        let code = validation.field("code", self.code.as_deref().map(two_factor::code).transpose());
+        validation.finish(password.zip(code).map(|(password, code)| Self { password, code }))
     }
 }
 

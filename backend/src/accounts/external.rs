@@ -4,6 +4,7 @@ mod key_set;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
@@ -19,6 +20,10 @@ use key_set::KeySet;
 
 /// Maximum length of `iss` and `sub`, in bytes.
 const NAME_MAX: usize = 255;
+/// How far the clock of the issuer may be ahead.
+const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(LEEWAY as i64);
+/// How long a token is valid after `iat`, even if its `exp` is later. A token cannot be taken back, except by its user.
+const MAX_AGE: TimeDelta = TimeDelta::hours(24);
 /// The accepted values of `typ`, which is optional. Other values mark JWTs for other purposes.
 const TYPES: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
 
@@ -27,11 +32,32 @@ struct ExternalClaims {
     sub: String,
     iss: Option<String>,
     sid: Option<IgnoredAny>,
+    /// Seconds since 1970, as all times of a JWT, possibly with a fraction.
+    iat: Option<f64>,
+    auth_time: Option<f64>,
 }
 
 #[derive(Deserialize)]
 struct UnverifiedClaims {
     iss: String,
+}
+
+/// A verified token of the external issuer.
+#[derive(Clone, Debug)]
+pub struct ExternalToken {
+    /// The user.
+    pub identity: ExternalIdentity,
+    /// The `iat`, in whole seconds.
+    pub issued_at: DateTime<Utc>,
+    /// When the issuer authenticated the user: `auth_time`, at the latest `iat`, which is the default.
+    pub authenticated_at: DateTime<Utc>,
+}
+
+impl ExternalToken {
+    /// Whether a revocation of all tokens of the user at `time` revokes this one. The clock of the issuer may have been ahead.
+    pub fn is_revoked_at(&self, time: DateTime<Utc>) -> bool {
+        self.issued_at <= time + CLOCK_SKEW
+    }
 }
 
 /// Why an external token is rejected.
@@ -107,9 +133,9 @@ impl ExternalIssuer {
         })
     }
 
-    /// Verifies a token and returns its identity. [`Rejection::Unavailable`] if its key is not cached and the JWKS cannot be
-    /// fetched.
-    pub async fn verify(&self, token: &str) -> Result<ExternalIdentity, Rejection> {
+    /// Verifies a token, except that its user may have revoked it. [`Rejection::Unavailable`] if its key is not cached and the
+    /// JWKS cannot be fetched.
+    pub async fn verify(&self, token: &str) -> Result<ExternalToken, Rejection> {
         let header = decode_header(token).map_err(|_| Rejection::from("the token is not a JWT"))?;
         if !is_supported(&header) {
             return Err("the header has a crit, or the typ of another kind of token".into());
@@ -118,7 +144,13 @@ impl ExternalIssuer {
             Keys::Shared(secrets) => self.by_secret(token, secrets)?,
             Keys::Published(keys) => self.by_key(token, &header, keys).await?,
         };
-        identity(claims)
+        let issued_at = issued_at(&claims)?;
+        let authenticated_at = claims.auth_time.and_then(time);
+        Ok(ExternalToken {
+            issued_at,
+            authenticated_at: authenticated_at.map_or(issued_at, |time| time.min(issued_at)),
+            identity: identity(claims)?,
+        })
     }
 
     fn by_secret(&self, token: &str, secrets: &[DecodingKey]) -> Result<ExternalClaims, Rejection> {
@@ -184,6 +216,25 @@ fn unverified_issuer(token: &str) -> Option<String> {
 /// Whether the unverified `iss` is Docket's, as in own tokens that have expired or whose session has ended.
 pub fn claims_own_issuer(token: &str) -> bool {
     unverified_issuer(token).as_deref() == Some(ISSUER)
+}
+
+/// The `iat`, if it is neither in the future nor too long ago.
+fn issued_at(claims: &ExternalClaims) -> Result<DateTime<Utc>, Rejection> {
+    let claimed = claims.iat.ok_or("the claim iat is missing")?;
+    let issued_at = time(claimed).ok_or(ErrorKind::InvalidToken)?;
+    let age = Utc::now() - issued_at;
+    if age < -CLOCK_SKEW {
+        Err("the token was issued in the future (iat): compare the clocks of this server and the issuer".into())
+    } else if age > MAX_AGE {
+        Err("the token was issued more than 24 hours ago (iat), which is too long, whatever its exp".into())
+    } else {
+        Ok(issued_at)
+    }
+}
+
+/// A time of a JWT in whole seconds; none if it is out of range.
+fn time(seconds: f64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds.floor() as i64, 0)
 }
 
 /// The identity, if both claims can be stored and the issuer is not Docket.

@@ -1,6 +1,5 @@
-//! Extractors of credentials. They are capabilities: only a verified token yields a [`Caller`] (the user of the path), a
-//! [`Member`] (a user with a session) or a [`RecentMember`] (recently authenticated), and outside of
-//! `accounts` only these yield the [`UserId`](crate::accounts::user_id::UserId) that the functions of the stores require.
+//! Extractors of credentials. They are capabilities: only a verified token yields a [`Caller`] (the user of the path), an
+//! [`AnyUser`], a [`Member`] (a user with a session), or of these one who was recently authenticated, and outside of `accounts` only these yield the [`UserId`](crate::accounts::user_id::UserId) that the functions of the stores require.
 //!
 //! The OpenAPI document lists the credential extractors among the arguments of an operation as its alternative security
 //! requirements.
@@ -9,7 +8,6 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use chrono::{TimeDelta, Utc};
 use poem::http::header;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaParamIn, MetaSchemaRef, MetaSecurityScheme, Registry};
@@ -24,9 +22,6 @@ use crate::http::client::Client;
 use crate::http::cors;
 use crate::http::path;
 use crate::http::problem::Problem;
-
-/// The recent-authentication window: how long after verifying the password sensitive operations are allowed.
-const RECENT: TimeDelta = TimeDelta::minutes(15);
 
 /// The name of the security scheme of access tokens in the OpenAPI document.
 const BEARER: &str = "bearer";
@@ -71,6 +66,28 @@ impl<'a> ApiExtractor<'a> for Caller {
         } else {
             Err(Problem::Forbidden.into())
         }
+    }
+}
+
+/// The user of a valid token, with a session or of the external issuer.
+pub struct AnyUser(Identity);
+
+impl Deref for AnyUser {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.0
+    }
+}
+
+/// The user of a valid token who was authenticated within the last 15 minutes, which sensitive operations require.
+pub struct RecentUser(Identity);
+
+impl Deref for RecentUser {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.0
     }
 }
 
@@ -126,6 +143,8 @@ macro_rules! bearer_extractor {
     };
 }
 
+bearer_extractor!(AnyUser, request => Self(required(request).await?));
+bearer_extractor!(RecentUser, request => Self(recent(request).await?));
 bearer_extractor!(Member, request => Self(member(request).await?));
 bearer_extractor!(RecentMember, request => Self(recent_member(request).await?));
 bearer_extractor!(OptionalBearer, request => Self(optional(request).await?));
@@ -170,13 +189,17 @@ async fn member(request: &Request) -> Result<Membership, Problem> {
     required(request).await?.membership().ok_or(Problem::Unauthenticated)
 }
 
+async fn recent(request: &Request) -> Result<Identity, Problem> {
+    let identity = required(request).await?;
+    identity.require_recent_authentication()?;
+    Ok(identity)
+}
+
 async fn recent_member(request: &Request) -> Result<Membership, Problem> {
-    let member = member(request).await?;
-    if Utc::now() - member.session.authenticated_at < RECENT {
-        Ok(member)
-    } else {
-        Err(Problem::SessionNotFresh)
-    }
+    let identity = required(request).await?;
+    let member = identity.clone().membership().ok_or(Problem::Unauthenticated)?;
+    identity.require_recent_authentication()?;
+    Ok(member)
 }
 
 fn accounts(request: &Request) -> Result<&Arc<Accounts>, Problem> {

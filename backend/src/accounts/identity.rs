@@ -1,10 +1,15 @@
 //! The identity of a request, from its verified token.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
+use crate::accounts::external::ExternalToken;
 use crate::accounts::store::proof::Proof;
 use crate::accounts::user_id::UserId;
+use crate::http::problem::Problem;
+
+/// The recent-authentication window: how long after an authentication sensitive operations are allowed.
+const RECENT: TimeDelta = TimeDelta::minutes(15);
 
 /// The user of a verified token.
 #[derive(Clone, Debug)]
@@ -13,22 +18,58 @@ pub struct Identity {
     pub user: UserId,
     /// The user's revision at the time of verification.
     pub revision: i64,
-    /// The session; none for a token of the external issuer.
-    pub session: Option<OwnSession>,
-    /// The subject of a token of the external issuer, which may differ from the id of the user.
-    pub(in crate::accounts) subject: Option<String>,
+    /// What the user was authenticated with.
+    pub(in crate::accounts) credential: Credential,
+}
+
+/// The kind of a verified token.
+#[derive(Clone, Debug)]
+pub(in crate::accounts) enum Credential {
+    /// One of Docket's own tokens, with its session.
+    Session(OwnSession),
+    /// A token of the external issuer.
+    External(ExternalToken),
 }
 
 impl Identity {
-    /// The user and the session; none for a token of the external issuer.
-    pub fn membership(self) -> Option<Membership> {
-        let user = self.user;
-        self.session.map(|session| Membership { user, session })
+    /// The session; none for a token of the external issuer.
+    pub fn session(&self) -> Option<OwnSession> {
+        match &self.credential {
+            Credential::Session(session) => Some(*session),
+            Credential::External(_) => None,
+        }
     }
 
-    /// Whether `name` is the id of the user or the subject of the token.
+    /// The user and the session; none for a token of the external issuer.
+    pub fn membership(self) -> Option<Membership> {
+        let session = self.session()?;
+        Some(Membership {
+            user: self.user,
+            session,
+        })
+    }
+
+    /// Whether `name` is the id of the user or the subject of an external token.
     pub fn is(&self, name: &str) -> bool {
-        self.user.as_str() == name || self.subject.as_deref() == Some(name)
+        let is_subject = match &self.credential {
+            Credential::Session(_) => false,
+            Credential::External(token) => token.identity.subject == name,
+        };
+        is_subject || self.user.as_str() == name
+    }
+
+    /// [`Problem::SessionNotFresh`] unless the user was authenticated within the last 15 minutes: with the password in the
+    /// session, or by the external issuer.
+    pub fn require_recent_authentication(&self) -> Result<(), Problem> {
+        let authenticated_at = match &self.credential {
+            Credential::Session(session) => session.authenticated_at,
+            Credential::External(token) => token.authenticated_at,
+        };
+        if Utc::now() - authenticated_at < RECENT {
+            Ok(())
+        } else {
+            Err(Problem::SessionNotFresh)
+        }
     }
 }
 

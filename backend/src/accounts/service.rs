@@ -7,7 +7,7 @@ use crate::accounts::access_token::{AccessTokens, Claims};
 use crate::accounts::cookies::Cookies;
 use crate::accounts::event::Event;
 use crate::accounts::external::{self, ExternalIssuer, claims_own_issuer};
-use crate::accounts::identity::{Identity, Membership, OwnSession};
+use crate::accounts::identity::{Credential, Identity, Membership, OwnSession};
 use crate::accounts::mail::Mail;
 use crate::accounts::mailer::Mailer;
 use crate::accounts::passwords::{Passwords, Verification};
@@ -119,12 +119,11 @@ impl Accounts {
         Ok(Identity {
             user: live.user_id,
             revision: live.revision,
-            session: Some(OwnSession {
+            credential: Credential::Session(OwnSession {
                 id: claims.session,
                 authenticated_at: live.authenticated_at,
                 token_version: live.token_version,
             }),
-            subject: None,
         })
     }
 
@@ -134,26 +133,31 @@ impl Accounts {
         if claims_own_issuer(token) {
             return Err(Problem::Unauthenticated);
         }
-        let identity = issuer.verify(token).await.map_err(|rejection| match rejection {
-            external::Rejection::Invalid(reason) => {
-                Event::ExternalTokenRefused.log_with_reason(client, None, &reason);
-                Problem::Unauthenticated
-            }
+        let refuse = |reason: &str| {
+            Event::ExternalTokenRefused.log_with_reason(client, None, reason);
+            Problem::Unauthenticated
+        };
+        let token = issuer.verify(token).await.map_err(|rejection| match rejection {
+            external::Rejection::Invalid(reason) => refuse(&reason),
             external::Rejection::Unavailable(fault) => fault.into(),
         })?;
-        let account = match self.db.external_account(&identity).await? {
+        let account = match self.db.external_account(&token.identity).await? {
             None => {
-                self.db.create_external_account(identity.clone()).await?;
-                self.db.external_account(&identity).await?
+                self.db.create_external_account(token.identity.clone()).await?;
+                self.db.external_account(&token.identity).await?
             }
             found => found,
         };
         let account = account.ok_or(Problem::Unauthenticated)?;
+        if account.tokens_revoked_at.is_some_and(|at| token.is_revoked_at(at)) {
+            return Err(refuse(
+                "the token was issued before all tokens of its user were revoked (iat)",
+            ));
+        }
         Ok(Identity {
             user: account.user_id,
             revision: account.revision,
-            session: None,
-            subject: Some(identity.subject),
+            credential: Credential::External(token),
         })
     }
 

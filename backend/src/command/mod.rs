@@ -2,6 +2,7 @@
 
 mod backup;
 mod reset_password;
+mod revoke_sessions;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use crate::config::{Config, DatabaseConfig};
+use crate::db::{Db, DbError};
 
 /// A command.
 #[derive(Clone, Debug, Subcommand)]
@@ -17,6 +19,11 @@ pub enum Command {
     ResetPassword {
         /// The e-mail address of the account
         email: String,
+    },
+    /// End all sessions of a user, and refuse the tokens that the external issuer has issued for the user so far
+    RevokeSessions {
+        /// The e-mail address, the id, or the `sub` of external tokens
+        user: String,
     },
     /// Copy the SQLite database to a new file while the server runs
     Backup {
@@ -30,9 +37,19 @@ impl Command {
     pub async fn run(&self, config: &Config) -> Result<String, Box<dyn Error>> {
         match self {
             Self::ResetPassword { email } => reset_password::run(config, email).await,
+            Self::RevokeSessions { user } => revoke_sessions::run(config, user).await,
             Self::Backup { file } => backup::run(config, file).await,
         }
     }
+}
+
+/// Connects to the database of the server, without migrating it.
+async fn open_database(config: &Config) -> Result<Db, Box<dyn Error>> {
+    let db = Db::open(existing_database(config)?).await;
+    Ok(db.map_err(|error| match error {
+        DbError::Schema(advice) => format!("The schema of the database does not match: {advice}."),
+        other => other.to_string(),
+    })?)
 }
 
 /// The database of the server. Fails if its SQLite file does not exist.

@@ -5,23 +5,18 @@ use std::error::Error;
 use shared::pages::RESET_PASSWORD;
 use uuid::Uuid;
 
-use super::existing_database;
+use super::open_database;
 use crate::accounts::event::Event;
 use crate::accounts::link::Link;
 use crate::accounts::store::email_links::{LinkPurpose, NewEmailLink};
 use crate::config::Config;
-use crate::db::{Db, DbError};
+use crate::db::Db;
 use crate::http::client::Client;
 
 /// Issues a password reset link for the account with the address `email`.
 pub async fn run(config: &Config, email: &str) -> Result<String, Box<dyn Error>> {
     let email = shared::account::email(email)?;
-    let db = Db::open(existing_database(config)?)
-        .await
-        .map_err(|error| match error {
-            DbError::Schema(advice) => format!("The schema of the database does not match: {advice}."),
-            other => other.to_string(),
-        })?;
+    let db = open_database(config).await?;
     let link = reset_link(&db, config, &email).await;
     db.close().await;
     link

@@ -1,17 +1,16 @@
 //! Settings of an external token issuer.
 
-use std::net::IpAddr;
-
 use reqwest::Url;
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, has_loopback_host};
 
 /// An external issuer whose tokens are accepted.
 #[derive(Clone, Debug)]
 pub struct External {
     /// The required `iss`; any if none.
     pub issuer: Option<String>,
-    /// The required `aud`; any if none.
+    /// The required `aud`; any if none. Required with a JWKS: without it, a token that the issuer signed for another service, and
+    /// which that service has seen, would be valid here.
     pub audience: Option<String>,
     /// The URL of the issuer's JWKS. If none, the tokens are verified with the signing secret.
     pub jwks_url: Option<Url>,
@@ -43,22 +42,23 @@ impl External {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        if self.jwks_url.is_some() && self.issuer.is_none() {
-            return Err(ConfigError(
-                "EXTERNAL_JWKS_URL requires EXTERNAL_ISSUER: the `iss` of the tokens that these keys sign.".to_owned(),
-            ));
-        }
-        Ok(())
+        let missing = match (&self.jwks_url, &self.issuer, &self.audience) {
+            (Some(_), None, _) => "EXTERNAL_ISSUER: the `iss` of the tokens that these keys sign.",
+            (Some(_), _, None) => {
+                "EXTERNAL_AUDIENCE: the `aud` of the tokens that are meant for this server, because the keys also sign tokens \
+                 for other services."
+            }
+            _ => return Ok(()),
+        };
+        Err(ConfigError(format!("EXTERNAL_JWKS_URL requires {missing}")))
     }
 }
 
 /// Parses a URL that is https, or http on a loopback address, so that the response cannot be tampered with on the network.
 fn jwks_url(text: &str) -> Result<Url, ConfigError> {
-    let url = Url::parse(text).ok().filter(|url| {
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let loopback = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-        url.scheme() == "https" || url.scheme() == "http" && loopback
-    });
+    let url = Url::parse(text)
+        .ok()
+        .filter(|url| url.scheme() == "https" || url.scheme() == "http" && has_loopback_host(url));
     url.ok_or_else(|| {
         ConfigError(
             "EXTERNAL_JWKS_URL must begin with https://, or with http:// for a service on this machine (localhost)."

@@ -19,7 +19,7 @@ use tracing_subscriber::filter::Targets;
 
 pub use external::External;
 pub use log::LogFormat;
-use secrets::MAKE_SECRET;
+use secrets::GENERATE_SECRET;
 pub use secrets::{Secrets, Version};
 
 /// The configuration of the server. Each flag can also be set by the environment variable of the same name.
@@ -62,7 +62,7 @@ pub struct Config {
     #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
     pub external_issuer: Option<String>,
 
-    /// Required `aud` of external tokens
+    /// Required `aud` of external tokens; required with EXTERNAL_JWKS_URL
     #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
     pub external_audience: Option<String>,
 
@@ -70,14 +70,9 @@ pub struct Config {
     #[arg(long, env, value_parser = NonEmptyStringValueParser::new())]
     pub external_jwks_url: Option<String>,
 
-    /// Web origins, besides the server's own, that may call the API, separated by commas
-    #[arg(
-        long,
-        env,
-        value_delimiter = ',', value_parser = origin,
-        default_value = "http://localhost:8080,http://127.0.0.1:8080"
-    )]
-    pub cors_origins: Vec<String>,
+    /// Web origins, besides the server's own, that may call the API, separated by commas [default: http://localhost:8080 and http://127.0.0.1:8080 if BIND and BETTER_AUTH_URL are loopback addresses without https, else none]
+    #[arg(long, env, value_delimiter = ',', value_parser = origin)]
+    cors_origins: Vec<String>,
 
     /// Public URL of the client, for links in mails, the attributes of cookies and origin checks [default: http://localhost and the port of BIND]
     #[arg(long, env, value_parser = origin)]
@@ -122,6 +117,10 @@ pub struct Config {
     /// Seconds for which the server keeps serving after SIGTERM, while /health/ready is 503
     #[arg(long, env, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=3600))]
     pub shutdown_delay: u32,
+
+    /// Swagger UI at /docs: on, or off
+    #[arg(long, env, default_value = "on", value_parser = on_off, action = clap::ArgAction::Set)]
+    pub docs: bool,
 
     /// Log level: off, error, warn, info, debug or trace, optionally with levels of modules, such as info,docket=debug
     #[arg(long, env, default_value = "info", value_parser = log::filter)]
@@ -208,6 +207,9 @@ pub struct Argon2Cost {
     pub lanes: u32,
 }
 
+/// The origins of `trunk serve`, which serves the client during development.
+const DEVELOPMENT_ORIGINS: [&str; 2] = ["http://localhost:8080", "http://127.0.0.1:8080"];
+
 /// An invalid configuration. The message says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -253,11 +255,22 @@ impl Config {
             .unwrap_or_else(|| format!("http://localhost:{}", self.bind.port()))
     }
 
+    /// The origins, besides the server's own, whose pages may call the API with credentials. By default those of `trunk serve`,
+    /// but only on a machine of a developer: anything may listen on port 8080 of the machine of a user.
+    pub fn cors_origins(&self) -> Vec<String> {
+        let is_for_development = self.bind.ip().is_loopback() && self.is_public_on_loopback() && !self.is_https();
+        if self.cors_origins.is_empty() && is_for_development {
+            DEVELOPMENT_ORIGINS.map(str::to_owned).to_vec()
+        } else {
+            self.cors_origins.clone()
+        }
+    }
+
     /// The origins that may use cookies, besides the origin that `Host` names, which differs from the public one behind some
     /// proxies.
     pub fn cookie_origins(&self) -> Vec<String> {
-        let public = self.better_auth_url.iter();
-        public.chain(&self.cors_origins).cloned().collect()
+        let public = self.better_auth_url.iter().cloned();
+        public.chain(self.cors_origins()).collect()
     }
 
     /// The parameters of password hashing. Fails if the former name of a setting is in the environment, because ignoring it
@@ -280,7 +293,23 @@ impl Config {
         self.public_url().starts_with("https://")
     }
 
-    /// The SMTP settings; none if no mail is sent.
+    fn is_public_on_loopback(&self) -> bool {
+        Url::parse(&self.public_url()).is_ok_and(|url| has_loopback_host(&url))
+    }
+
+    /// Whether browsers are told to use https only. Not on a loopback address, where it would affect every other server of the
+    /// machine.
+    pub fn enforces_https(&self) -> bool {
+        self.is_https() && !self.is_public_on_loopback()
+    }
+
+    /// Whether passwords and tokens may cross a network unencrypted, as far as the settings tell.
+    pub fn is_exposed_without_https(&self) -> bool {
+        !self.bind.ip().is_loopback() && !self.is_https()
+    }
+
+    /// The SMTP settings; none if no mail is sent. Fails if mail could be read on the network, or if the base of its links is
+    /// unknown.
     pub fn smtp(&self) -> Result<Option<SmtpSettings<'_>>, ConfigError> {
         let Some(url) = &self.smtp_url else { return Ok(None) };
         let from = self.mail_from.as_deref().ok_or_else(|| {
@@ -289,9 +318,18 @@ impl Config {
                     .to_owned(),
             )
         })?;
-        if sends_password_unencrypted(url.expose_secret()) {
+        if is_unencrypted(url.expose_secret()) {
             return Err(ConfigError(
-                "SMTP_URL would send its password unencrypted. Use smtps://, or append ?tls=required.".to_owned(),
+                "SMTP_URL would send mail, whose links give access to accounts, unencrypted to another host. Use smtps://, or \
+                 append ?tls=required."
+                    .to_owned(),
+            ));
+        }
+        if self.better_auth_url.is_none() {
+            return Err(ConfigError(
+                "SMTP_URL needs BETTER_AUTH_URL: the public URL of the server, such as https://tasks.example, which the links \
+                 in mails begin with."
+                    .to_owned(),
             ));
         }
         Ok(Some(SmtpSettings {
@@ -303,14 +341,14 @@ impl Config {
     /// The signing secrets. If none is set, SQLite on loopback uses a generated secret that is stored beside the database.
     pub fn secrets(&self) -> Result<Secrets, ConfigError> {
         match (&self.better_auth_secrets, &self.better_auth_secret) {
-            (Some(list), lone) => {
+            (Some(list), single) => {
                 let secrets = Secrets::versioned(list)?;
-                let listed = |lone: &SecretString| {
+                let listed = |single: &SecretString| {
                     secrets
                         .all()
-                        .any(|version| version.secret.expose_secret() == lone.expose_secret())
+                        .any(|version| version.secret.expose_secret() == single.expose_secret())
                 };
-                if lone.as_ref().is_none_or(listed) {
+                if single.as_ref().is_none_or(listed) {
                     Ok(secrets)
                 } else {
                     Err(ConfigError(
@@ -320,11 +358,11 @@ impl Config {
                     ))
                 }
             }
-            (None, Some(lone)) => Secrets::lone(lone),
+            (None, Some(secret)) => Secrets::checked(secret),
             (None, None) => match self.sqlite_file() {
                 Some(file) if self.bind.ip().is_loopback() => Secrets::stored(&file.with_added_extension("secret")),
                 _ => Err(ConfigError(format!(
-                    "BETTER_AUTH_SECRET is required for PostgreSQL, and unless BIND is a loopback address. {MAKE_SECRET}"
+                    "BETTER_AUTH_SECRET is required for PostgreSQL, and unless BIND is a loopback address. {GENERATE_SECRET}"
                 ))),
             },
         }
@@ -356,12 +394,17 @@ impl Config {
     }
 }
 
-/// Whether the password would be sent unencrypted to another host. The URL is parsed as lettre parses it.
-fn sends_password_unencrypted(smtp_url: &str) -> bool {
+/// Whether mail would be sent unencrypted to another host. The URL is parsed as lettre parses it.
+fn is_unencrypted(smtp_url: &str) -> bool {
     Url::parse(smtp_url).is_ok_and(|url| {
         let tls = url.query_pairs().find(|(name, _)| name == "tls");
         let encrypts = tls.is_some_and(|(_, value)| value == "required");
-        let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        url.scheme() == "smtp" && url.password().is_some() && !encrypts && !is_loopback
+        url.scheme() == "smtp" && !encrypts && !has_loopback_host(&url)
     })
+}
+
+/// Whether the host of a URL is this machine.
+fn has_loopback_host(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

@@ -14,7 +14,7 @@ use super::ConfigError;
 const SECRET_MIN: usize = 32;
 /// Minimum number of distinct bytes. A secret with fewer was typed, not generated.
 const SECRET_VARIETY: usize = 10;
-pub(super) const MAKE_SECRET: &str = "Make one with `openssl rand -base64 32`.";
+pub(super) const GENERATE_SECRET: &str = "Generate one with `openssl rand -base64 32`.";
 
 /// A version of the signing secret.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl Secrets {
     }
 
     /// The secret of `BETTER_AUTH_SECRET`.
-    pub(super) fn lone(secret: &SecretString) -> Result<Self, ConfigError> {
+    pub(super) fn checked(secret: &SecretString) -> Result<Self, ConfigError> {
         check(secret.expose_secret(), "BETTER_AUTH_SECRET")?;
         Ok(Self::single(secret.clone()))
     }
@@ -64,7 +64,7 @@ impl Secrets {
             let others = versions.iter().take(at);
             if others.clone().any(|other| other.number == version.number) {
                 return Err(ConfigError(format!(
-                    "{name} is there twice. Give each secret a number of its own; the highest signs."
+                    "{name} occurs twice. Give each secret a number of its own; the highest signs."
                 )));
             }
             if others
@@ -72,11 +72,11 @@ impl Secrets {
                 .any(|other| other.secret.expose_secret() == version.secret.expose_secret())
             {
                 return Err(ConfigError(format!(
-                    "{name} is the same secret as an older one. {MAKE_SECRET}"
+                    "{name} is the same secret as an older one. {GENERATE_SECRET}"
                 )));
             }
         }
-        let newest = versions.pop().ok_or_else(form)?;
+        let newest = versions.pop().ok_or_else(malformed_list)?;
         Ok(Self {
             newest,
             older: versions,
@@ -90,38 +90,38 @@ impl Secrets {
 
     /// Reads the secret in `file`. If there is no such file, generates a secret and stores it there.
     pub(super) fn stored(file: &Path) -> Result<Self, ConfigError> {
-        let trouble = |error: &dyn fmt::Display| {
+        let unusable = |error: &dyn fmt::Display| {
             ConfigError(format!(
-                "The signing secret {} can neither be read nor created: {error}. Mend that, or set BETTER_AUTH_SECRET.",
+                "The signing secret {} can neither be read nor created: {error}. Correct that, or set BETTER_AUTH_SECRET.",
                 file.display()
             ))
         };
         let mut random = [0; SECRET_MIN];
-        getrandom::fill(&mut random).map_err(|error| trouble(&error))?;
+        getrandom::fill(&mut random).map_err(|error| unusable(&error))?;
         let generated = BASE64_STANDARD.encode(random);
         if !file.exists() {
-            store(file, &generated).map_err(|error| trouble(&error))?;
+            store(file, &generated).map_err(|error| unusable(&error))?;
         }
-        let stored = fs::read_to_string(file).map_err(|error| trouble(&error))?;
-        check(stored.trim(), "It").map_err(|error| trouble(&error))?;
+        let stored = fs::read_to_string(file).map_err(|error| unusable(&error))?;
+        check(stored.trim(), "It").map_err(|error| unusable(&error))?;
         Ok(Self::single(stored.trim().into()))
     }
 }
 
 /// The error for a malformed list. It does not quote the list, which may contain secrets.
-fn form() -> ConfigError {
+fn malformed_list() -> ConfigError {
     ConfigError(format!(
         "BETTER_AUTH_SECRETS must look like 2:NEW,1:OLD: a number from 1, a colon and a secret without a comma, for each. \
-         {MAKE_SECRET}"
+         {GENERATE_SECRET}"
     ))
 }
 
 fn version(entry: &str) -> Result<Version, ConfigError> {
-    let (number, secret) = entry.trim().split_once(':').ok_or_else(form)?;
+    let (number, secret) = entry.trim().split_once(':').ok_or_else(malformed_list)?;
     let digits = number.bytes().all(|byte| byte.is_ascii_digit());
     let number = number.parse().ok().filter(|number| digits && *number > 0);
     Ok(Version {
-        number: number.ok_or_else(form)?,
+        number: number.ok_or_else(malformed_list)?,
         secret: secret.into(),
     })
 }
@@ -134,12 +134,12 @@ fn check(secret: &str, name: &str) -> Result<(), ConfigError> {
     bytes.dedup();
     if length < SECRET_MIN {
         return Err(ConfigError(format!(
-            "{name} has {length} bytes; at least {SECRET_MIN} are needed. {MAKE_SECRET}"
+            "{name} has {length} bytes; at least {SECRET_MIN} are needed. {GENERATE_SECRET}"
         )));
     }
     if bytes.len() < SECRET_VARIETY {
         return Err(ConfigError(format!(
-            "{name} is too regular to be a secret. {MAKE_SECRET}"
+            "{name} is too regular to be a secret. {GENERATE_SECRET}"
         )));
     }
     Ok(())

@@ -21,12 +21,17 @@ use crate::http::routes::Routes;
 /// Identifies the response in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// For a year. Without `includeSubDomains`, because subdomains may have other services, without https.
+const HTTPS_ONLY: &str = "max-age=31536000";
+
 /// The outermost layer.
 pub struct Outermost {
     /// The routes, for `Allow` and for the log.
     pub routes: Routes,
     /// The origins that CORS allows.
     pub origins: Arc<[String]>,
+    /// Whether browsers are told to use https only.
+    pub enforces_https: bool,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Arc<[IpNet]>,
 }
@@ -38,6 +43,7 @@ impl<E: Endpoint> Middleware<E> for Outermost {
         OutermostEndpoint {
             routes: self.routes.clone(),
             origins: Arc::clone(&self.origins),
+            enforces_https: self.enforces_https,
             trusted_proxies: Arc::clone(&self.trusted_proxies),
             inner,
         }
@@ -48,6 +54,7 @@ impl<E: Endpoint> Middleware<E> for Outermost {
 pub struct OutermostEndpoint<E> {
     routes: Routes,
     origins: Arc<[String]>,
+    enforces_https: bool,
     trusted_proxies: Arc<[IpNet]>,
     inner: E,
 }
@@ -79,6 +86,9 @@ impl<E: Endpoint> Endpoint for OutermostEndpoint<E> {
         forbid_caching(headers, uri.path());
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        if self.enforces_https {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
+        }
         if let Ok(id) = HeaderValue::try_from(id) {
             headers.insert(REQUEST_ID, id);
         }

@@ -51,9 +51,10 @@ pub enum Problem {
     /// A signed-in user entered a wrong password. The value is the member of the body that it came in.
     #[error("This is not your password. Try again, or sign out and choose \"Forgot your password?\".")]
     WrongPassword(&'static str),
-    /// The operation requires a recently verified password.
+    /// The operation requires a recently verified password, or a recent token of the external issuer.
     #[error(
-        "Enter your password again first: it was a while ago. Send it to /api/auth/verify-password, then repeat this."
+        "Enter your password again first: it was a while ago. Send it to /api/auth/verify-password, or with a token of \
+         another service sign in there again; then repeat this."
     )]
     SessionNotFresh,
     /// The credentials are right, but the e-mail address is not verified.

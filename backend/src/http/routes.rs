@@ -4,8 +4,16 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+/// Swagger UI. Its files are below.
+pub const DOCS: &str = "/docs";
+/// The OpenAPI document.
+pub const OPENAPI: &str = "/openapi.json";
+/// The liveness check.
+pub const LIVE: &str = "/health/live";
+/// The readiness check.
+pub const READY: &str = "/health/ready";
 /// Routes that are no operations of the API.
-const OTHERS: [&str; 4] = ["/docs", "/openapi.json", "/health/live", "/health/ready"];
+const OTHERS: [&str; 4] = [DOCS, OPENAPI, LIVE, READY];
 /// The name of the other paths under `/api`.
 const UNKNOWN: &str = "unknown";
 /// The name of everything else: the files and the pages of the web client.

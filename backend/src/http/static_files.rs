@@ -1,4 +1,4 @@
-//! The web client, which `build.rs` embeds into the binary.
+//! The web client and Swagger UI, which `build.rs` embeds into the binary.
 
 use poem::http::{HeaderMap, Method, StatusCode, header};
 use poem::{Request, Response, handler};
@@ -6,6 +6,7 @@ use shared::pages;
 
 use crate::http::conditional::IfNoneMatch;
 use crate::http::problem::Problem;
+use crate::http::routes::DOCS;
 
 /// A file of the client.
 struct File {
@@ -24,8 +25,10 @@ struct File {
 include!(concat!(env!("OUT_DIR"), "/ui.rs"));
 
 const INDEX: &str = "/index.html";
+/// The page of Swagger UI, which the server serves at `/docs`.
+const DOCS_INDEX: &str = "/docs/index.html";
 const NO_FILE: &str = "There is no such file. Reload the page: it may be of an older version.\n";
-const NOT_BUILT: &str = "The web client is not part of this binary. Build it with `just build`, or open /docs.\n";
+const NOT_BUILT: &str = "The web client is not part of this binary. Build it with `just build`.\n";
 
 /// Serves a file of the client, or `index.html` at the path of a page. At other paths `index.html` is served with status 404,
 /// and the client shows that the page does not exist.
@@ -35,11 +38,11 @@ pub fn client(request: &Request) -> Result<Response, Problem> {
     if path == "/api" || path.starts_with("/api/") {
         return Err(Problem::NotFound);
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Err(Problem::MethodNotAllowed);
-    }
-    let find = |path: &str| FILES.iter().find(|file| file.path == path);
-    if let Some(file) = find(path) {
+    require_read(request)?;
+    // Whether there is Swagger UI is for the wiring to decide.
+    if !is_docs(path)
+        && let Some(file) = find(path)
+    {
         return Ok(answer(file, request.headers()));
     }
     let is_page = pages::has(&pages::MAIN, path) || pages::has(&pages::ACCOUNT, path);
@@ -54,6 +57,37 @@ pub fn client(request: &Request) -> Result<Response, Problem> {
         Some(_) => missing(NO_FILE),
         None => missing(NOT_BUILT),
     })
+}
+
+/// Serves Swagger UI: its page at `/docs`, and the files of the page below.
+#[handler]
+pub fn docs(request: &Request) -> Result<Response, Problem> {
+    require_read(request)?;
+    let path = match request.uri().path() {
+        DOCS | "/docs/" => DOCS_INDEX,
+        path => path,
+    };
+    Ok(match find(path) {
+        Some(file) => answer(file, request.headers()),
+        None if find(DOCS_INDEX).is_none() => missing(NOT_BUILT),
+        None => missing(NO_FILE),
+    })
+}
+
+fn require_read(request: &Request) -> Result<(), Problem> {
+    match *request.method() {
+        Method::GET | Method::HEAD => Ok(()),
+        _ => Err(Problem::MethodNotAllowed),
+    }
+}
+
+fn find(path: &str) -> Option<&'static File> {
+    FILES.iter().find(|file| file.path == path)
+}
+
+/// Whether a path is below `/docs`.
+fn is_docs(path: &str) -> bool {
+    path.strip_prefix(DOCS).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn missing(text: &'static str) -> Response {

@@ -3,7 +3,16 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::on_both_databases;
+use crate::support::{Database, Server, on_both_databases};
+
+/// The origin of `trunk serve`.
+const DEVELOPMENT: &str = "http://localhost:8080";
+
+/// The origin that the server allows for a request from [`DEVELOPMENT`]; empty if none.
+async fn allowed(server: &Server) -> String {
+    let response = server.get("/health/live").header("origin", DEVELOPMENT).send().await;
+    response.header("access-control-allow-origin").to_owned()
+}
 
 on_both_databases! {
     async fn allowed_origins_get_cors_headers(server) {
@@ -58,7 +67,39 @@ on_both_databases! {
     async fn cors_origins_are_configurable(server, "--cors-origins", "https://tasks.example, https://other.example") {
         let response = server.get("/health/live").header("origin", "https://other.example").send().await;
         assert_eq!(response.header("access-control-allow-origin"), "https://other.example");
-        let response = server.get("/health/live").header("origin", "http://localhost:8080").send().await;
-        assert_eq!(response.header("access-control-allow-origin"), "");
+        assert_eq!(allowed(&server).await, "");
+    }
+}
+
+#[tokio::test]
+async fn the_origins_of_development_are_trusted_in_development_only() {
+    let database = Database::sqlite();
+    for (flags, expected) in [
+        (vec![], DEVELOPMENT),
+        (vec!["--better-auth-url", "http://localhost:8000"], DEVELOPMENT),
+        (vec!["--better-auth-url", "https://tasks.example"], ""),
+        (vec!["--better-auth-url", "https://localhost:8443"], ""),
+        (vec!["--better-auth-url", "http://tasks.example"], ""),
+        (vec!["--bind", "0.0.0.0:0"], ""),
+        (
+            vec![
+                "--better-auth-url",
+                "https://tasks.example",
+                "--cors-origins",
+                DEVELOPMENT,
+            ],
+            DEVELOPMENT,
+        ),
+    ] {
+        let server = Server::start(Database::at(database.url.clone()), &flags).await;
+        assert_eq!(allowed(&server).await, expected, "{flags:?}");
+        // The same origins may use cookies.
+        let renewal = server
+            .post("/api/auth/refresh", json!({}))
+            .header("origin", DEVELOPMENT)
+            .send()
+            .await;
+        let refused = renewal.status == StatusCode::FORBIDDEN;
+        assert_eq!(refused, expected.is_empty(), "{flags:?}: {}", renewal.status);
     }
 }

@@ -191,11 +191,13 @@ async fn unavailable(server: &Server) -> [Response; 2] {
         "true",
         "--external-issuer",
         "https://issuer.example",
+        "--external-audience",
+        "docket-api",
         "--external-jwks-url",
         &url,
     ];
     let server = server.another(&flags).await;
-    let claims = json!({ "sub": "7", "iss": "https://issuer.example", "exp": now() + 300 });
+    let claims = json!({ "sub": "7", "iss": "https://issuer.example", "iat": now(), "exp": now() + 300 });
     let token = Signer::file("rsa.pem").sign(json!({ "kid": "unknown" }), &claims);
     let request = |path| server.get(path).bearer(&token).send();
     [request("/api/7/tasks").await, request("/api/auth/list-sessions").await]

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::web::Data;
@@ -11,6 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::jwt::{Signer, claims, list_status, now, pem, server_key, with, without};
+use crate::program::{Output, docket, run};
 use crate::support::{PASSWORD, Server, on_both_databases};
 
 const ISSUER: &str = "https://issuer.example";
@@ -79,6 +81,8 @@ impl Issuer {
             "true",
             "--external-issuer",
             ISSUER,
+            "--external-audience",
+            "docket-api",
             "--external-jwks-url",
             &self.url,
         ];
@@ -91,6 +95,24 @@ fn sign(kind: &str, claims: &Value) -> String {
     Signer::file(kind).sign(json!({ "kid": kind }), claims)
 }
 
+/// A token signed with the shared secret, issued that many seconds ago.
+fn issued(subject: &str, seconds_ago: i64) -> String {
+    let issued_at = now() - seconds_ago;
+    server_key().sign(
+        json!({ "typ": "JWT" }),
+        &json!({ "sub": subject, "iat": issued_at, "exp": now() + 300 }),
+    )
+}
+
+/// Runs `docket revoke-sessions`.
+async fn revoke_sessions_command(server: &Server, user: &str) -> Output {
+    let mut command = docket();
+    command
+        .args(["revoke-sessions", user])
+        .env("DATABASE_URL", &server.database.url);
+    run(command).await
+}
+
 /// The id of the account of the token.
 async fn account(server: &Server, subject: &str, token: &str) -> String {
     let path = format!("/api/{subject}/tasks");
@@ -101,14 +123,14 @@ async fn account(server: &Server, subject: &str, token: &str) -> String {
 
 on_both_databases! {
     async fn external_tokens_are_401_by_default(server) {
-        let token = server_key().sign(json!({ "typ": "JWT" }), &json!({ "sub": "outside", "exp": now() + 60 }));
+        let token = server_key().sign(json!({ "typ": "JWT" }), &json!({ "sub": "outside", "iat": now(), "exp": now() + 60 }));
         assert_eq!(list_status(&server, "outside", &token).await, StatusCode::UNAUTHORIZED);
         assert_eq!(server.database.count("users").await, 0);
     }
 
     async fn a_token_signed_with_the_shared_secret_creates_its_user(server, "--trust-external-tokens", "true") {
         let owner = server.owner().await;
-        let outside = json!({ "sub": "outside|7", "exp": now() + 60, "email": "owner@example.com", "id": owner.id,
+        let outside = json!({ "sub": "outside|7", "iat": now(), "exp": now() + 60, "email": "owner@example.com", "id": owner.id,
             "iss": "http://elsewhere.example", "aud": "http://elsewhere.example" });
         let token = server_key().sign(json!({ "typ": "JWT" }), &outside);
         let path = "/api/outside%7C7/tasks";
@@ -127,7 +149,7 @@ on_both_databases! {
 
     async fn invalid_tokens_signed_with_the_shared_secret_are_401(server, "--trust-external-tokens", "true") {
         let owner = server.owner().await;
-        let plain = json!({ "sub": "outside", "exp": now() + 60 });
+        let plain = json!({ "sub": "outside", "iat": now(), "exp": now() + 60 });
         let usual = json!({ "typ": "JWT" });
         assert_eq!(list_status(&server, "outside", &server_key().sign(json!({}), &plain)).await, StatusCode::OK);
         let invalid = [
@@ -171,7 +193,7 @@ on_both_databases! {
 
     async fn invalid_tokens_of_the_issuer_are_401(server) {
         let issuer = Issuer::with_all_keys().await;
-        let server = issuer.trusted_by(&server, &["--external-audience", "docket-api"]).await;
+        let server = issuer.trusted_by(&server, &[]).await;
         let valid = issuer_claims("outside");
         assert_eq!(list_status(&server, "outside", &sign("rsa.pem", &valid)).await, StatusCode::OK);
         let many = with(&valid, "aud", json!(["docket-api", "another"]));
@@ -290,7 +312,7 @@ on_both_databases! {
 
     async fn the_same_subject_of_two_issuers_is_two_users(server, "--trust-external-tokens", "true") {
         let by = |issuer: Option<&str>| {
-            let claims = json!({ "sub": "7", "exp": now() + 60 });
+            let claims = json!({ "sub": "7", "iat": now(), "exp": now() + 60 });
             let claims = issuer.map_or(claims.clone(), |issuer| with(&claims, "iss", issuer));
             server_key().sign(json!({ "typ": "JWT" }), &claims)
         };
@@ -314,7 +336,7 @@ on_both_databases! {
             VALUES ('7', '', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00')";
         server.database.execute(row).await;
         let by = |issuer: &str| {
-            let claims = json!({ "sub": "7", "iss": issuer, "exp": now() + 60 });
+            let claims = json!({ "sub": "7", "iss": issuer, "iat": now(), "exp": now() + 60 });
             server_key().sign(json!({ "typ": "JWT" }), &claims)
         };
         assert_eq!(account(&server, "7", &by("https://one.example")).await, "7");
@@ -324,7 +346,7 @@ on_both_databases! {
     async fn concurrent_first_requests_create_one_user(server, "--trust-external-tokens", "true") {
         let owner = server.owner().await;
         for subject in ["outside", &owner.id] {
-            let claims = json!({ "sub": subject, "exp": now() + 60 });
+            let claims = json!({ "sub": subject, "iat": now(), "exp": now() + 60 });
             let token = server_key().sign(json!({ "typ": "JWT" }), &claims);
             let at_once = (0..8).map(|_| list_status(&server, subject, &token));
             assert!(join_all(at_once).await.iter().all(|status| *status == StatusCode::OK));
@@ -334,12 +356,124 @@ on_both_databases! {
     }
 
     async fn external_tokens_have_no_session(server, "--trust-external-tokens", "true") {
-        let token = server_key().sign(json!({ "typ": "JWT" }), &json!({ "sub": "outside", "exp": now() + 60 }));
+        let token = server_key().sign(json!({ "typ": "JWT" }), &json!({ "sub": "outside", "iat": now(), "exp": now() + 60 }));
         for path in ["/api/auth/token", "/api/auth/list-sessions", "/api/auth/activity"] {
             let response = server.request(Method::GET, path).bearer(&token).send().await;
             response.expect_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
         }
         let session = server.get("/api/auth/get-session").bearer(&token).send().await;
         assert_eq!(session.text, "null");
+    }
+
+    async fn external_tokens_are_valid_for_24_hours_at_most(server, "--trust-external-tokens", "true") {
+        let plain = json!({ "sub": "outside", "iat": now(), "exp": now() + 30 * 86_400 });
+        let sign = |claims: &Value| server_key().sign(json!({ "typ": "JWT" }), claims);
+        for seconds_ago in [0, 86_000] {
+            let token = sign(&with(&plain, "iat", now() - seconds_ago));
+            assert_eq!(list_status(&server, "outside", &token).await, StatusCode::OK, "{seconds_ago}");
+        }
+        let fraction = sign(&with(&plain, "iat", 0.5 + now() as f64 - 1.0));
+        assert_eq!(list_status(&server, "outside", &fraction).await, StatusCode::OK);
+        let invalid = [
+            with(&plain, "iat", now() - 86_401),
+            with(&plain, "iat", now() + 600),
+            with(&plain, "iat", Value::Null),
+            with(&plain, "iat", "now"),
+            with(&plain, "iat", -1e300),
+            with(&plain, "iat", 1e300),
+            without(&plain, "iat"),
+        ];
+        for claims in &invalid {
+            assert_eq!(list_status(&server, "outside", &sign(claims)).await, StatusCode::UNAUTHORIZED, "{claims}");
+        }
+    }
+
+    async fn revoke_sessions_revokes_the_tokens_of_an_external_user(server, "--trust-external-tokens", "true") {
+        let elsewhere = server.another(&["--trust-external-tokens", "true"]).await;
+        // The clock of the issuer may be ahead by as much as the tolerance for `iat`.
+        let tokens = [issued("outside", 600), issued("outside", 0), issued("outside", -4)];
+        for token in &tokens {
+            assert_eq!(list_status(&elsewhere, "outside", token).await, StatusCode::OK);
+        }
+        let other = issued("other", 0);
+        assert_eq!(list_status(&server, "other", &other).await, StatusCode::OK);
+        let revoked = server.post("/api/auth/revoke-sessions", json!({})).bearer(&tokens[0]).send().await;
+        revoked.expect(StatusCode::OK);
+        for token in &tokens {
+            for server in [&server, &elsewhere] {
+                assert_eq!(list_status(server, "outside", token).await, StatusCode::UNAUTHORIZED);
+            }
+        }
+        assert_eq!(list_status(&server, "other", &other).await, StatusCode::OK);
+        assert_eq!(server.database.count("audit_events WHERE event = 'all_sessions_revoked' AND user_id = 'outside'").await, 1);
+        // As if the revocation had been five minutes ago.
+        let then = (Utc::now() - TimeDelta::minutes(5)).to_rfc3339();
+        server.database.execute(&format!("UPDATE identities SET tokens_revoked_at = '{then}'")).await;
+        assert_eq!(list_status(&server, "outside", &tokens[0]).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(list_status(&server, "outside", &tokens[1]).await, StatusCode::OK);
+    }
+
+    async fn revoke_sessions_command_signs_out_any_user(server, "--trust-external-tokens", "true") {
+        let owner = server.owner().await;
+        let outside = issued("outside", 0);
+        // This account has an id of its own, because its subject is the id of another one.
+        let same = issued(&owner.id, 0);
+        let other = server.user("other@example.com").await;
+        for (subject, token) in [("outside", &outside), (owner.id.as_str(), &same)] {
+            assert_eq!(list_status(&server, subject, token).await, StatusCode::OK);
+        }
+        let done = revoke_sessions_command(&server, "outside").await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert!(done.stdout.contains("outside"), "{done:?}");
+        assert_eq!(list_status(&server, "outside", &outside).await, StatusCode::UNAUTHORIZED);
+        owner.get("").send().await.expect(StatusCode::OK);
+        let done = revoke_sessions_command(&server, "Owner@example.com").await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        owner.get("").send().await.expect(StatusCode::UNAUTHORIZED);
+        assert_eq!(list_status(&server, &owner.id, &same).await, StatusCode::OK);
+        let done = revoke_sessions_command(&server, &owner.id).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert_eq!(list_status(&server, &owner.id, &same).await, StatusCode::UNAUTHORIZED);
+        other.get("").send().await.expect(StatusCode::OK);
+        for user in ["nobody", "nobody@example.com"] {
+            let refused = revoke_sessions_command(&server, user).await;
+            assert_eq!(refused.code, Some(1));
+            assert!(refused.stderr.contains("DATABASE_URL") && refused.stdout.is_empty(), "{refused:?}");
+        }
+    }
+
+    async fn an_external_user_can_export_and_delete_with_a_recent_token(server, "--trust-external-tokens", "true") {
+        let recent = json!({ "sub": "outside", "iat": now() - 60, "exp": now() + 300 });
+        let sign = |claims: &Value| server_key().sign(json!({ "typ": "JWT" }), claims);
+        let token = sign(&recent);
+        account(&server, "outside", &token).await;
+        let old = [with(&recent, "iat", now() - 1000), with(&recent, "auth_time", now() - 1000)];
+        for claims in &old {
+            let token = sign(claims);
+            assert_eq!(list_status(&server, "outside", &token).await, StatusCode::OK);
+            for request in [server.get("/api/auth/export"), server.post("/api/auth/delete-user", json!({}))] {
+                let refused = request.bearer(&token).send().await;
+                refused.expect_problem(StatusCode::FORBIDDEN, "session_not_fresh");
+            }
+        }
+        let export = server.get("/api/auth/export").bearer(&sign(&with(&recent, "auth_time", now() - 120))).send().await;
+        export.expect(StatusCode::OK);
+        assert_eq!(export.body["user"]["id"], "outside");
+        assert_eq!(export.body["tasks"][0]["title"], "a");
+        assert_eq!(export.body["sessions"], json!([]));
+
+        // An account with a password is not deleted without it.
+        let owner = server.owner().await;
+        for body in [json!({}), json!({ "password": null })] {
+            let refused = server.post("/api/auth/delete-user", body).bearer(&owner.token).send().await;
+            refused.expect_invalid("/password");
+        }
+        server.post("/api/auth/delete-user", json!({})).bearer(&token).send().await.expect(StatusCode::OK);
+        assert_eq!(server.database.count("users").await, 1);
+        assert_eq!(server.database.count("identities").await, 0);
+        assert_eq!(server.database.count("tasks").await, 0);
+        // The issuer still vouches for the user, who gets a new account.
+        let list = server.get("/api/outside/tasks").bearer(&token).send().await;
+        assert_eq!(list.body, json!([]));
     }
 }

@@ -177,7 +177,7 @@ on_both_databases! {
         let mut mails = Sink::start().await;
         let smtp_url = format!("smtp://docket:secret-of-smtp@{}", mails.address);
         let flags = [
-            "--log", "trace", "--smtp-url", &smtp_url, "--mail-from", "docket@example.com", "--trust-external-tokens", "true",
+            "--log", "trace", "--smtp-url", &smtp_url, "--mail-from", "docket@example.com", "--better-auth-url", "http://localhost:8000", "--trust-external-tokens", "true",
         ];
         let (program, server) = start(&server.database, &flags).await;
         let mut secrets = Secrets::default();
@@ -214,6 +214,14 @@ async fn a_refused_external_token_is_logged_with_its_reason() {
             json!({ "iss": "https://issuer.example", "exp": now() + 300, "nbf": "owner@example.com" }),
             "form",
         ),
+        (
+            json!({ "iss": "https://issuer.example", "exp": now() + 300 }),
+            "the claim iat is missing",
+        ),
+        (
+            json!({ "iss": "https://issuer.example", "iat": now() - 90_000, "exp": now() + 300 }),
+            "24 hours",
+        ),
     ];
     for (mut claims, reason) in tokens {
         claims["sub"] = json!("owner@example.com");
@@ -233,7 +241,18 @@ async fn a_mail_that_cannot_be_sent_is_logged_with_its_reason() {
     let closed = tokio::net::TcpSocket::new_v4().unwrap();
     closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("smtp://{}", closed.local_addr().unwrap());
-    let (mut program, server) = start(&database, &["--smtp-url", &url, "--mail-from", "docket@example.com"]).await;
+    let (mut program, server) = start(
+        &database,
+        &[
+            "--smtp-url",
+            &url,
+            "--mail-from",
+            "docket@example.com",
+            "--better-auth-url",
+            "http://localhost:8000",
+        ],
+    )
+    .await;
     let account = json!({ "name": "Owner", "email": "owner@example.com", "password": PASSWORD });
     let response = server.post("/api/auth/sign-up/email", account).send().await;
     response.expect(StatusCode::OK);

@@ -10,6 +10,7 @@ mod support;
 
 mod accounts;
 mod architecture;
+mod audit;
 mod bad_input;
 mod concurrency;
 mod connections;

@@ -19,6 +19,7 @@ async fn a_panic_in_a_handler_is_500_and_the_server_continues() {
     let outermost = Outermost {
         routes,
         origins: [].into(),
+        enforces_https: false,
         trusted_proxies: [].into(),
     };
     let endpoint = make_sync(|request| {

@@ -68,6 +68,9 @@ pub fn docket() -> Command {
     command(env!("CARGO_BIN_EXE_docket"))
 }
 
+/// The first flags of every server. A flag that is repeated replaces the one before.
+const FIXED: [&str; 4] = ["--bind", "127.0.0.1:0", "--better-auth-secret", SECRET];
+
 /// A server in its own process.
 pub struct Program {
     pub address: SocketAddr,
@@ -78,19 +81,19 @@ pub struct Program {
 
 impl Program {
     pub async fn start(flags: &[&str]) -> Self {
-        Self::listening(docket().args(flags)).await
+        Self::listening(docket().args(FIXED).args(flags)).await
     }
 
     /// As under `ulimit -n`.
     pub async fn start_with_descriptors(descriptors: u32, flags: &[&str]) -> Self {
         let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
         let mut shell = command("/bin/sh");
-        shell.args(["-c", &script, env!("CARGO_BIN_EXE_docket")]).args(flags);
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_docket")]);
+        shell.args(FIXED).args(flags);
         Self::listening(&mut shell).await
     }
 
     async fn listening(command: &mut Command) -> Self {
-        let command = command.args(["--bind", "127.0.0.1:0", "--better-auth-secret", SECRET]);
         let mut program = Self {
             address: SocketAddr::from(([0; 4], 0)),
             log: String::new(),

@@ -721,12 +721,17 @@ async fn reset_password_command_creates_no_database() {
 async fn invalid_mail_settings_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}", folder.path().join("docket.db").display());
-    let from = ["--mail-from", "docket@example.com"];
-    let cases: [(&str, &[&str], &str); 7] = [
+    let from = [
+        "--mail-from",
+        "docket@example.com",
+        "--better-auth-url",
+        "https://tasks.example",
+    ];
+    let cases: [(&str, &[&str], &str); 13] = [
         ("smtps://owner:hidden@mail.example.com", &[], "MAIL_FROM"),
         (
             "smtps://owner:hidden@mail.example.com",
-            &["--mail-from", "nobody"],
+            &["--mail-from", "nobody", "--better-auth-url", "https://tasks.example"],
             "MAIL_FROM",
         ),
         ("owner:hidden@mail.example.com", &from, "SMTP_URL must look like"),
@@ -738,6 +743,21 @@ async fn invalid_mail_settings_are_refused() {
             &from,
             "unencrypted",
         ),
+        // Mails contain links that are as good as a password, so they are encrypted even if the server needs no password.
+        ("smtp://mail.example.com", &from, "unencrypted"),
+        ("smtp://mail.example.com:587?tls=opportunistic", &from, "unencrypted"),
+        ("smtp://10.0.0.1", &from, "unencrypted"),
+        ("smtp://localhost.example.com", &from, "unencrypted"),
+        (
+            "smtps://owner:hidden@mail.example.com",
+            &["--mail-from", "docket@example.com"],
+            "BETTER_AUTH_URL",
+        ),
+        (
+            "smtp://127.0.0.1:25",
+            &["--mail-from", "docket@example.com"],
+            "BETTER_AUTH_URL",
+        ),
     ];
     for (url, flags, advice) in cases {
         let fixed = ["--database-url", &database, "--smtp-url", url];
@@ -748,5 +768,15 @@ async fn invalid_mail_settings_are_refused() {
         let text = error.to_string();
         assert!(text.contains(advice) && !text.contains("hidden"), "{text}");
         assert!(!format!("{config:?}").contains("hidden"));
+    }
+    for url in [
+        "smtp://localhost",
+        "smtp://127.0.0.1:2525",
+        "smtp://127.0.0.2",
+        "smtp://[::1]:25",
+        "smtp://mail.example.com?tls=required",
+    ] {
+        let config = config(["--smtp-url", url].iter().chain(&from).copied()).unwrap();
+        assert!(config.smtp().unwrap().is_some(), "{url}");
     }
 }

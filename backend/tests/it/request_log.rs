@@ -320,7 +320,7 @@ on_both_databases! {
         server.owner().await;
         let mut mails = Sink::start().await;
         let url = format!("smtp://{}", mails.address);
-        let (mut program, server) = start(&server.database, &["--smtp-url", &url, "--mail-from", "docket@example.com"]).await;
+        let (mut program, server) = start(&server.database, &["--smtp-url", &url, "--mail-from", "docket@example.com", "--better-auth-url", "http://localhost:8000"]).await;
         let account = json!({ "name": "Other", "email": "other@example.com", "password": PASSWORD });
         server.post("/api/auth/sign-up/email", account).send().await.expect(StatusCode::OK);
         let confirm = mails.next().await.token("verify-email");
@@ -364,7 +364,7 @@ on_both_databases! {
         let email = format!("owner@example.com{FORGED}");
         direct.post("/api/auth/sign-in/email", json!({ "email": email, "password": PASSWORD })).send().await;
         // The user of an external token is what its `sub` says.
-        let claims = json!({ "sub": format!("somebody{FORGED}\""), "exp": now() + 300 });
+        let claims = json!({ "sub": format!("somebody{FORGED}\""), "iat": now(), "exp": now() + 300 });
         let token = Signer::secret(SECRET).sign(json!({ "typ": "JWT" }), &claims);
         let subject: String = text(&claims["sub"]).bytes().map(|byte| format!("%{byte:02X}")).collect();
         let listed = direct.get(&format!("/api/{subject}/tasks")).bearer(&token).send().await;
@@ -422,12 +422,14 @@ async fn the_address_of_a_jwks_is_logged_without_its_secrets() {
             "true",
             "--external-issuer",
             "issuer",
+            "--external-audience",
+            "docket-api",
             "--external-jwks-url",
             &url,
         ],
     )
     .await;
-    let claims = json!({ "sub": "somebody", "iss": "issuer", "exp": now() + 300 });
+    let claims = json!({ "sub": "somebody", "iss": "issuer", "iat": now(), "exp": now() + 300 });
     let token = Signer::secret(SECRET).sign(json!({ "typ": "JWT", "kid": "1" }), &claims);
     let refused = server.get("/api/somebody/tasks").bearer(&token).send().await;
     refused.expect(StatusCode::SERVICE_UNAVAILABLE);
@@ -440,7 +442,7 @@ async fn the_address_of_a_jwks_is_logged_without_its_secrets() {
 async fn a_refused_external_token_is_an_event_with_the_reason() {
     let database = Database::sqlite();
     let (program, server) = start(&database, &["--trust-external-tokens", "true"]).await;
-    let claims = json!({ "sub": "somebody", "exp": now() - 300 });
+    let claims = json!({ "sub": "somebody", "iat": now(), "exp": now() - 300 });
     let token = Signer::secret(SECRET).sign(json!({ "typ": "JWT" }), &claims);
     let refused = server.get("/api/somebody/tasks").bearer(&token).send().await;
     refused.expect(StatusCode::UNAUTHORIZED);

@@ -93,7 +93,14 @@ pub async fn mailing_with(database: &Database, flags: &[&str]) -> (Server, Sink)
 /// A Docket server that sends mail to `server`: `host:port`, or `user:password@host:port`.
 pub async fn sending_to(database: &Database, server: &str, flags: &[&str]) -> Server {
     let url = format!("smtp://{server}");
-    let mail = ["--smtp-url", &url, "--mail-from", "Docket <docket@example.com>"];
+    let mail = [
+        "--smtp-url",
+        &url,
+        "--mail-from",
+        "Docket <docket@example.com>",
+        "--better-auth-url",
+        "http://localhost:8000",
+    ];
     Server::start(Database::at(database.url.clone()), &[&mail, flags].concat()).await
 }
 

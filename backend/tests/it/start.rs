@@ -29,6 +29,18 @@ on_both_databases! {
         assert_eq!(one.header("x-content-type-options"), "nosniff");
     }
 
+    async fn over_https_browsers_are_told_to_use_https_only(server, "--better-auth-url", "https://tasks.example") {
+        for path in ["/", "/docs", "/health/live", "/api/nothing", "/no-such-file.js"] {
+            let response = server.get(path).send().await;
+            assert_eq!(response.header("strict-transport-security"), "max-age=31536000", "{path}");
+        }
+        // On localhost, the header would affect every other server of the machine.
+        for url in ["http://tasks.example", "https://localhost:8443"] {
+            let other = server.another(&["--better-auth-url", url]).await;
+            assert_eq!(other.get("/").send().await.header("strict-transport-security"), "", "{url}");
+        }
+    }
+
     async fn data_survives_a_restart(server) {
         server.owner().await.task("a").await;
         let base = serve(&server.database.url, &[]).await;
@@ -154,10 +166,40 @@ async fn a_signing_key_file_without_an_ed25519_key_is_refused() {
 }
 
 #[tokio::test]
+async fn listening_beyond_loopback_without_https_is_warned_about() {
+    let database = Database::sqlite();
+    for (flags, expected) in [
+        (vec!["--bind", "0.0.0.0:0"], true),
+        (
+            vec!["--bind", "0.0.0.0:0", "--better-auth-url", "http://tasks.example"],
+            true,
+        ),
+        (
+            vec!["--bind", "0.0.0.0:0", "--better-auth-url", "https://tasks.example"],
+            false,
+        ),
+        (vec!["--better-auth-url", "http://tasks.example"], false),
+        (vec![], false),
+    ] {
+        let program = Program::start(&[&["--database-url", &database.url], flags.as_slice()].concat()).await;
+        let log = program.stop().await;
+        let warnings: Vec<&str> = log.lines().filter(|line| line.contains(" WARN ")).collect();
+        assert_eq!(warnings.len(), usize::from(expected), "{flags:?}: {log}");
+        assert!(
+            warnings
+                .iter()
+                .all(|line| line.contains("BETTER_AUTH_URL") && line.contains("unencrypted")),
+            "{log}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_incomplete_external_issuer_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("docket.db").display());
     let issuer = ["--external-issuer", "https://issuer.example"];
+    let audience = ["--external-audience", "docket-api"];
     let keys = |url| ["--external-jwks-url", url];
     let trust = ["--trust-external-tokens", "true"];
     let bad = [
@@ -165,15 +207,31 @@ async fn an_incomplete_external_issuer_is_refused() {
         (vec!["--external-audience", "docket-api"], "TRUST_EXTERNAL_TOKENS"),
         (keys("https://issuer.example/jwks").to_vec(), "TRUST_EXTERNAL_TOKENS"),
         ([trust, keys("https://issuer.example/jwks")].concat(), "EXTERNAL_ISSUER"),
-        ([trust, ["--external-issuer", "docket"]].concat(), "EXTERNAL_ISSUER"),
-        ([trust, issuer, keys("http://issuer.example/jwks")].concat(), "https://"),
         (
-            [trust, issuer, keys("http://localhost.example/jwks")].concat(),
+            [trust, issuer, keys("https://issuer.example/jwks")].concat(),
+            "EXTERNAL_AUDIENCE",
+        ),
+        ([trust, ["--external-issuer", "docket"]].concat(), "EXTERNAL_ISSUER"),
+        (
+            [trust, issuer, audience, keys("http://issuer.example/jwks")].concat(),
             "https://",
         ),
-        ([trust, issuer, keys("http://10.0.0.1/jwks")].concat(), "https://"),
-        ([trust, issuer, keys("ftp://localhost/jwks")].concat(), "https://"),
-        ([trust, issuer, keys("issuer.example/jwks")].concat(), "https://"),
+        (
+            [trust, issuer, audience, keys("http://localhost.example/jwks")].concat(),
+            "https://",
+        ),
+        (
+            [trust, issuer, audience, keys("http://10.0.0.1/jwks")].concat(),
+            "https://",
+        ),
+        (
+            [trust, issuer, audience, keys("ftp://localhost/jwks")].concat(),
+            "https://",
+        ),
+        (
+            [trust, issuer, audience, keys("issuer.example/jwks")].concat(),
+            "https://",
+        ),
     ];
     for (flags, advice) in bad {
         let text = refusal(&[["--database-url", &url].as_slice(), &flags].concat()).await;
@@ -186,7 +244,7 @@ async fn an_incomplete_external_issuer_is_refused() {
         "http://[::1]:1/",
     ];
     for address in addresses {
-        let flags = [["--database-url", &url], trust, issuer, keys(address)].concat();
+        let flags = [["--database-url", &url], trust, issuer, audience, keys(address)].concat();
         assert!(config(&flags).external().unwrap().is_some(), "{address}");
     }
 }

@@ -138,15 +138,36 @@ on_both_databases! {
         assert_eq!(response.header("allow"), "GET, HEAD");
     }
 
-    async fn swagger_ui_shows_the_served_document_without_the_network(server) {
+    async fn swagger_ui_has_no_inline_script_or_style(server) {
         let docs = server.get("/docs").send().await;
         docs.expect(StatusCode::OK);
-        assert!(docs.header("content-type").starts_with("text/html"));
-        assert!(docs.text.contains("SwaggerUIBundle"));
-        assert!(docs.text.contains("urn:docket:problem:") && docs.text.contains("list_tasks"));
-        assert!(!docs.text.contains("src=\"http") && !docs.text.contains("href=\"http"));
-        let policy = docs.header("content-security-policy");
-        assert!(policy.contains("default-src 'none'") && policy.contains("'unsafe-inline'"), "{policy}");
+        assert_eq!(docs.header("content-type"), "text/html; charset=utf-8");
+        assert_eq!(docs.header("content-security-policy"), page(&server).await.header("content-security-policy"));
+        assert!(!docs.text.contains("<style") && !docs.text.contains("style="), "{}", docs.text);
+        assert!(docs.text.split("<script").skip(1).all(|script| script.starts_with(" src=\"/docs/")), "{}", docs.text);
+        let mut files = files(&docs);
+        files.retain(|file| file != "/openapi.json");
+        assert_eq!(files, ["/docs/docs.js", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"]);
+        for file in &files {
+            let response = server.request(Method::HEAD, file).send().await;
+            response.expect(StatusCode::OK);
+            // The names have no hash.
+            assert_eq!(response.header("cache-control"), "no-cache", "{file}");
+        }
+        let script = server.get("/docs/docs.js").send().await.text;
+        // By default, a service on the internet validates the document of a public server.
+        assert!(script.contains("url: \"/openapi.json\"") && script.contains("validatorUrl: null"), "{script}");
+        let refused = server.post("/docs", json!({})).send().await;
+        refused.expect_problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+    }
+
+    async fn docs_off_removes_swagger_ui_and_keeps_the_document(server, "--docs", "off") {
+        for path in ["/docs", "/docs/", "/docs/index.html", "/docs/docs.js", "/docs/swagger-ui-bundle.js"] {
+            let response = server.get(path).send().await;
+            response.expect(StatusCode::NOT_FOUND);
+            assert!(!response.text.contains("swagger"), "{path}");
+        }
+        server.get("/openapi.json").send().await.expect(StatusCode::OK);
     }
 }
 

@@ -6,16 +6,18 @@ use poem::web::Data;
 use poem::web::cookie::CookieJar;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::account::Renewed;
-use shared::profile::{AccountDeleted, PasswordChange, PasswordProof, ProfileChange};
+use shared::profile::{AccountDeleted, AccountDeletion, PasswordChange, PasswordProof, ProfileChange};
+use shared::rules::Check;
 use shared::two_factor::PasswordAndCode;
 
 use super::{DoneResponse, Tag, too_many};
 use crate::accounts::cookies::REFRESH_COOKIE;
-use crate::accounts::extract::Member;
+use crate::accounts::extract::{AnyUser, Member};
 use crate::accounts::reauthentication::authorize;
 use crate::accounts::service::Accounts;
 use crate::accounts::session;
-use crate::accounts::store::proof::Stale;
+use crate::accounts::store::proof::{Proof, Stale};
+use crate::accounts::store::two_factor::FullProof;
 use crate::http::client::Client;
 use crate::http::json::{JsonBody, RawJson};
 use crate::http::operation_error::{OperationError, operation_errors};
@@ -41,7 +43,7 @@ enum DeleteUserResponse {
 
 operation_errors!(BetterAuth, VerifyPasswordErrors: Problem::WrongPassword("password"), too_many(), Problem::Busy);
 operation_errors!(BetterAuth, ChangePasswordErrors: Problem::WrongPassword("currentPassword"), too_many(), Problem::Busy);
-operation_errors!(BetterAuth, DeleteUserErrors: Problem::WrongPassword("password"), Problem::TwoFactorCodeRequired, Problem::InvalidCode, too_many(), Problem::Busy);
+operation_errors!(BetterAuth, DeleteUserErrors: Problem::SessionNotFresh, Problem::WrongPassword("password"), Problem::TwoFactorCodeRequired, Problem::InvalidCode, too_many(), Problem::Busy);
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl AccountApi {
@@ -113,18 +115,32 @@ impl AccountApi {
     /// Delete the account
     ///
     /// Deletes the account with all of its tasks, sessions and audit events. This cannot be undone. Requires the password, and a
-    /// code while two-factor authentication is enabled.
+    /// code while two-factor authentication is enabled. A user of the external issuer has no password, and needs a token that was
+    /// issued within the last 15 minutes instead.
     #[oai(path = "/delete-user", method = "post", operation_id = "delete_user")]
     async fn delete(
         &self,
         accounts: Data<&Arc<Accounts>>,
         client: Client,
         jar: &CookieJar,
-        member: Member,
-        body: JsonBody<PasswordAndCode>,
+        user: AnyUser,
+        body: JsonBody<AccountDeletion>,
     ) -> Result<DeleteUserResponse, OperationError<DeleteUserErrors>> {
+        let AccountDeletion { password, code } = body.valid()?;
         let delete = async |proof| Ok(accounts.db.delete_user(proof, client.clone()).await?);
-        authorize(&accounts, jar, &client, &member, body.valid()?, delete).await?;
+        match user.clone().membership() {
+            Some(member) => {
+                let password = password.unwrap_or_default();
+                let proof = PasswordAndCode { password, code };
+                let proof = proof.check().map_err(Problem::Invalid)?;
+                authorize(&accounts, jar, &client, &member, proof, delete).await?;
+            }
+            None => {
+                let row = accounts.db.user(&user.user).await?.ok_or(Problem::Unauthenticated)?;
+                user.require_recent_authentication()?;
+                delete(FullProof::without_code(Proof::of(&row))).await?;
+            }
+        }
         accounts.cookies.clear(jar, REFRESH_COOKIE);
         Ok(DeleteUserResponse::Ok(RawJson::of(&AccountDeleted {
             success: true,

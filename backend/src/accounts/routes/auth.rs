@@ -132,7 +132,7 @@ impl AuthApi {
         cookie: FromCookie<Refresh>,
         _anonymous: Anonymous,
     ) -> Result<SignOutResponse, Problem> {
-        if let Some(session) = bearer.0.and_then(|identity| identity.session) {
+        if let Some(session) = bearer.0.and_then(|identity| identity.session()) {
             accounts.db.end_session(session.id, client.clone()).await?;
         }
         // A cross-site request must neither use nor delete the cookie.
@@ -157,7 +157,7 @@ impl AuthApi {
     ) -> Result<SessionResponse, Problem> {
         let mut current = None;
         if let Some(identity) = bearer.0
-            && let Some(session) = identity.session
+            && let Some(session) = identity.session()
         {
             let session = accounts.db.session(session.id).await?;
             let user = accounts.db.user(&identity.user).await?;

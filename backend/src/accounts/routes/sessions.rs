@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{Nothing, Tag};
 use crate::accounts::cookies::REFRESH_COOKIE;
-use crate::accounts::extract::Member;
+use crate::accounts::extract::{AnyUser, Member};
 use crate::accounts::service::Accounts;
 use crate::accounts::store::sessions::NoSuchSession;
 use crate::fault::Fault;
@@ -103,17 +103,19 @@ impl SessionApi {
     }
 
     /// Revoke all sessions
+    ///
+    /// With a token of the external issuer, revokes all tokens of the user that the issuer has issued so far.
     #[oai(path = "/revoke-sessions", method = "post", operation_id = "revoke_sessions")]
     async fn revoke_all(
         &self,
         accounts: Data<&Arc<Accounts>>,
         client: Client,
         jar: &CookieJar,
-        member: Member,
+        user: AnyUser,
         body: OptionalJsonBody<Nothing>,
     ) -> Result<RevokeResponse, Problem> {
         body.valid()?;
-        accounts.db.revoke_sessions(member.user.clone(), None, client).await?;
+        accounts.db.revoke_sessions(user.user.clone(), None, client).await?;
         accounts.cookies.clear(jar, REFRESH_COOKIE);
         Ok(revoked()?)
     }

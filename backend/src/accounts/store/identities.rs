@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -25,6 +26,8 @@ pub struct ExternalAccount {
     pub user_id: UserId,
     /// The revision of the user.
     pub revision: i64,
+    /// When the external tokens of the user were last revoked.
+    pub tokens_revoked_at: Option<DateTime<Utc>>,
 }
 
 struct Create(ExternalIdentity);
@@ -72,10 +75,17 @@ async fn is_unclaimed(tx: &mut Tx<'_>, user_id: &UserId) -> Result<bool, DbError
     Ok(identities == 0)
 }
 
+/// Revokes the external tokens of the user that have been issued so far.
+pub(super) async fn revoke_tokens(tx: &mut Tx<'_>, user_id: &UserId) -> Result<(), DbError> {
+    const SQL: &str = "UPDATE identities SET tokens_revoked_at = $2 WHERE user_id = $1";
+    execute!(tx, sqlx::query(SQL).bind(user_id).bind(now()))?;
+    Ok(())
+}
+
 impl Db {
     /// The account of an external identity.
     pub async fn external_account(&self, identity: &ExternalIdentity) -> Result<Option<ExternalAccount>, DbError> {
-        const SQL: &str = "SELECT i.user_id, u.revision FROM identities i JOIN users u ON u.id = i.user_id \
+        const SQL: &str = "SELECT i.user_id, i.tokens_revoked_at, u.revision FROM identities i JOIN users u ON u.id = i.user_id \
              WHERE i.issuer = $1 AND i.subject = $2";
         on_database!(self.read(), db => db.optional(sqlx::query(SQL)
             .bind(&identity.issuer)

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
+use crate::accounts::store::identities;
 use crate::accounts::store::known_devices::{self, DeviceHash};
 use crate::accounts::store::proof::{Proof, Stale};
 use crate::accounts::store::{email_links, one_time_tokens, users};
@@ -351,7 +352,10 @@ impl AuditedChange for RevokeAll {
         let user = &self.user;
         let (event, row) = match self.keep {
             Some(_) => (Event::OtherSessionsRevoked, users::by_id(tx, user).await?),
-            None => (Event::AllSessionsRevoked, users::revoke_tokens(tx, user).await?),
+            None => {
+                identities::revoke_tokens(tx, user).await?;
+                (Event::AllSessionsRevoked, users::revoke_tokens(tx, user).await?)
+            }
         };
         end_all(tx, user, self.keep).await?;
         one_time_tokens::revoke_without_session(tx, user).await?;
@@ -424,7 +428,8 @@ impl Db {
         self.audit(Revoke { user, id, client }).await
     }
 
-    /// Revokes all sessions of the user, except `keep`, and the links and pending sign-ins that were requested before.
+    /// Revokes all sessions of the user, except `keep`, and the links and pending sign-ins that were requested before; without
+    /// `keep`, also the external tokens of the user.
     pub async fn revoke_sessions(&self, user: UserId, keep: Option<Uuid>, client: Client) -> Result<(), DbError> {
         Ok(self.audit(RevokeAll { user, keep, client }).await?)
     }

@@ -271,6 +271,15 @@ impl Db {
         on_database!(self.read(), db => db.optional(sqlx::query(BY_EMAIL).bind(email)).await)
     }
 
+    /// The accounts with that id, that `sub` of external tokens, or that normalised e-mail address, for operators.
+    pub async fn users_named(&self, name: &str, email: Option<&str>) -> Result<Vec<UserId>, DbError> {
+        const SQL: &str = "SELECT id FROM users WHERE id = $1 OR email = $2 \
+             OR id IN (SELECT user_id FROM identities WHERE subject = $1)";
+        let found: Vec<(UserId,)> =
+            on_database!(self.read(), db => db.all(sqlx::query(SQL).bind(name).bind(email)).await)?;
+        Ok(found.into_iter().map(|(id,)| id).collect())
+    }
+
     /// The account with that id.
     pub async fn user(&self, id: &UserId) -> Result<Option<UserRow>, DbError> {
         on_database!(self.read(), db => db.optional(sqlx::query(BY_ID).bind(id)).await)

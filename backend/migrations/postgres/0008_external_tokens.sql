@@ -1,0 +1,1 @@
+ALTER TABLE identities ADD COLUMN tokens_revoked_at TIMESTAMPTZ;
