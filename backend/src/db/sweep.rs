@@ -30,9 +30,13 @@ impl Expiry {
     }
 }
 
-/// The SQL of an [`Expiry`] that deletes the rows of `$table` that meet `$condition`, identified by their primary key `$key`.
+/// The SQL of an [`Expiry`] that deletes the rows of `$table` whose `$time` is `$1` or earlier and which meet `$filter`, the
+/// earliest first. `$key` is the primary key.
 macro_rules! delete_expired {
-    ($table:literal, $key:literal, $condition:literal) => {
+    ($table:literal, $key:literal, $time:literal) => {
+        $crate::db::sweep::delete_expired!($table, $key, $time, "TRUE")
+    };
+    ($table:literal, $key:literal, $time:literal, $filter:literal) => {
         concat!(
             "DELETE FROM ",
             $table,
@@ -43,7 +47,11 @@ macro_rules! delete_expired {
             " FROM ",
             $table,
             " WHERE ",
-            $condition,
+            $filter,
+            " AND ",
+            $time,
+            " <= $1 ORDER BY ",
+            $time,
             " LIMIT $2)"
         )
     };

@@ -20,18 +20,14 @@ const BLANK: &str = concat!(
     "UPDATE tasks SET ",
     blank_task!(),
     " WHERE (user_id, id) IN (SELECT user_id, id FROM tasks \
-     WHERE deleted_at IS NOT NULL AND title <> '' AND deleted_at <= $1 LIMIT $2)"
+     WHERE deleted_at IS NOT NULL AND title <> '' AND updated_at <= $1 ORDER BY updated_at LIMIT $2)"
 );
 
 /// The tombstones that are blanked or deleted.
 pub const EXPIRIES: [Expiry; 2] = [
     Expiry::after(
         KEPT,
-        delete_expired!(
-            "tasks",
-            "user_id, id",
-            "deleted_at IS NOT NULL AND deleted_at <= $1 ORDER BY deleted_at"
-        ),
+        delete_expired!("tasks", "user_id, id", "deleted_at", "deleted_at IS NOT NULL"),
     ),
     Expiry::after(TimeDelta::zero(), BLANK),
 ];

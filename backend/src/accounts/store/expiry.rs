@@ -17,46 +17,32 @@ const SURPLUS_COUNTERS: &str = "DELETE FROM throttles WHERE key IN (SELECT key F
 
 /// The expired rows of all tables of accounts.
 pub const EXPIRIES: [Expiry; 10] = [
-    Expiry::after(
-        TimeDelta::zero(),
-        delete_expired!("throttles", "key", "expires_at <= $1"),
-    ),
+    Expiry::after(TimeDelta::zero(), delete_expired!("throttles", "key", "expires_at")),
     Expiry::after(TimeDelta::zero(), SURPLUS_COUNTERS),
-    Expiry::after(TimeDelta::zero(), delete_expired!("sessions", "id", "expires_at <= $1")),
+    Expiry::after(TimeDelta::zero(), delete_expired!("sessions", "id", "expires_at")),
     Expiry::after(
         TimeDelta::zero(),
-        delete_expired!("one_time_tokens", "hash", "expires_at <= $1"),
+        delete_expired!("one_time_tokens", "hash", "expires_at"),
     ),
     Expiry::after(
         TimeDelta::zero(),
-        delete_expired!("known_devices", "user_id, hash", "expires_at <= $1"),
+        delete_expired!("known_devices", "user_id, hash", "expires_at"),
+    ),
+    Expiry::after(TimeDelta::zero(), delete_expired!("email_links", "hash", "expires_at")),
+    Expiry::after(
+        TimeDelta::zero(),
+        delete_expired!("pending_sign_ups", "hash", "expires_at"),
     ),
     Expiry::after(
         TimeDelta::zero(),
-        delete_expired!("email_links", "hash", "expires_at <= $1"),
-    ),
-    Expiry::after(
-        TimeDelta::zero(),
-        delete_expired!("pending_sign_ups", "hash", "expires_at <= $1"),
-    ),
-    Expiry::after(
-        TimeDelta::zero(),
-        delete_expired!("events_without_account", "address_hash, id", "expires_at <= $1"),
+        delete_expired!("events_without_account", "address_hash, id", "expires_at"),
     ),
     Expiry::after(
         SECURITY_EVENTS,
-        delete_expired!(
-            "audit_events",
-            "user_id, id",
-            "is_security = TRUE AND created_at <= $1 ORDER BY created_at"
-        ),
+        delete_expired!("audit_events", "user_id, id", "created_at", "is_security = TRUE"),
     ),
     Expiry::after(
         OTHER_EVENTS,
-        delete_expired!(
-            "audit_events",
-            "user_id, id",
-            "is_security = FALSE AND created_at <= $1 ORDER BY created_at"
-        ),
+        delete_expired!("audit_events", "user_id, id", "created_at", "is_security = FALSE"),
     ),
 ];

@@ -90,6 +90,9 @@ impl Db {
         if secrets.is_empty() {
             return Ok(());
         }
-        Ok(self.transact(Replace(secrets)).await?)
+        self.transact(Replace(secrets)).await?;
+        // Some were in plain text.
+        self.erase_deleted();
+        Ok(())
     }
 }
