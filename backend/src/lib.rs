@@ -7,6 +7,7 @@ mod db;
 mod export;
 mod fault;
 mod http;
+mod network;
 pub mod openapi;
 pub mod serve;
 mod tasks;

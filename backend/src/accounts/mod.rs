@@ -12,6 +12,8 @@ mod enable_two_factor;
 pub mod event;
 mod external;
 pub mod extract;
+mod fair_queue;
+mod hash_queue;
 mod identity;
 pub mod link;
 mod mail;

@@ -147,7 +147,12 @@ impl Accounts {
     ) -> Result<UserRow, Problem> {
         let user = self.db.user(&member.user).await?.ok_or(Problem::Unauthenticated)?;
         let session = member.session.id;
-        let permit = self.rate_limiter.attempt(Attempt::Password { client, session }).await?;
+        let attempt = Attempt::Password {
+            client,
+            user_id: &user.id,
+            session,
+        };
+        let permit = self.rate_limiter.attempt(attempt).await?;
         if self.is_password(permit, password, Some(&user)).await? {
             Ok(user)
         } else {

@@ -98,7 +98,7 @@ impl MailLinkApi {
         let email = owner.email.as_deref().unwrap_or_default();
         let password = accounts
             .passwords
-            .check_new_password(&new_password, "newPassword", &owner.name, email)
+            .check_new_password(&client, &new_password, "newPassword", &owner.name, email)
             .await?;
         let password_hash = accounts.passwords.hash(password).await?;
         let device = Device::generate()?;

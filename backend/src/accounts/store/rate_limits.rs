@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use crate::accounts::rate_limit_policy::{Counter, Refusal, Tally};
+use crate::accounts::rate_limit_policy::{Counter, OnSuccess, Refusal, Tally};
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
 
 struct Count(Vec<Counter>);
@@ -52,11 +52,15 @@ impl Transaction for Uncount {
         const RESET: &str = "DELETE FROM throttles WHERE key = $1";
         const DECREMENT: &str = "UPDATE throttles SET hits = hits - 1, retry_at = $2 WHERE key = $1 AND hits > 0";
         for Counter { policy, key } in &self.counters {
-            if self.succeeded && policy.resets_on_success() {
-                execute!(tx, sqlx::query(RESET).bind(key.as_slice()))?;
-            } else {
-                let past = chrono::DateTime::UNIX_EPOCH;
-                execute!(tx, sqlx::query(DECREMENT).bind(key.as_slice()).bind(past))?;
+            let past = chrono::DateTime::UNIX_EPOCH;
+            match policy.on_success {
+                OnSuccess::Keep if self.succeeded => {}
+                OnSuccess::Reset if self.succeeded => {
+                    execute!(tx, sqlx::query(RESET).bind(key.as_slice()))?;
+                }
+                _ => {
+                    execute!(tx, sqlx::query(DECREMENT).bind(key.as_slice()).bind(past))?;
+                }
             }
         }
         Ok(())
@@ -70,7 +74,7 @@ impl Db {
         self.transact(Count(counters)).await
     }
 
-    /// Decrements all `counters`, which must be sorted by key. If the attempt `succeeded`, backoff counters are reset instead.
+    /// Decrements all `counters`, which must be sorted by key. If the attempt `succeeded`, [`OnSuccess`] applies instead.
     pub async fn uncount(&self, counters: Vec<Counter>, succeeded: bool) -> Result<(), DbError> {
         if counters.is_empty() {
             return Ok(());
