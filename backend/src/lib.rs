@@ -71,7 +71,7 @@ pub async fn app(
     let accounts = Accounts::configure(config, database.timeout)?;
     let db = Db::connect(database).await?;
     let accounts = Arc::new(accounts(db.clone()));
-    let tasks = Arc::new(Tasks::new(db.clone()));
+    let tasks = Arc::new(Tasks::new(db.clone(), config.tasks_max));
     let exports = Arc::new(Exports::new(db.clone()));
 
     let document = openapi::document()?;

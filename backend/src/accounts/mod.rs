@@ -33,3 +33,4 @@ mod sign_up;
 pub mod store;
 mod totp;
 pub mod user_id;
+mod write_limit;

@@ -21,6 +21,7 @@ use crate::http::problem::{Problem, RateLimited};
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         Self::TooMany(RateLimited {
+            what: "attempts",
             policy: refusal.policy.name,
             quota: refusal.policy.quota,
             window: refusal.policy.window.num_seconds(),

@@ -12,6 +12,7 @@ use crate::accounts::passwords::{Passwords, Verification};
 use crate::accounts::rate_limit::{Attempt, Permit, RateLimiter};
 use crate::accounts::store::session_check::SessionCheck;
 use crate::accounts::store::users::UserRow;
+use crate::accounts::write_limit::WriteLimit;
 use crate::config::{Config, ConfigError};
 use crate::db::Db;
 use crate::fault::Fault;
@@ -36,6 +37,8 @@ pub struct Accounts {
     pub public_url: String,
     /// Counts and limits attempts.
     pub rate_limiter: RateLimiter,
+    /// Limits the writes of users.
+    pub write_limit: WriteLimit,
     /// The external issuer whose tokens are accepted, if any.
     pub external: Option<ExternalIssuer>,
     /// The origins that may use cookies, besides the origin that `Host` names.
@@ -72,6 +75,7 @@ impl Accounts {
         Ok(move |db: Db| Self {
             sessions: SessionCheck::start(db.clone(), timeout),
             rate_limiter: RateLimiter::new(db.clone(), rate_limit),
+            write_limit: WriteLimit::new(rate_limit),
             db,
             tokens,
             cookies: Cookies { secure },

@@ -20,6 +20,7 @@ mod error_codes;
 mod export;
 mod external_tokens;
 mod keys;
+mod limits;
 mod log;
 mod panics;
 mod passwords;

@@ -18,6 +18,8 @@ use crate::http::client::Client;
 /// SHA-256 of a refresh token, or of its family. Only the hash is stored.
 pub type RefreshHash = [u8; 32];
 
+/// Maximum number of sessions of a user.
+const SESSIONS_MAX: i64 = 100;
 /// Lifetime of a session after its last renewal.
 pub const IDLE: Duration = Duration::days(7);
 /// Maximum lifetime of a session, regardless of renewals.
@@ -109,12 +111,16 @@ impl AuditedChange for Start {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<UserChanged>> {
         const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
+        // The sessions that have been idle longest end. SQLite requires a limit before an offset.
+        const MAKE_ROOM: &str = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 \
+             ORDER BY updated_at DESC, id DESC LIMIT 1000000000 OFFSET $2)";
         let user_id = &self.user.id;
         // If the password is changed during a sign-in with the old one, the sign-in fails.
         if !users::lock(tx, &self.user).await? {
             return Err(Abort::Refused(UserChanged));
         }
         execute!(tx, sqlx::query(SWEEP).bind(user_id).bind(now()))?;
+        execute!(tx, sqlx::query(MAKE_ROOM).bind(user_id).bind(SESSIONS_MAX - 1))?;
         insert(tx, user_id, &self.session).await?;
         Ok(Audited::event(user_id, Event::SignedIn, ()))
     }
@@ -353,7 +359,8 @@ impl Transaction for Authenticate {
 }
 
 impl Db {
-    /// Creates a session for a user who signed in, and deletes the user's expired sessions.
+    /// Creates a session for a user who signed in, and deletes the user's expired sessions, and those that have been idle longest
+    /// if there are [`SESSIONS_MAX`].
     pub async fn start_session(&self, user: UserRow, session: NewSession) -> Result<(), Abort<UserChanged>> {
         self.audit(Start { user, session }).await
     }
