@@ -8,7 +8,7 @@ use crate::http::client::Client;
 /// Maximum number of waiting jobs.
 const JOBS_MAX: usize = 256;
 /// Maximum number of waiting jobs for one account, from all networks.
-const JOBS_OF_ACCOUNT_MAX: usize = 32;
+const JOBS_OF_ACCOUNT_MAX: usize = 16;
 
 /// The prefix length of IPv6 networks: a site, because smaller networks are easy to get in large numbers.
 const PREFIX: u8 = 48;

@@ -240,6 +240,9 @@ impl RateLimiter {
         if !self.is_enabled {
             return Ok(Vec::new());
         }
+        if let Some(refusal) = self.db.exceeded(&counters).await? {
+            return Err(Abort::Refused(refusal));
+        }
         // Rows are always locked in the same order, which prevents deadlocks.
         counters.sort_unstable_by_key(|counter| counter.key);
         self.db.count(counters.clone()).await?;

@@ -143,8 +143,8 @@ on_both_databases! {
         let mut waiting: FuturesUnordered<_> = flood.collect();
         first_busy(&mut waiting).await;
         // Elsewhere, and in a network of the flood.
-        sign_in_from(&server, THERE, "other@example.com").await.expect(StatusCode::OK);
-        sign_in_from(&server, "192.0.0.0", "other@example.com").await.expect(StatusCode::OK);
+        sign_in_from(server, THERE, "other@example.com").await.expect(StatusCode::OK);
+        sign_in_from(server, "192.0.0.0", "other@example.com").await.expect(StatusCode::OK);
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
 use serde_json::json;
+use sqlx::{Connection, SqliteConnection};
 
 use crate::support::{Database, PASSWORD, Response, Server, eventually, on_both_databases, serve};
 
@@ -108,6 +109,20 @@ async fn extend_delays(database: &Database) {
             "UPDATE throttles SET retry_at = '2999-01-01T00:00:00+00:00' WHERE retry_at > '2000-01-01T00:00:00+00:00'",
         )
         .await;
+}
+
+/// A transaction that prevents others from writing to the counters until it is dropped.
+async fn write_lock(database: &Database) -> Box<dyn Send> {
+    if database.url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+        Box::new(connection)
+    } else {
+        let mut connection = database.connect_postgres().await;
+        let lock = "BEGIN; LOCK TABLE throttles IN EXCLUSIVE MODE";
+        sqlx::raw_sql(lock).execute(&mut connection).await.unwrap();
+        Box::new(connection)
+    }
 }
 
 on_both_databases! {
@@ -344,6 +359,18 @@ on_both_databases! {
         assert_eq!(refused.header("ratelimit-policy"), "\"sign-up\";q=30;w=3600");
         let elsewhere = server.post("/api/auth/sign-up/email", account).header("x-forwarded-for", THERE);
         elsewhere.send().await.expect(StatusCode::OK);
+    }
+
+    /// A flood of attempts that are refused does not delay the writes of others.
+    async fn refused_attempts_write_nothing(server, ENABLED[0], ENABLED[1], ENABLED[2], ENABLED[3]) {
+        for _ in 0..5 {
+            assert_eq!(attempt(&server, HERE, "nobody@example.com").await, StatusCode::UNAUTHORIZED);
+        }
+        extend_delays(&server.database).await;
+        let lock = write_lock(&server.database).await;
+        // It would wait for the lock.
+        expect_too_many(&sign_in(&server, HERE, "nobody@example.com", PASSWORD, "").await);
+        drop(lock);
     }
 
     async fn rate_limit_off_counts_nothing(server, "--rate-limit", "off") {
