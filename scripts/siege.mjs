@@ -1,85 +1,123 @@
-// Measures a normal client beside clients that are idle, slow or greedy, against a release build on SQLite, and prints a Markdown
-// table. `just siege` runs it: `just siege [SECONDS PER LINE]`.
+// Measures a normal client beside crowds that are idle, slow or greedy, against a release build on SQLite with its default
+// settings, and prints a Markdown table. `just siege` runs it: `just siege [SECONDS PER LINE]`.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 
-import { folder, send, start } from './bench-processes.mjs';
-import { crowds } from './siege-crowds.mjs';
+import { folder, send, start, watch } from './bench-processes.mjs';
 import { connect, request } from './siege-connection.mjs';
 
 const seconds = Number(process.argv[2] ?? 10);
 if (!Number.isInteger(seconds) || seconds < 1) throw new Error('The argument is the seconds per line, such as 10.');
 
 /** The pause between two requests of the normal client, in milliseconds. */
-const PAUSE = 20;
+const PAUSE = 50;
 /** One of this many requests of the normal client is a sign-in. */
 const SIGN_IN_EVERY = 10;
-/** The address of the normal client. The others have other addresses of the loopback network. */
-const NORMAL = '127.0.1.1';
-
+/** The address of the normal client. The crowds have other addresses of the loopback network. */
+const ADDRESS = '127.0.1.1';
 const credentials = { email: 'normal@example.com', password: 'correct horse battery' };
 
-/** The server, and a normal user with twenty tasks. */
+/** A new server, and a normal user with twenty tasks. */
 async function begin() {
-  const database = join(folder, `siege-${crypto.randomUUID()}.db`);
-  const environment = { BIND: '127.0.0.1:0', DATABASE_URL: `sqlite://${database}`, LOG: 'warn,docket::request=off,docket::security=off' };
-  const server = await start(resolve('target/release/docket'), { ...environment, LOG: 'info,docket::request=error,docket::security=error' });
-  const { token, user } = await send('POST', `${server.url}/api/auth/sign-up/email`, { name: 'Normal', ...credentials });
+  const database = join(folder, `${crypto.randomUUID()}.db`);
+  const settings = { BIND: '127.0.0.1:0', LOG: 'info,docket::request=error,docket::security=error' };
+  const server = await start(resolve('target/release/docket'), { ...settings, DATABASE_URL: `sqlite://${database}` });
+  const account = { name: 'Normal', ...credentials };
+  const { token, user } = await send('POST', `${server.url}/api/auth/sign-up/email`, account);
   const path = `/api/${user.id}/tasks`;
-  const ids = [];
-  for (let number = 0; number < 20; number++) {
-    ids.push((await send('POST', `${server.url}${path}`, { title: `Task ${number}` }, token)).id);
+  let id;
+  for (let number = 1; number <= 20; number++) {
+    ({ id } = await send('POST', `${server.url}${path}`, { title: `Task ${number}` }, token));
   }
-  return { server, path, id: ids[0], token };
+  return { server, path, id, token };
 }
 
-const percentile = (sorted, share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
-const ms = (value) => (value === undefined ? 'none' : `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`);
+/** Starts a crowd and waits until it is in place. Returns a function that stops it and returns what it got. */
+async function besiege(crowd, url) {
+  const script = join(import.meta.dirname, 'siege-crowd.mjs');
+  const child = spawn(process.execPath, [script, crowd, url], { stdio: ['pipe', 'pipe', 'inherit'] });
+  watch(child);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`The crowd of ${crowd} ended.`);
+    return value;
+  };
+  await line();
+  return async () => {
+    const ended = once(child, 'exit');
+    child.stdin.end();
+    const got = await line();
+    await ended;
+    return got;
+  };
+}
 
-/** Repeats the requests of a person at work on one connection, and returns their times in milliseconds. */
-async function measure({ server, path, id, token }, until) {
-  const times = { requests: [], signIns: [], failed: 0 };
-  let connection;
-  for (let turn = 0; Date.now() < until; turn++) {
+/** Repeats the requests of a person at work on one connection. Returns their times in milliseconds, sorted. */
+async function measure({ server, path, id, token }) {
+  const requests = [];
+  const signIns = [];
+  let failed = 0;
+  let socket;
+  const signIn = () => request(socket, 'POST', '/api/auth/sign-in/email', { body: credentials });
+  const steps = [
+    () => request(socket, 'GET', `${path}?limit=20`, { token }),
+    () => request(socket, 'PATCH', `${path}/${id}/complete`, { token }),
+    () => request(socket, 'GET', `${path}/${id}`, { token }),
+  ];
+  const until = performance.now() + seconds * 1000;
+  for (let turn = 0; performance.now() < until; turn++) {
     const isSignIn = turn % SIGN_IN_EVERY === 0;
-    const steps = [
-      ['GET', `${path}?limit=20`],
-      ['PATCH', `${path}/${id}/complete`],
-      ['GET', `${path}/${id}`],
-    ];
-    const [method, target] = isSignIn ? ['POST', '/api/auth/sign-in/email'] : steps[turn % steps.length];
     const began = performance.now();
     try {
-      if (!connection || connection.destroyed) connection = await connect(server.url, NORMAL);
-      const { status } = await request(connection, method, target, isSignIn ? { body: credentials } : { token });
-      if (status !== 200) times.failed++;
-      else (isSignIn ? times.signIns : times.requests).push(performance.now() - began);
+      if (!socket || socket.destroyed) socket = await connect(server.url, ADDRESS);
+      const { status } = await (isSignIn ? signIn() : steps[turn % steps.length]());
+      if (status === 200) (isSignIn ? signIns : requests).push(performance.now() - began);
+      else failed++;
     } catch {
-      times.failed++;
-      connection?.destroy();
+      failed++;
     }
-    await new Promise((done) => setTimeout(done, PAUSE));
+    await setTimeout(PAUSE);
   }
-  connection?.destroy();
-  for (const list of [times.requests, times.signIns]) list.sort((a, b) => a - b);
-  return times;
+  socket?.destroy();
+  for (const times of [requests, signIns]) times.sort((one, other) => one - other);
+  return { requests, signIns, failed };
 }
 
-/** A line of the table: the normal client beside a crowd, each on a fresh server. */
+function percentile(times, share) {
+  if (times.length === 0) return 'none';
+  const time = times[Math.min(times.length - 1, Math.floor(times.length * share))];
+  return `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
+}
+
+/** Prints a line: the normal client beside a crowd, on a new server. */
 async function row(name, crowd) {
   const normal = await begin();
-  const stopped = crowd && (await crowd(normal.server.url));
-  const { requests, signIns, failed } = await measure(normal, Date.now() + seconds * 1000);
-  const told = (await stopped?.()) ?? '';
+  const stop = crowd ? await besiege(crowd, normal.server.url) : async () => '';
+  const { requests, signIns, failed } = await measure(normal);
+  const megabytes = normal.server.megabytes();
+  const got = await stop();
   await normal.server.stop();
-  const cells = [
-    name,
-    ms(percentile(requests, 0.5)),
-    ms(percentile(requests, 0.99)),
-    ms(percentile(signIns, 0.5)),
-    ms(percentile(signIns, 0.99)),
-    `${failed} of ${requests.length + signIns.length + failed}`,
-    told,
-  ];
-  console.log(`| ${cells.join(' | ')} |`);
+  const times = [requests, signIns].flatMap((times) => [percentile(times, 0.5), percentile(times, 0.99)]);
+  const total = requests.length + signIns.length + failed;
+  console.log(`| ${[name, ...times, `${failed} of ${total}`, `${megabytes} MB`, got].join(' | ')} |`);
 }
+
+const { model } = cpus()[0];
+console.log(`${cpus().length} cores (${model.trim()}), shared by the clients and the server; ${seconds} s a line.\n`);
+console.log('| Beside the normal client | p50 | p99 | Sign in: p50 | Sign in: p99 | Failed | Memory | What the crowd got |');
+console.log('|---|--:|--:|--:|--:|--:|--:|---|');
+await row('Nobody');
+await row('1,000 idle connections', 'idle');
+await row('1,000 slow headers (slowloris)', 'slow headers');
+await row('1,000 slow bodies', 'slow bodies');
+await row('200 connections that read no response', 'unread responses');
+await row('320 connections that sign in with one right password', 'sign-ins');
+await row('The same from 100 networks', 'sign-ins from many networks');
+await row('50 connections that write', 'writes');
+await row('50 connections that export', 'exports');
+await row('50 connections that list 500 tasks', 'lists');
