@@ -165,6 +165,12 @@ timing *ARGS: (_setup "run" "bench") ui
     cargo build --release --package docket --bin docket
     scripts/with-postgres.sh --durable node scripts/timing.mjs "$@"
 
+# Measure a normal client beside idle, slow and greedy ones, against a release build, and print a table
+[group('measure')]
+siege *ARGS: (_setup "run") ui
+    cargo build --release --package docket --bin docket
+    node scripts/siege.mjs "$@"
+
 # Retake the pictures of the README
 [group('measure')]
 screenshots: (e2e "--project=screenshots")

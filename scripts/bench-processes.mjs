@@ -19,7 +19,8 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
-function watch(child) {
+/** Ends `child` with this process. */
+export function watch(child) {
   children.add(child);
   child.once('exit', () => children.delete(child));
 }

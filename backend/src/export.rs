@@ -1,16 +1,18 @@
 //! Export of all data that the server stores about a user.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use poem::web::Data;
 use poem_openapi::{ApiResponse, OpenApi};
 use shared::account::{Session, User};
 use shared::profile::Export;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::accounts::event::Event;
 use crate::accounts::extract::RecentUser;
 use crate::accounts::routes::Tag;
+use crate::accounts::user_id::UserId;
 use crate::db::Db;
 use crate::http::client::Client;
 use crate::http::json::StreamedJson;
@@ -24,13 +26,49 @@ const CONCURRENT_MAX: usize = 16;
 pub struct Exports {
     db: Db,
     permits: Arc<Semaphore>,
+    /// The users whose exports are being sent by this server.
+    running: Arc<Mutex<HashSet<UserId>>>,
+}
+
+/// Permission to send an export of a user, until it is dropped.
+struct ExportPermit {
+    running: Arc<Mutex<HashSet<UserId>>>,
+    user: UserId,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for ExportPermit {
+    fn drop(&mut self) {
+        lock(&self.running).remove(&self.user);
+    }
+}
+
+fn lock(running: &Mutex<HashSet<UserId>>) -> MutexGuard<'_, HashSet<UserId>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Exports {
     /// Exports from `db`.
     pub fn new(db: Db) -> Self {
         let permits = Arc::new(Semaphore::new(CONCURRENT_MAX));
-        Self { db, permits }
+        let running = Arc::default();
+        Self { db, permits, running }
+    }
+
+    /// Begins an export. [`Problem::ExportRunning`] if one of the user is being sent, [`Problem::Busy`] if too many are.
+    fn begin(&self, user: &UserId) -> Result<ExportPermit, Problem> {
+        let mut running = lock(&self.running);
+        if running.contains(user) {
+            return Err(Problem::ExportRunning);
+        }
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        let permit = permit.map_err(|_| Problem::Busy)?;
+        running.insert(user.clone());
+        Ok(ExportPermit {
+            running: Arc::clone(&self.running),
+            user: user.clone(),
+            _permit: permit,
+        })
     }
 }
 
@@ -50,7 +88,7 @@ enum ExportResponse {
     ),
 }
 
-operation_errors!(BetterAuth, ExportErrors: Problem::SessionNotFresh, Problem::Busy);
+operation_errors!(BetterAuth, ExportErrors: Problem::SessionNotFresh, Problem::ExportRunning, Problem::Busy);
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Accounts")]
 impl ExportApi {
@@ -62,9 +100,7 @@ impl ExportApi {
         client: Client,
         caller: RecentUser,
     ) -> Result<ExportResponse, OperationError<ExportErrors>> {
-        let permit = Arc::clone(&exports.permits)
-            .try_acquire_owned()
-            .map_err(|_| Problem::Busy)?;
+        let permit = exports.begin(&caller.user)?;
         let db = &exports.db;
         let user = db.user(&caller.user).await?.ok_or(Problem::Unauthenticated)?;
         let sessions = db.sessions(&caller.user).await?;

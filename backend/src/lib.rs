@@ -7,6 +7,7 @@ mod db;
 mod export;
 mod fault;
 mod http;
+mod network;
 pub mod openapi;
 pub mod serve;
 mod tasks;
@@ -69,7 +70,7 @@ pub async fn app(
     let expiries = expiry::EXPIRIES.into_iter().chain(tombstones::EXPIRIES).collect();
     let sweeper = Sweeper::start(db.clone(), expiries);
     let accounts = Arc::new(accounts(db.clone(), sweeper.clone()));
-    let tasks = Arc::new(Tasks::new(db.clone(), sweeper));
+    let tasks = Arc::new(Tasks::new(db.clone(), sweeper, config.tasks_max));
     let exports = Arc::new(Exports::new(db.clone()));
 
     let document = openapi::document()?;

@@ -107,7 +107,7 @@ async fn listen(
     serve(
         listener,
         app,
-        Limits::for_process(config.database_max_connections),
+        Limits::for_process(config.database_max_connections, &config.trusted_proxies),
         stop,
     )
     .await;

@@ -37,7 +37,7 @@ pub async fn undo(
     let email = account.email.as_deref().unwrap_or_default();
     let password = accounts
         .passwords
-        .check_new_password(new_password, "newPassword", &account.name, email)
+        .check_new_password(&client, new_password, "newPassword", &account.name, email)
         .await?;
     let password_hash = accounts.passwords.hash(password).await?;
     let device = Device::generate()?;

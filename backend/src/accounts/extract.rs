@@ -60,7 +60,7 @@ impl<'a> ApiExtractor<'a> for Caller {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<String>) -> Result<Self> {
-        let identity = required(request).await?;
+        let identity = authorize(request).await?;
         if identity.is(&path::parameter(request, 0)) {
             Ok(Self(identity))
         } else {
@@ -143,7 +143,7 @@ macro_rules! bearer_extractor {
     };
 }
 
-bearer_extractor!(AnyUser, request => Self(required(request).await?));
+bearer_extractor!(AnyUser, request => Self(authorize(request).await?));
 bearer_extractor!(RecentUser, request => Self(recent(request).await?));
 bearer_extractor!(Member, request => Self(member(request).await?));
 bearer_extractor!(RecentMember, request => Self(recent_member(request).await?));
@@ -169,7 +169,17 @@ pub fn bearer(request: &Request) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-async fn required(request: &Request) -> Result<Identity, Problem> {
+/// The user of the bearer token, if the operation requires one. A write counts. [`Problem::TooMany`] if the user writes too
+/// much.
+async fn authorize(request: &Request) -> Result<Identity, Problem> {
+    let identity = identify(request).await?;
+    if !request.method().is_safe() {
+        accounts(request)?.write_limit.count(&identity.user)?;
+    }
+    Ok(identity)
+}
+
+async fn identify(request: &Request) -> Result<Identity, Problem> {
     let token = bearer(request).ok_or(Problem::Unauthenticated)?;
     let client = request.data::<Client>().ok_or_else(Client::missing)?;
     let identity = accounts(request)?.identify(token, client).await?;
@@ -178,7 +188,7 @@ async fn required(request: &Request) -> Result<Identity, Problem> {
 }
 
 async fn optional(request: &Request) -> Result<Option<Identity>, Problem> {
-    match required(request).await {
+    match identify(request).await {
         Ok(identity) => Ok(Some(identity)),
         Err(Problem::Unauthenticated) => Ok(None),
         Err(problem) => Err(problem),
@@ -186,17 +196,17 @@ async fn optional(request: &Request) -> Result<Option<Identity>, Problem> {
 }
 
 async fn member(request: &Request) -> Result<Membership, Problem> {
-    required(request).await?.membership().ok_or(Problem::Unauthenticated)
+    authorize(request).await?.membership().ok_or(Problem::Unauthenticated)
 }
 
 async fn recent(request: &Request) -> Result<Identity, Problem> {
-    let identity = required(request).await?;
+    let identity = authorize(request).await?;
     identity.require_recent_authentication()?;
     Ok(identity)
 }
 
 async fn recent_member(request: &Request) -> Result<Membership, Problem> {
-    let identity = required(request).await?;
+    let identity = authorize(request).await?;
     let member = identity.clone().membership().ok_or(Problem::Unauthenticated)?;
     identity.require_recent_authentication()?;
     Ok(member)

@@ -1,28 +1,29 @@
-//! Passwords: checking new ones, and hashing with Argon2id on blocking threads, at most one per CPU core, with a bounded queue.
+//! Passwords: checking new ones, and hashing with Argon2id on blocking threads, at most one per CPU core, in a fair queue.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use shared::account;
 use shared::problem::FieldError;
-use tokio::sync::Semaphore;
 
+use crate::accounts::fair_queue::Requester;
+use crate::accounts::hash_queue::HashQueue;
 use crate::accounts::rate_limit::Permit;
 use crate::config::Argon2Cost;
 use crate::fault::Fault;
+use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// Maximum number of callers that hash or wait.
-const QUEUE_MAX: usize = 256;
 /// Passwords with at most this estimated number of guesses are refused. It covers the 3,000 most common passwords with at
 /// least eight characters: the last of them is number 8,949 in zxcvbn's list.
 const GUESSES_MIN: u64 = 9_000;
 
 /// A valid, normalised new password. Only [`Passwords::check_new_password`] constructs it.
-pub struct NewPassword(String);
+pub struct NewPassword {
+    text: String,
+    requester: Requester,
+}
 
 /// The result of verifying a password.
 pub enum Verification {
@@ -41,8 +42,7 @@ pub struct Passwords {
     /// Verified against when there is no account, so that both cases take the same time.
     dummy_hash: String,
     min_length: u32,
-    permits: Arc<Semaphore>,
-    queued: AtomicUsize,
+    queue: HashQueue,
 }
 
 impl Passwords {
@@ -57,8 +57,7 @@ impl Passwords {
             argon2,
             dummy_hash,
             min_length,
-            permits: Arc::new(Semaphore::new(cores)),
-            queued: AtomicUsize::new(0),
+            queue: HashQueue::new(cores),
         })
     }
 
@@ -68,9 +67,10 @@ impl Passwords {
     }
 
     /// Checks a new password for an account with that name and e-mail address. [`Problem::Invalid`] if it breaks a rule or is
-    /// too easy to guess; `field` is its member in the request body.
+    /// too easy to guess; `field` is its member in the request body. [`Problem::Busy`] if the queue is full.
     pub async fn check_new_password(
         &self,
+        client: &Client,
         password: &str,
         field: &str,
         name: &str,
@@ -82,9 +82,10 @@ impl Passwords {
         if password.chars().count() < min as usize {
             return Err(refused(format!("A password needs at least {min} characters.")));
         }
+        let requester = Requester::new(client, email);
         let guessed = password.to_lowercase();
         let guesses = self
-            .run_blocking(move || Ok(zxcvbn::zxcvbn(&guessed, &[]).guesses()))
+            .run_blocking(&requester, move || Ok(zxcvbn::zxcvbn(&guessed, &[]).guesses()))
             .await?;
         if guesses <= GUESSES_MIN {
             return Err(refused(
@@ -92,13 +93,16 @@ impl Passwords {
                     .to_owned(),
             ));
         }
-        Ok(NewPassword(password))
+        Ok(NewPassword {
+            text: password,
+            requester,
+        })
     }
 
     /// Hashes a new password into a PHC string. [`Problem::Busy`] if the queue is full.
-    pub async fn hash(&self, NewPassword(password): NewPassword) -> Result<String, Problem> {
+    pub async fn hash(&self, NewPassword { text, requester }: NewPassword) -> Result<String, Problem> {
         let argon2 = self.argon2.clone();
-        self.run_blocking(move || hash(&argon2, &password)).await
+        self.run_blocking(&requester, move || hash(&argon2, &text)).await
     }
 
     /// Verifies `password` against the hash `stored`. Without a stored hash the result is invalid, in the same time. Only a
@@ -113,9 +117,11 @@ impl Passwords {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.dummy_hash.clone());
         let compared = self
-            .run_blocking(move || match compare(&argon2, &password, &stored)? {
-                Verification::Valid { .. } if !known => Ok(Verification::Invalid),
-                comparison => Ok(comparison),
+            .run_blocking(permit.requester(), move || {
+                match compare(&argon2, &password, &stored)? {
+                    Verification::Valid { .. } if !known => Ok(Verification::Invalid),
+                    comparison => Ok(comparison),
+                }
             })
             .await;
         match compared {
@@ -126,41 +132,20 @@ impl Passwords {
         compared
     }
 
-    async fn run_blocking<T, F>(&self, work: F) -> Result<T, Problem>
+    async fn run_blocking<T, F>(&self, requester: &Requester, work: F) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: FnOnce() -> Result<T, Fault> + Send + 'static,
     {
-        let _slot = QueueSlot::take(&self.queued)?;
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(internal)?;
+        let turn = self.queue.turn(requester).await?;
         tokio::task::spawn_blocking(move || {
             // Held until the work is done, even if the caller is cancelled.
-            let _permit = permit;
+            let _turn = turn;
             work()
         })
         .await
         .map_err(internal)?
         .map_err(Problem::from)
-    }
-}
-
-/// A slot in the queue, which is freed on drop.
-struct QueueSlot<'a>(&'a AtomicUsize);
-
-impl<'a> QueueSlot<'a> {
-    fn take(queued: &'a AtomicUsize) -> Result<Self, Problem> {
-        let slot = Self(queued);
-        if queued.fetch_add(1, Ordering::Relaxed) < QUEUE_MAX {
-            Ok(slot)
-        } else {
-            Err(Problem::Busy)
-        }
-    }
-}
-
-impl Drop for QueueSlot<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -22,7 +22,7 @@ pub async fn reset_password(
     let (name, email) = owner(accounts, &hash).await?.ok_or(Problem::InvalidToken)?;
     let password = accounts
         .passwords
-        .check_new_password(new_password, "newPassword", &name, &email)
+        .check_new_password(&client, new_password, "newPassword", &name, &email)
         .await?;
     let password_hash = accounts.passwords.hash(password).await?;
     let device = Device::generate()?;

@@ -17,6 +17,7 @@ use crate::accounts::store::proof::Proof;
 use crate::accounts::store::session_check::SessionCheck;
 use crate::accounts::store::users::UserRow;
 use crate::accounts::totp_secret::TotpKeys;
+use crate::accounts::write_limit::WriteLimit;
 use crate::config::{Config, ConfigError};
 use crate::db::Db;
 use crate::db::sweep::Sweeper;
@@ -44,6 +45,8 @@ pub struct Accounts {
     pub public_url: String,
     /// Counts and limits attempts.
     pub rate_limiter: RateLimiter,
+    /// Limits the writes of users.
+    pub write_limit: WriteLimit,
     /// The external issuer whose tokens are accepted, if any.
     pub external: Option<ExternalIssuer>,
     /// The origins that may use cookies, besides the origin that `Host` names.
@@ -90,6 +93,7 @@ impl Accounts {
             Self {
                 sessions: SessionCheck::start(db.clone(), timeout),
                 rate_limiter: RateLimiter::new(db.clone(), sweeper, rate_limit),
+                write_limit: WriteLimit::new(rate_limit),
                 db,
                 tokens,
                 totp_keys,
@@ -172,7 +176,12 @@ impl Accounts {
     ) -> Result<(UserRow, Proof), Problem> {
         let user = self.db.user(&member.user).await?.ok_or(Problem::Unauthenticated)?;
         let session = member.session.id;
-        let permit = self.rate_limiter.attempt(Attempt::Password { client, session }).await?;
+        let attempt = Attempt::Password {
+            client,
+            user_id: &user.id,
+            session,
+        };
+        let permit = self.rate_limiter.attempt(attempt).await?;
         if self.is_password(permit, password, Some(&user)).await? {
             let proof = Proof::of(&user);
             Ok((user, proof))

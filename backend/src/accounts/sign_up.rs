@@ -32,7 +32,7 @@ pub async fn sign_up(
     } = body;
     let password = accounts
         .passwords
-        .check_new_password(&password, "password", &name, &email)
+        .check_new_password(&client, &password, "password", &name, &email)
         .await?;
     let password_hash = accounts.passwords.hash(password).await?;
     let user = NewUser {

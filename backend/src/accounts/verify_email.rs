@@ -78,7 +78,7 @@ pub async fn verify_email(
             let (name, email) = (target.name(), target.email());
             let password = accounts
                 .passwords
-                .check_new_password(password, "newPassword", name, email)
+                .check_new_password(&client, password, "newPassword", name, email)
                 .await?;
             Some(accounts.passwords.hash(password).await?)
         }

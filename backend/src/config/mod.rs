@@ -106,9 +106,13 @@ pub struct Config {
     #[arg(long, env, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
     pub argon2_lanes: u32,
 
-    /// Rate limits against guessing passwords and codes: on, or off for load tests
+    /// Rate limits of guesses at passwords and codes, and of writes: on, or off for load tests
     #[arg(long, env, default_value = "on", value_parser = on_off, action = clap::ArgAction::Set)]
     pub rate_limit: bool,
+
+    /// Maximum number of tasks of a user
+    #[arg(long, env, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub tasks_max: u32,
 
     /// Addresses and networks (10.0.0.0/8) of the proxies whose X-Forwarded-For is trusted, separated by commas
     #[arg(long, env, value_delimiter = ',', value_parser = network)]

@@ -34,10 +34,8 @@ impl SqliteDb {
             .foreign_keys(true)
             .pragma("secure_delete", "ON")
             .row_buffer_size(ROW_BUFFER);
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_lazy_with(options.clone());
-        let read = SqlitePoolOptions::new()
+        let write = pool_options().max_connections(1).connect_lazy_with(options.clone());
+        let read = pool_options()
             .max_connections(max_connections)
             .min_connections(1)
             .connect_lazy_with(options.create_if_missing(false));
@@ -89,4 +87,10 @@ impl SqliteDb {
         }
         Ok(())
     }
+}
+
+/// Connections to a file are kept. sqlx counts idle connections after it has released them, so its task that closes old ones can
+/// read a count that has wrapped around, and then loop for hours (sqlx 0.9.0). Without these limits the task does not exist.
+fn pool_options() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None)
 }

@@ -10,6 +10,7 @@ use poem::{FromRequest, Request, RequestBody, Result};
 
 use crate::fault::Fault;
 use crate::http::problem::Problem;
+use crate::network::network;
 
 /// Maximum stored length of a `User-Agent`, in characters.
 const USER_AGENT_MAX: usize = 255;
@@ -41,6 +42,13 @@ impl Client {
     /// The address as it is stored.
     pub fn address_text(&self) -> Option<String> {
         self.address.map(|address| address.to_string())
+    }
+
+    /// The network of the address, as a key of counters: the IPv4 address, or the IPv6 network with that prefix length. Empty
+    /// without a network connection.
+    pub fn network(&self, prefix: u8) -> String {
+        let network = self.address.map(|address| network(address, prefix).to_string());
+        network.unwrap_or_default()
     }
 
     /// Records the user of a verified credential, for the access log.
@@ -80,11 +88,13 @@ impl<'a> FromRequest<'a> for Client {
 }
 
 /// The client address: follows `X-Forwarded-For` from right to left as long as the sender is a trusted proxy, starting with
-/// `peer`.
+/// `peer`. Lines are one list. Entries are parsed as bytes, one by one, so that an invalid entry of the client cannot hide the
+/// entries that a proxy appended.
 fn address(request: &Request, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
     let lines = request.headers().get_all("x-forwarded-for").iter();
-    let texts = lines.filter_map(|line| line.to_str().ok());
-    let hops: Vec<&str> = texts.flat_map(|text| text.split(',')).collect();
+    let hops: Vec<&[u8]> = lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .collect();
     let mut address = peer.to_canonical();
     for hop in hops.into_iter().rev() {
         let is_trusted = trusted.iter().any(|network| network.contains(&address));
@@ -97,8 +107,8 @@ fn address(request: &Request, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
 }
 
 /// Parses an address, with or without a port. An IPv4-mapped IPv6 address is converted to IPv4.
-fn parsed(hop: &str) -> Option<IpAddr> {
-    let hop = hop.trim();
+fn parsed(hop: &[u8]) -> Option<IpAddr> {
+    let hop = str::from_utf8(hop).ok()?.trim();
     let address = hop.parse().or_else(|_| hop.parse().map(|hop: SocketAddr| hop.ip()));
     address.ok().map(|address: IpAddr| address.to_canonical())
 }

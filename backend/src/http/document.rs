@@ -17,12 +17,12 @@ pub fn complete(generated: &str) -> Result<Value, serde_json::Error> {
     close_bodies(&mut document);
     if let Some(paths) = document["paths"].as_object_mut() {
         for (path, operations) in paths {
-            for (_, operation) in operations.as_object_mut().into_iter().flatten() {
+            for (method, operation) in operations.as_object_mut().into_iter().flatten() {
                 if operation.get("security").is_none() {
                     // An empty list means that no credential is required; a missing one is unspecified.
                     operation["security"] = json!([]);
                 }
-                errors::add(operation, Wire::of(path));
+                errors::add(operation, method, Wire::of(path));
                 simplify_headers(operation);
             }
         }

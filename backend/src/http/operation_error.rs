@@ -93,7 +93,10 @@ pub fn descriptions(problems: &[Problem], wire: Wire) -> BTreeMap<u16, String> {
 fn meaning(problem: &Problem) -> String {
     match problem {
         Problem::Invalid(_) => "The request is invalid: `errors` lists the broken rules.".to_owned(),
-        Problem::TooMany(_) => "Too many attempts: `Retry-After` is the time to wait, in seconds.".to_owned(),
+        Problem::TooMany(_) => {
+            "Too many attempts or changes: `Retry-After` is the time to wait, in seconds.".to_owned()
+        }
+        Problem::TooManyTasks(_) => "The user has as many tasks as the server allows (`TASKS_MAX`).".to_owned(),
         problem => problem.to_string(),
     }
 }

@@ -118,8 +118,16 @@ pub enum Problem {
     #[error("The task has changed since you read it. Read it again and repeat your change.")]
     ChangedMeanwhile,
     /// A rate limit is exceeded.
-    #[error("Too many attempts. Try again in {}.", duration(.0.wait))]
+    #[error("Too many {}. Try again in {}.", .0.what, duration(.0.wait))]
     TooMany(RateLimited),
+    /// The user has as many tasks as the server allows.
+    #[error(
+        "You have {0} tasks, which is the limit of this server. Delete tasks that you no longer need, then try again."
+    )]
+    TooManyTasks(u32),
+    /// The user's last export is still being sent.
+    #[error("An export of your data is still being sent. Wait until it has finished, or cancel it, then try again.")]
+    ExportRunning,
     /// A queue is full.
     #[error("The server is busy. Try again in a moment.")]
     Busy,
@@ -134,6 +142,8 @@ pub enum Problem {
 /// An exceeded rate limit.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RateLimited {
+    /// What there is too much of, in the plural.
+    pub what: &'static str,
     /// The name of the policy.
     pub policy: &'static str,
     /// How many attempts are free in a window.
@@ -219,6 +229,8 @@ impl Problem {
             Self::Deleted => (StatusCode::CONFLICT, "deleted"),
             Self::ChangedMeanwhile => (StatusCode::PRECONDITION_FAILED, "changed_meanwhile"),
             Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+            Self::TooManyTasks(_) => (StatusCode::CONFLICT, "too_many_tasks"),
+            Self::ExportRunning => (StatusCode::CONFLICT, "export_running"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Self::Fault(fault) => match fault.kind() {
@@ -296,6 +308,7 @@ fn with_rate_limit(response: ResponseBuilder, limited: &RateLimited) -> Response
         quota,
         window,
         wait,
+        ..
     } = limited;
     response
         .header(header::RETRY_AFTER, *wait)

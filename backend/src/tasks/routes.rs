@@ -140,7 +140,7 @@ impl ChangeResponse {
     }
 }
 
-operation_errors!(Docket, CreateErrors: Problem::Deleted);
+operation_errors!(Docket, CreateErrors: Problem::Deleted, Problem::TooManyTasks(0));
 operation_errors!(Docket, GetErrors: Problem::NotFound);
 operation_errors!(Docket, ChangeErrors: Problem::NotFound, Problem::ChangedMeanwhile);
 
@@ -223,7 +223,7 @@ impl TaskApi {
     ) -> Result<CreateResponse, OperationError<CreateErrors>> {
         let task = body.valid()?;
         let id = idempotency_key.0.unwrap_or_else(Uuid::now_v7);
-        let task = match tasks.db.create_task(&caller.user, id, task).await {
+        let task = match tasks.create(&caller.user, id, task).await {
             // Returns the task of the earlier request with this key, unless it has been deleted.
             Err(Abort::Refused(CreateRefusal::IdUsed)) => {
                 let earlier = tasks.db.task(&caller.user, id).await?;
@@ -354,6 +354,7 @@ impl From<CreateRefusal> for Problem {
         match refusal {
             CreateRefusal::IdUsed => Self::Deleted,
             CreateRefusal::NoUser => Self::Unauthenticated,
+            CreateRefusal::TooMany(max) => Self::TooManyTasks(max),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The table `tasks`. Every statement filters by `user_id` first, so a task of another user is not found.
 
+use std::convert::Infallible;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::{Stream, stream};
 use shared::task::{LIMIT_MAX, NewTask, Order, Sort, Status, Task, TaskChange, title_key};
@@ -55,6 +57,8 @@ pub enum CreateRefusal {
     IdUsed,
     /// The account has been deleted.
     NoUser,
+    /// The user has as many tasks as allowed.
+    TooMany(u32),
 }
 
 /// Why a task is not changed or deleted.
@@ -66,23 +70,24 @@ pub enum TaskRefusal {
     ConditionFailed,
 }
 
-/// Increments the user's revision, which also locks the user's row against concurrent writes. None if the account has been
-/// deleted.
-async fn next_revision(tx: &mut Tx<'_>, user: &UserId) -> Result<Option<i64>, DbError> {
-    const SQL: &str = "UPDATE users SET revision = revision + 1 WHERE id = $1 RETURNING revision";
-    let revision: Option<(i64,)> = on_database!(tx, c => c.optional(sqlx::query(SQL).bind(user)).await)?;
-    Ok(revision.map(|(revision,)| revision))
+/// Increments the user's revision and adds `added` to the number of tasks, which also locks the user's row against concurrent
+/// writes. Returns both; none if the account has been deleted.
+async fn begin_write(tx: &mut Tx<'_>, user: &UserId, added: i64) -> Result<Option<(i64, i64)>, DbError> {
+    const SQL: &str = "UPDATE users SET revision = revision + 1, task_count = task_count + $2 WHERE id = $1 \
+         RETURNING revision, task_count";
+    on_database!(tx, c => c.optional(sqlx::query(SQL).bind(user).bind(added)).await)
 }
 
-/// Increments the user's revision, and reads the task to be changed. Returns the new revision and the task.
+/// Begins a write that adds `added` tasks, and reads the task to be changed. Returns the new revision and the task.
 async fn begin_change(
     tx: &mut Tx<'_>,
     user: &UserId,
+    added: i64,
     id: Uuid,
     condition: &IfMatch,
 ) -> Result<(i64, TaskRow), Abort<TaskRefusal>> {
     let not_found = || Abort::Refused(TaskRefusal::NotFound);
-    let revision = next_revision(tx, user).await?.ok_or_else(not_found)?;
+    let (revision, _) = begin_write(tx, user, added).await?.ok_or_else(not_found)?;
     let row: Option<TaskRow> = on_database!(tx, c => c.optional(sqlx::query(FIND).bind(user).bind(id)).await)?;
     let row = row.ok_or_else(not_found)?;
     if condition.allows(row.revision) {
@@ -102,6 +107,8 @@ struct Create {
     user: UserId,
     id: Uuid,
     task: NewTask,
+    /// Maximum number of tasks of the user.
+    max: u32,
 }
 
 impl Transaction for Create {
@@ -114,8 +121,8 @@ impl Transaction for Create {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8) ON CONFLICT (user_id, id) DO NOTHING RETURNING ",
             task_columns!()
         );
-        let revision = next_revision(tx, &self.user).await?;
-        let revision = revision.ok_or(Abort::Refused(CreateRefusal::NoUser))?;
+        let begun = begin_write(tx, &self.user, 1).await?;
+        let (revision, count) = begun.ok_or(Abort::Refused(CreateRefusal::NoUser))?;
         let created: Option<TaskRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
             .bind(&self.user)
             .bind(self.id)
@@ -125,7 +132,35 @@ impl Transaction for Create {
             .bind(self.task.due_date)
             .bind(now())
             .bind(revision)).await)?;
-        created.map(Task::from).ok_or(Abort::Refused(CreateRefusal::IdUsed))
+        let created = created.ok_or(Abort::Refused(CreateRefusal::IdUsed))?;
+        if count > i64::from(self.max) {
+            return Err(Abort::Refused(CreateRefusal::TooMany(self.max)));
+        }
+        Ok(created.into())
+    }
+}
+
+/// The number of tasks of a user.
+const COUNT: &str = "SELECT count(*) FROM tasks WHERE user_id = $1 AND deleted_at IS NULL";
+
+/// Corrects `users.task_count`.
+struct Recount {
+    user: UserId,
+}
+
+impl Transaction for Recount {
+    type Output = ();
+    type Refusal = Infallible;
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Abort<Infallible>> {
+        // Locks the row, so that no task is created or deleted between the statements.
+        const LOCK: &str = "UPDATE users SET task_count = task_count WHERE id = $1";
+        const SET: &str = "UPDATE users SET task_count = $2 WHERE id = $1";
+        let user = &self.user;
+        execute!(tx, sqlx::query(LOCK).bind(user))?;
+        let (count,): (i64,) = on_database!(tx, c => c.one(sqlx::query(COUNT).bind(user)).await)?;
+        execute!(tx, sqlx::query(SET).bind(user).bind(count))?;
+        Ok(())
     }
 }
 
@@ -146,7 +181,7 @@ impl Transaction for Change {
              WHERE user_id = $1 AND id = $2 RETURNING ",
             task_columns!()
         );
-        let (revision, old) = begin_change(tx, &self.user, self.id, &self.condition).await?;
+        let (revision, old) = begin_change(tx, &self.user, 0, self.id, &self.condition).await?;
         let title = self.change.title.as_ref().unwrap_or(&old.title);
         let row: TaskRow = on_database!(tx, c => c.one(sqlx::query(SQL)
             .bind(&self.user)
@@ -181,9 +216,9 @@ impl Transaction for Complete {
         let not_found = || Abort::Refused(TaskRefusal::NotFound);
         // Without a precondition the SELECT is skipped: no updated row means that there is no such task.
         let revision = if self.condition.is_any() {
-            next_revision(tx, &self.user).await?.ok_or_else(not_found)?
+            begin_write(tx, &self.user, 0).await?.ok_or_else(not_found)?.0
         } else {
-            begin_change(tx, &self.user, self.id, &self.condition).await?.0
+            begin_change(tx, &self.user, 0, self.id, &self.condition).await?.0
         };
         let row: Option<TaskRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
             .bind(&self.user)
@@ -211,7 +246,7 @@ impl Transaction for Delete {
             blank_task!(),
             " WHERE user_id = $1 AND id = $2"
         );
-        let (revision, _) = begin_change(tx, &self.user, self.id, &self.condition).await?;
+        let (revision, _) = begin_change(tx, &self.user, -1, self.id, &self.condition).await?;
         execute!(
             tx,
             sqlx::query(SQL)
@@ -279,10 +314,28 @@ impl Db {
         Ok(row.map(Task::from))
     }
 
-    /// Creates a task.
-    pub async fn create_task(&self, user: &UserId, id: Uuid, task: NewTask) -> Result<Task, Abort<CreateRefusal>> {
+    /// Creates a task, unless the user has `max` tasks.
+    pub async fn create_task(
+        &self,
+        user: &UserId,
+        id: Uuid,
+        task: NewTask,
+        max: u32,
+    ) -> Result<Task, Abort<CreateRefusal>> {
         let user = user.clone();
-        self.transact(Create { user, id, task }).await
+        self.transact(Create { user, id, task, max }).await
+    }
+
+    /// Counts the tasks of a user, and corrects the stored number if it is wrong: a server of the version before does not
+    /// maintain it. Whether it was wrong.
+    pub async fn recount_tasks(&self, user: &UserId) -> Result<bool, DbError> {
+        const WRONG: &str = "SELECT 1 FROM users WHERE id = $1 AND task_count <> \
+             (SELECT count(*) FROM tasks WHERE user_id = $1 AND deleted_at IS NULL)";
+        let wrong: Option<(i32,)> = on_database!(self.read(), db => db.optional(sqlx::query(WRONG).bind(user)).await)?;
+        if wrong.is_some() {
+            self.transact(Recount { user: user.clone() }).await?;
+        }
+        Ok(wrong.is_some())
     }
 
     /// Updates the members that are present in `change`.

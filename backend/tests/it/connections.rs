@@ -12,12 +12,12 @@ use poem::endpoint::{make, make_sync};
 use poem::{Body, Endpoint, Response};
 use reqwest::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::timeout;
 
 use crate::program::Program;
-use crate::support::{Database, TIMEOUT, on_both_databases};
+use crate::support::{Database, TIMEOUT, eventually, on_both_databases};
 
 /// A timeout under test.
 const SHORT: Duration = Duration::from_millis(500);
@@ -305,6 +305,103 @@ async fn at_the_connection_limit_new_connections_wait_for_busy_ones() {
         }
     };
     timeout(TIMEOUT, wait).await.expect("a request is not served");
+}
+
+/// Connects from another loopback address.
+async fn connect_from(from: &str, address: SocketAddr, bytes: &[u8]) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_the_connection_limit_of_a_client_its_own_connections_are_closed() {
+    let limits = Limits {
+        max_connections_per_client: 2,
+        ..without_timeouts()
+    };
+    let address = start(make_sync(|_| "served"), limits).await;
+    let (beginning, end) = REQUEST.as_bytes().split_at(10);
+    // Another client waits longer, but is not affected.
+    let mut other = connect_from("127.0.0.2", address, beginning).await;
+    let mut first = connect(address, beginning).await;
+    let mut second = connect(address, beginning).await;
+    let mut third = connect(address, REQUEST.as_bytes()).await;
+    assert_eq!(text(&read_to_end(&mut first).await), "");
+    for stream in [&mut second, &mut other] {
+        stream.write_all(end).await.unwrap();
+    }
+    for stream in [&mut second, &mut third, &mut other] {
+        let served = timeout(TIMEOUT, stream.read_u8()).await;
+        served.expect("the request is not served").unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_connections_of_a_client_whose_connections_are_busy_are_closed() {
+    let limits = Limits {
+        max_connections_per_client: 2,
+        ..without_timeouts()
+    };
+    let arrived = Arc::new(Semaphore::new(0));
+    let endpoint = make({
+        let arrived = Arc::clone(&arrived);
+        move |request| {
+            let arrived = Arc::clone(&arrived);
+            async move {
+                if request.uri().path() == "/busy" {
+                    arrived.add_permits(1);
+                    pending::<()>().await;
+                }
+                "served"
+            }
+        }
+    });
+    let address = start(endpoint, limits).await;
+    let busy = REQUEST.replacen("/ ", "/busy ", 1);
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        streams.push(connect(address, busy.as_bytes()).await);
+    }
+    timeout(TIMEOUT, arrived.acquire_many(2))
+        .await
+        .unwrap()
+        .unwrap()
+        .forget();
+    let mut surplus = TcpStream::connect(address).await.unwrap();
+    assert_eq!(text(&read_to_end(&mut surplus).await), "");
+    let mut other = connect_from("127.0.0.2", address, REQUEST.as_bytes()).await;
+    timeout(TIMEOUT, other.read_u8()).await.expect("not served").unwrap();
+    // A connection that ends makes room.
+    streams.pop();
+    eventually("a connection is served", async || {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(REQUEST.as_bytes()).await.ok()?;
+        stream.read_u8().await.ok()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trusted_proxies_have_no_connection_limit() {
+    let limits = Limits {
+        max_connections_per_client: 1,
+        trusted_proxies: Arc::new(["127.0.0.0/31".parse().unwrap()]),
+        ..without_timeouts()
+    };
+    let address = start(make_sync(|_| "served"), limits).await;
+    let (beginning, end) = REQUEST.as_bytes().split_at(10);
+    let mut streams = Vec::new();
+    for _ in 0..5 {
+        streams.push(connect(address, beginning).await);
+    }
+    for stream in &mut streams {
+        stream.write_all(end).await.unwrap();
+        let served = timeout(TIMEOUT, stream.read_u8()).await;
+        served.expect("the request is not served").unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,6 +35,8 @@ async fn work(database: &Database, mails: &Sink, path: &str, body: &Value) -> (u
         &smtp_url,
         "--mail-from",
         "docket@example.com",
+        "--better-auth-url",
+        "http://localhost:8000",
         "--log",
         "info,sqlx::query=debug",
     ];

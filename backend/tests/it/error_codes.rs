@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use docket::serve::Limits;
 
+use crate::export::fill;
 use crate::jwt::{Signer, now};
 use crate::smtp::mailing_with;
 use crate::spec::tables;
@@ -168,6 +169,23 @@ async fn of_accounts(server: &Server, owner: &User<'_>) -> Vec<Response> {
     responses
 }
 
+/// More tasks than the user may have, and two exports at once.
+async fn of_limits(server: &Server, owner: &User<'_>) -> Vec<Response> {
+    let limited = server.another(&["--tasks-max", "1"]).await;
+    let mut responses = Vec::new();
+    for _ in 0..2 {
+        let request = limited.request(Method::POST, &owner.path("")).bearer(&owner.token);
+        responses.push(request.json(json!({ "title": "a" })).send().await);
+    }
+    fill(server, owner, 20_000).await;
+    let export = || server.get("/api/auth/export").bearer(&owner.token);
+    let first = export().open().await;
+    assert_eq!(first.status(), StatusCode::OK);
+    responses.push(export().send().await);
+    responses.retain(|response| response.status.as_u16() >= 400);
+    responses
+}
+
 /// More sign-ins at once than may wait.
 async fn busy(server: &Server) -> Response {
     let credentials = json!({ "email": "nobody@example.com", "password": PASSWORD });
@@ -220,6 +238,7 @@ on_both_databases! {
         let owner = server.owner().await;
         let mut responses = general(&server, &owner).await;
         responses.extend(of_tasks(&owner).await);
+        responses.extend(of_limits(&server, &owner).await);
         responses.extend(of_accounts(&server, &owner).await);
         responses.push(busy(&server).await);
         responses.extend(unavailable(&server).await);

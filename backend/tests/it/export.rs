@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use reqwest::StatusCode;
 use shared::profile::Export;
 
-use crate::support::{Server, User, on_both_databases};
+use crate::support::{Server, User, eventually, on_both_databases};
 
 const PATH: &str = "/api/auth/export";
 
 /// Adds `count` tasks with descriptions of 1000 characters directly to the database.
-async fn fill(server: &Server, owner: &User<'_>, count: usize) {
+pub async fn fill(server: &Server, owner: &User<'_>, count: usize) {
     let id = &owner.id;
     let (series, uuid) = server.database.series(count);
     let time = "'2026-01-01T00:00:00+00:00'";
@@ -72,6 +72,26 @@ on_both_databases! {
         let ids: HashSet<&str> = export.activity.iter().map(|event| event.id.as_str()).collect();
         assert_eq!(ids.len(), 602);
         assert!(export.activity.is_sorted_by(|newer, older| newer.id > older.id));
+    }
+
+    async fn a_user_has_one_export_at_a_time(server) {
+        let owner = server.owner().await;
+        let other = server.user("other@example.com").await;
+        // More than the socket buffers hold, so that the export does not end before it is read.
+        fill(&server, &owner, 20_000).await;
+        let mut first = server.get(PATH).bearer(&owner.token).open().await;
+        assert_eq!(first.status(), StatusCode::OK);
+        first.chunk().await.unwrap().unwrap();
+        let second = server.get(PATH).bearer(&owner.token).send().await;
+        second.expect_problem(StatusCode::CONFLICT, "export_running");
+        server.get(PATH).bearer(&other.token).send().await.expect(StatusCode::OK);
+        // A cancelled one makes room.
+        drop(first);
+        eventually("the next export is sent", async || {
+            let next = server.get(PATH).bearer(&owner.token).open().await;
+            (next.status() == StatusCode::OK).then_some(())
+        })
+        .await;
     }
 
     async fn a_failed_export_is_never_a_complete_response(server, "--database-max-connections", "1") {

@@ -22,6 +22,7 @@ mod error_codes;
 mod export;
 mod external_tokens;
 mod keys;
+mod limits;
 mod log;
 mod notifications;
 mod panics;

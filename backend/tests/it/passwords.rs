@@ -1,7 +1,7 @@
 //! Password rules, and the cost and the queue of hashing.
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -15,6 +15,35 @@ async fn sign_up(server: &Server, password: &str) -> Response {
 async fn sign_in(server: &Server, password: &str) -> Response {
     let credentials = json!({ "email": "owner@example.com", "password": password });
     server.post("/api/auth/sign-in/email", credentials).send().await
+}
+
+/// Two client addresses, as a proxy reports them.
+const HERE: &str = "198.51.100.7";
+const THERE: &str = "203.0.113.9";
+
+/// Signs in from `address`, as reported by the proxy.
+async fn sign_in_from(server: &Server, address: &str, email: &str) -> Response {
+    let credentials = json!({ "email": email, "password": PASSWORD });
+    let request = server.post("/api/auth/sign-in/email", credentials);
+    request.header("x-forwarded-for", address).send().await
+}
+
+/// Sign-ins of 300 accounts from `address`.
+fn flood<'a>(server: &'a Server, address: &'a str) -> impl Iterator<Item = impl Future<Output = Response>> {
+    (0..300).map(async move |number| {
+        let email = format!("nobody-{number}@example.com");
+        sign_in_from(server, address, &email).await
+    })
+}
+
+/// The first response that says that the queue is full.
+async fn first_busy(waiting: &mut FuturesUnordered<impl Future<Output = Response>>) -> Response {
+    loop {
+        let response = waiting.next().await.expect("the queue is never full");
+        if response.status == StatusCode::SERVICE_UNAVAILABLE {
+            return response;
+        }
+    }
 }
 
 #[track_caller]
@@ -82,18 +111,40 @@ on_both_databases! {
     async fn a_full_hashing_queue_is_503_and_other_requests_are_served(server, "--argon2-iterations", "16") {
         let owner = server.owner().await;
         owner.task("Water the plants").await;
-        let mut waiting: FuturesUnordered<_> = (0..300).map(|_| sign_in(&server, PASSWORD)).collect();
-        let busy = loop {
-            let response = waiting.next().await.unwrap();
-            if response.status != StatusCode::OK {
-                break response;
-            }
-        };
-        busy.expect(StatusCode::SERVICE_UNAVAILABLE);
+        let mut waiting: FuturesUnordered<_> = flood(&server, HERE).collect();
+        let busy = first_busy(&mut waiting).await;
         assert_eq!(busy.body["code"], "BUSY");
         assert_eq!(busy.header("retry-after"), "1");
         assert_eq!(owner.titles("").await, ["Water the plants"]);
         assert!(waiting.len() > 200, "the queue is no longer full");
+    }
+
+    async fn a_client_that_fills_the_hashing_queue_does_not_delay_another_network(
+        server, "--argon2-iterations", "16", "--trusted-proxies", "127.0.0.1"
+    ) {
+        server.owner().await;
+        let mut waiting: FuturesUnordered<_> = flood(&server, HERE).collect();
+        first_busy(&mut waiting).await;
+        sign_in_from(&server, THERE, "owner@example.com").await.expect(StatusCode::OK);
+        while waiting.next().now_or_never().is_some() {}
+        assert!(waiting.len() > 200, "the sign-in waited for those of the other network");
+    }
+
+    async fn an_account_that_signs_in_everywhere_does_not_fill_the_hashing_queue(
+        server, "--argon2-iterations", "16", "--trusted-proxies", "127.0.0.1"
+    ) {
+        server.owner().await;
+        server.user("other@example.com").await;
+        let server = &server;
+        let flood = (0..300).map(|number| async move {
+            let address = format!("192.0.{}.{}", number / 200, number % 200);
+            sign_in_from(server, &address, "owner@example.com").await
+        });
+        let mut waiting: FuturesUnordered<_> = flood.collect();
+        first_busy(&mut waiting).await;
+        // Elsewhere, and in a network of the flood.
+        sign_in_from(server, THERE, "other@example.com").await.expect(StatusCode::OK);
+        sign_in_from(server, "192.0.0.0", "other@example.com").await.expect(StatusCode::OK);
     }
 }
 

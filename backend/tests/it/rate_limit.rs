@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
 use serde_json::json;
+use sqlx::{Connection, SqliteConnection};
 
 use crate::support::{Database, PASSWORD, Response, Server, eventually, on_both_databases, serve};
 
@@ -80,9 +81,12 @@ async fn devices(server: &Server, number: usize) -> Vec<String> {
 /// Resets all counts, and then delays every attempt that is not from a known device.
 async fn lock_the_account(server: &Server) {
     server.database.execute("DELETE FROM throttles").await;
-    attempt(server, THERE, "owner@example.com").await;
-    let wait = "UPDATE throttles SET retry_at = '2999-01-01T00:00:00+00:00'";
-    server.database.execute(wait).await;
+    // The second attempt is counted as that of a new network.
+    for address in ["198.18.0.1", "198.18.0.2"] {
+        attempt(server, address, "owner@example.com").await;
+        let wait = "UPDATE throttles SET retry_at = '2999-01-01T00:00:00+00:00'";
+        server.database.execute(wait).await;
+    }
 }
 
 /// Tries five wrong passwords on each device, each from a new address. Returns how many are not refused by the rate limit.
@@ -105,6 +109,20 @@ async fn extend_delays(database: &Database) {
             "UPDATE throttles SET retry_at = '2999-01-01T00:00:00+00:00' WHERE retry_at > '2000-01-01T00:00:00+00:00'",
         )
         .await;
+}
+
+/// A transaction that prevents others from writing to the counters until it is dropped.
+async fn write_lock(database: &Database) -> Box<dyn Send> {
+    if database.url.starts_with("sqlite:") {
+        let mut connection = SqliteConnection::connect(&database.url).await.unwrap();
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+        Box::new(connection)
+    } else {
+        let mut connection = database.connect_postgres().await;
+        let lock = "BEGIN; LOCK TABLE throttles IN EXCLUSIVE MODE";
+        sqlx::raw_sql(lock).execute(&mut connection).await.unwrap();
+        Box::new(connection)
+    }
 }
 
 on_both_databases! {
@@ -189,16 +207,17 @@ on_both_databases! {
         let foreign = sign_in(&server, HERE, "other@example.com", PASSWORD, "").await.cookie_of("docket_device");
 
         attempt(&server, THERE, "owner@example.com").await;
-        set_hits(&server.database, 99, &of_an_account()).await;
+        set_hits(&server.database, 39, &of_an_account()).await;
         assert_eq!(attempt(&server, THERE, "owner@example.com").await, StatusCode::UNAUTHORIZED);
-        // An unknown device has to wait at any address, with the right password too.
-        let refused = sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await;
+        // An unknown device in a network that has failed three times has to wait, with the right password too.
+        set_hits(&server.database, 3, &with_a_delay()).await;
+        let refused = sign_in(&server, THERE, "owner@example.com", PASSWORD, "").await;
         expect_too_many(&refused);
-        assert_eq!(refused.header("ratelimit-policy"), "\"account\";q=100;w=3600");
+        assert_eq!(refused.header("ratelimit-policy"), "\"account\";q=40;w=3600");
         let made_up = format!("docket_device={}", "A".repeat(device.len() - "docket_device=".len()));
         let longer = format!("{device}AAAA");
         for cookie in [&foreign, &made_up, &longer] {
-            expect_too_many(&sign_in(&server, HERE, "owner@example.com", PASSWORD, cookie).await);
+            expect_too_many(&sign_in(&server, THERE, "owner@example.com", PASSWORD, cookie).await);
         }
         // The known device signs in, even from an address that is used up.
         set_hits(&server.database, 60, &of_an_address()).await;
@@ -327,7 +346,7 @@ on_both_databases! {
         sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await.expect(StatusCode::OK);
         server.database.execute("DELETE FROM throttles").await;
         verify(PASSWORD).await.expect(StatusCode::OK);
-        assert_eq!(server.database.count("throttles").await, 0);
+        assert_eq!(server.database.count(&format!("throttles WHERE {}", with_a_delay())).await, 0);
     }
 
     async fn an_address_has_30_sign_ups_an_hour(server, ENABLED[0], ENABLED[1], ENABLED[2], ENABLED[3]) {
@@ -340,6 +359,18 @@ on_both_databases! {
         assert_eq!(refused.header("ratelimit-policy"), "\"sign-up\";q=30;w=3600");
         let elsewhere = server.post("/api/auth/sign-up/email", account).header("x-forwarded-for", THERE);
         elsewhere.send().await.expect(StatusCode::OK);
+    }
+
+    /// A flood of attempts that are refused does not delay the writes of others.
+    async fn refused_attempts_write_nothing(server, ENABLED[0], ENABLED[1], ENABLED[2], ENABLED[3]) {
+        for _ in 0..5 {
+            assert_eq!(attempt(&server, HERE, "nobody@example.com").await, StatusCode::UNAUTHORIZED);
+        }
+        extend_delays(&server.database).await;
+        let lock = write_lock(&server.database).await;
+        // It would wait for the lock.
+        expect_too_many(&sign_in(&server, HERE, "nobody@example.com", PASSWORD, "").await);
+        drop(lock);
     }
 
     async fn rate_limit_off_counts_nothing(server, "--rate-limit", "off") {
@@ -389,6 +420,144 @@ on_both_databases! {
                 assert_eq!(current.body["session"]["ipAddress"], expected, "{forwarded}");
             }
         }
+    }
+
+    async fn x_forwarded_for_is_parsed_entry_by_entry_from_the_right(server, "--trusted-proxies", "127.0.0.1,10.0.0.1") {
+        let owner = server.owner().await;
+        for (lines, expected) in [
+            (&[&b"caf\xe9, 203.0.113.9"[..]][..], "203.0.113.9"),
+            (&[b"\xff\xfe,198.51.100.7, 203.0.113.9"], "203.0.113.9"),
+            // Several lines are one list.
+            (&[b"198.51.100.7", b"203.0.113.9"], "203.0.113.9"),
+            (&[b"203.0.113.9", b"10.0.0.1"], "203.0.113.9"),
+            (&[b"\xe9", b"203.0.113.9", b"10.0.0.1"], "203.0.113.9"),
+            // What a trusted proxy added is not an address.
+            (&[b"203.0.113.9, caf\xe9"], "127.0.0.1"),
+            (&[b"203.0.113.9", b"\xe9"], "127.0.0.1"),
+        ] {
+            let mut request = server.post("/api/auth/sign-in/email", json!({ "email": "owner@example.com", "password": PASSWORD }));
+            for line in lines {
+                request = request.header_bytes("x-forwarded-for", line);
+            }
+            let signed_in = request.send().await;
+            signed_in.expect(StatusCode::OK);
+            let session = server.get("/api/auth/get-session").bearer(signed_in.body["token"].as_str().unwrap()).send().await;
+            assert_eq!(session.body["session"]["ipAddress"], expected, "{lines:?}");
+        }
+        drop(owner);
+    }
+
+    async fn larger_ipv6_networks_have_larger_quotas(server, ENABLED[0], ENABLED[1], ENABLED[2], ENABLED[3]) {
+        for (hits, policy, first, other_networks) in [
+            // Another /64 of the same /56, then another /56.
+            (239, "\"address-56\";q=240;w=600", "2001:db8:1:2::1", ["2001:db8:1:3::1", "2001:db8:1:102::1"]),
+            // Another /56 of the same /48, then another /48.
+            (959, "\"address-48\";q=960;w=600", "2001:db8:1:2::1", ["2001:db8:1:102::1", "2001:db8:2:2::1"]),
+        ] {
+            server.database.execute("DELETE FROM throttles").await;
+            attempt(&server, first, "owner@example.com").await;
+            set_hits(&server.database, hits, &of_an_address()).await;
+            assert_eq!(attempt(&server, first, "other@example.com").await, StatusCode::UNAUTHORIZED);
+            let [inside, outside] = other_networks;
+            let refused = sign_in(&server, inside, "third@example.com", "a wrong password", "").await;
+            expect_too_many(&refused);
+            assert_eq!(refused.header("ratelimit-policy"), policy);
+            assert_eq!(attempt(&server, outside, "third@example.com").await, StatusCode::UNAUTHORIZED);
+        }
+    }
+
+    async fn larger_ipv6_networks_have_larger_quotas_for_an_account(
+        server, ENABLED[0], ENABLED[1], ENABLED[2], ENABLED[3], CHEAP[0], CHEAP[1], CHEAP[2], CHEAP[3]
+    ) {
+        let mut admitted = [0; 2];
+        for (number, admitted) in admitted.iter_mut().enumerate() {
+            for network in 0..30 {
+                // Networks of one /56, then of one /48.
+                let third = if number == 0 { format!("{network:x}") } else { format!("{network:x}00") };
+                let status = attempt(&server, &format!("2001:db8:{number}:{third}::1"), "owner@example.com").await;
+                *admitted += usize::from(status == StatusCode::UNAUTHORIZED);
+                extend_delays(&server.database).await;
+            }
+        }
+        assert_eq!(admitted, [10, 20]);
+    }
+
+    async fn guesses_from_20_networks_do_not_lock_out_a_new_device(
+        server, ENABLED[0], ENABLED[1], ENABLED[2], ENABLED[3], CHEAP[0], CHEAP[1], CHEAP[2], CHEAP[3]
+    ) {
+        server.owner().await;
+        let guess = async || {
+            let mut admitted = 0;
+            for network in 0..20 {
+                let status = attempt(&server, &format!("192.0.2.{network}"), "owner@example.com").await;
+                admitted += usize::from(status == StatusCode::UNAUTHORIZED);
+            }
+            extend_delays(&server.database).await;
+            admitted
+        };
+        let mut admitted = Vec::new();
+        for _ in 0..5 {
+            admitted.push(guess().await);
+        }
+        assert_eq!(admitted, [20, 20, 20, 0, 0]);
+        // The owner, on a new device in a new network, after two typing errors.
+        for _ in 0..2 {
+            assert_eq!(attempt(&server, HERE, "owner@example.com").await, StatusCode::UNAUTHORIZED);
+        }
+        sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await.expect(StatusCode::OK);
+    }
+
+    async fn guesses_from_many_new_networks_are_slow_but_delay_a_new_device_by_a_minute_only(
+        server, ENABLED[0], ENABLED[1], ENABLED[2], ENABLED[3], CHEAP[0], CHEAP[1], CHEAP[2], CHEAP[3]
+    ) {
+        server.owner().await;
+        let mut admitted = 0;
+        // One guess from each network, without time passing.
+        let refused = loop {
+            let address = format!("192.0.{}.{}", admitted / 250, admitted % 250);
+            let response = sign_in(&server, &address, "owner@example.com", "a wrong password", "").await;
+            if response.status != StatusCode::UNAUTHORIZED {
+                break response;
+            }
+            admitted += 1;
+            extend_delays(&server.database).await;
+        };
+        assert_eq!(admitted, 100);
+        expect_too_many(&refused);
+        assert_eq!(refused.header("ratelimit-policy"), "\"new-networks\";q=60;w=86400");
+        // The delay after many more guesses.
+        let many = "hits = 60 AND retry_at > '2000-01-01T00:00:00+00:00'";
+        set_hits(&server.database, 5000, many).await;
+        assert_eq!(attempt(&server, THERE, "owner@example.com").await, StatusCode::UNAUTHORIZED);
+        let refused = sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await;
+        expect_too_many(&refused);
+        let seconds: i64 = refused.header("retry-after").parse().unwrap();
+        assert!((1..=60).contains(&seconds), "{seconds}");
+        // Then the owner signs in, which leaves the guesses of others counted.
+        set_hits(&server.database, 5001, "hits = 5001").await;
+        sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await.expect(StatusCode::OK);
+        assert_eq!(server.database.count("throttles WHERE hits = 5001").await, 1);
+    }
+
+    async fn successes_are_limited_by_account_and_network(
+        server, ENABLED[0], ENABLED[1], ENABLED[2], ENABLED[3], CHEAP[0], CHEAP[1], CHEAP[2], CHEAP[3]
+    ) {
+        server.owner().await;
+        server.user("other@example.com").await;
+        for _ in 0..3 {
+            sign_in(&server, HERE, "owner@example.com", PASSWORD, "").await.expect(StatusCode::OK);
+        }
+        let device = devices(&server, 1).await.remove(0);
+        set_hits(&server.database, 199, "hits = 4").await;
+        sign_in(&server, HERE, "owner@example.com", PASSWORD, &device).await.expect(StatusCode::OK);
+        for cookie in ["", &device] {
+            let refused = sign_in(&server, HERE, "owner@example.com", PASSWORD, cookie).await;
+            expect_too_many(&refused);
+            assert_eq!(refused.header("ratelimit-policy"), "\"sign-ins\";q=200;w=1200");
+        }
+        // The account in another network, and another account in this network.
+        sign_in(&server, THERE, "owner@example.com", PASSWORD, "").await.expect(StatusCode::OK);
+        sign_in(&server, HERE, "other@example.com", PASSWORD, "").await.expect(StatusCode::OK);
     }
 
     async fn expired_rows_are_deleted_and_counts_are_bounded(server) {

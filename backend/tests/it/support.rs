@@ -8,7 +8,8 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches};
 use docket::config::Config;
 use docket::serve::{Draining, Limits};
-use reqwest::{Method, StatusCode, header::HeaderMap};
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tempfile::TempDir;
@@ -375,6 +376,11 @@ impl Request {
 
     pub fn header(self, name: &str, value: &str) -> Self {
         Self(self.0.header(name, value))
+    }
+
+    /// Any bytes as the value of a header.
+    pub fn header_bytes(self, name: &str, value: &[u8]) -> Self {
+        Self(self.0.header(name, HeaderValue::from_bytes(value).unwrap()))
     }
 
     pub fn bearer(self, token: &str) -> Self {

@@ -102,7 +102,7 @@ impl AccountApi {
         let email = user.email.as_deref().unwrap_or_default();
         let password = accounts
             .passwords
-            .check_new_password(&new_password, "newPassword", &user.name, email)
+            .check_new_password(&client, &new_password, "newPassword", &user.name, email)
             .await?;
         let password_hash = accounts.passwords.hash(password).await?;
         let (replacement, cookies) = session::replacement(&accounts, client, member.session).await?;

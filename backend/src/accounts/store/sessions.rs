@@ -21,6 +21,8 @@ use crate::http::client::Client;
 /// SHA-256 of a refresh token, or of its family. Only the hash is stored.
 pub type RefreshHash = [u8; 32];
 
+/// Maximum number of sessions of a user.
+const SESSIONS_MAX: i64 = 100;
 /// Lifetime of a session after its last renewal.
 pub const IDLE: Duration = Duration::days(7);
 /// Maximum lifetime of a session, regardless of renewals.
@@ -128,8 +130,12 @@ impl AuditedChange for Start {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<Stale>> {
         const SWEEP: &str = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2";
+        // The sessions that have been idle longest end. SQLite requires a limit before an offset.
+        const MAKE_ROOM: &str = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 \
+             ORDER BY updated_at DESC, id DESC LIMIT 1000000000 OFFSET $2)";
         let user_id = self.proof.lock(tx).await?;
         execute!(tx, sqlx::query(SWEEP).bind(user_id).bind(now()))?;
+        execute!(tx, sqlx::query(MAKE_ROOM).bind(user_id).bind(SESSIONS_MAX - 1))?;
         let event = if known_devices::is_new(tx, user_id, &self.session.device).await? {
             Event::SignedInOnNewDevice
         } else {
@@ -384,7 +390,8 @@ impl Transaction for Authenticate {
 }
 
 impl Db {
-    /// Creates a session for a user who signed in, and deletes the user's expired sessions.
+    /// Creates a session for a user who signed in, and deletes the user's expired sessions, and those that have been idle longest
+    /// if there are [`SESSIONS_MAX`].
     pub async fn start_session(&self, proof: Proof, session: NewSession) -> Result<(), Abort<Stale>> {
         self.audit(Start { proof, session }).await
     }

@@ -8,8 +8,8 @@ use crate::http::operation_error::descriptions;
 use crate::http::problem::{Problem, RateLimited, Wire};
 
 /// Completes the error responses of an operation.
-pub fn add(operation: &mut Value, wire: Wire) {
-    let implied = descriptions(&implied(operation), wire);
+pub fn add(operation: &mut Value, method: &str, wire: Wire) {
+    let implied = descriptions(&implied(operation, method), wire);
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
     };
@@ -18,8 +18,10 @@ pub fn add(operation: &mut Value, wire: Wire) {
             .entry(status.to_string())
             .or_insert_with(|| json!({ "description": "" }));
         let declared = response["description"].as_str().unwrap_or_default();
-        let both = format!("{description}\n\n{declared}");
-        response["description"] = both.trim_end().into();
+        if !declared.contains(&description) {
+            let both = format!("{description}\n\n{declared}");
+            response["description"] = both.trim_end().into();
+        }
     }
     for (status, response) in responses {
         if let Some(status) = status.parse().ok().filter(|status: &StatusCode| status.as_u16() >= 400) {
@@ -44,7 +46,7 @@ fn sample(status: StatusCode) -> Problem {
 }
 
 /// The errors that follow from the arguments of an operation.
-fn implied(operation: &Value) -> Vec<Problem> {
+fn implied(operation: &Value, method: &str) -> Vec<Problem> {
     let takes = |place: &str| {
         let mut parameters = operation["parameters"].as_array().into_iter().flatten();
         parameters.any(|parameter| parameter["in"] == place)
@@ -59,6 +61,9 @@ fn implied(operation: &Value) -> Vec<Problem> {
             problems.push(Problem::ForbiddenOrigin);
         } else {
             problems.push(Problem::Unauthenticated);
+            if method != "get" {
+                problems.push(Problem::TooMany(RateLimited::default()));
+            }
         }
     }
     if takes("path") && !is_optional {

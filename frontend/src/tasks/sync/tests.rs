@@ -257,6 +257,23 @@ fn no_retry_is_earlier_than_the_server_asks_for() {
 }
 
 #[test]
+fn a_change_beyond_the_limit_of_writes_is_kept_and_sent_again_when_the_server_allows() {
+    let storage = Storage::default();
+    let mut tab = Tab::open(&storage, &[task("Tea", 1)]);
+    let entry = tab.queue(rename("Tea", "Green tea"));
+    tab.grant_lock();
+    let change = tab.sent();
+    tab.respond(Err(Failure::Unavailable(problem(429), Some(7))));
+    assert_eq!(tab.retries, [7_000]);
+    assert_eq!(storage.ids(), [entry]);
+    tab.handle(Event::Retry);
+    tab.grant_lock();
+    assert_eq!(tab.sent(), change);
+    tab.respond(done(task("Green tea", 2)));
+    assert!(storage.ids().is_empty());
+}
+
+#[test]
 fn a_reload_during_a_load_loads_again() {
     let mut tab = Tab::open(&Storage::default(), &[]);
     tab.handle(Event::Reload);
