@@ -82,14 +82,16 @@ impl Mail {
             client,
             undo_link,
         } = notice;
-        let (subject, what, advice) = texts(*notification);
         let when = at.format("%Y-%m-%d %H:%M UTC");
         let device = device_name(client.user_agent.as_deref());
         let address = client.address_text().unwrap_or_else(|| "unknown".to_owned());
         let undo_link = undo_link.as_deref().unwrap_or(public_url);
-        let advice = advice.replace("{url}", public_url).replace("{undo}", undo_link);
+        let what = occurrence(*notification);
+        let advice = advice(*notification)
+            .replace("{url}", public_url)
+            .replace("{undo}", undo_link);
         let text = format!("{what}\n\nWhen: {when}\nDevice: {device}\nNetwork address: {address}\n\n{advice}");
-        Self::new(email.clone(), subject, text)
+        Self::new(email.clone(), subject(*notification), text)
     }
 
     fn new(to: String, subject: &'static str, text: String) -> Self {
@@ -98,79 +100,107 @@ impl Mail {
     }
 }
 
-/// The subject, the event, and what to do if it was not the user. `{url}` is the public URL of the
-/// client, `{undo}` the link that undoes the change.
-fn texts(notification: Notification) -> (&'static str, &'static str, &'static str) {
+/// The subject of a mail about a security event.
+fn subject(notification: Notification) -> &'static str {
     match notification {
-        Notification::PasswordChanged => (
-            "Your password was changed",
-            "The password of your account was changed, and every device was signed out.",
-            "If it was not you, somebody else knows your password. Choose a new one here, which signs out every device:\n\n\
-             {url}/forgot-password",
-        ),
-        Notification::PasswordReset => (
-            "Your password was changed",
-            "The password of your account was changed with a link from a mail, and every device was signed out.",
-            "If it was not you, somebody else can read your mail. Secure your mailbox first, then choose a new password \
-             here:\n\n{url}/forgot-password",
-        ),
-        Notification::EmailChanged => (
-            "Your e-mail address was changed",
-            "The e-mail address of your account was changed to another one. This is the last mail to this address.",
-            "If it was not you, somebody else can use your account. Take it back within 7 days: this link restores this address, \
-             lets you choose a new password and signs out every device:\n\n{undo}",
-        ),
-        Notification::TwoFactorEnabled => (
-            "Two-factor was turned on",
+        Notification::PasswordChanged | Notification::PasswordReset => "Your password was changed",
+        Notification::EmailChanged => "Your e-mail address was changed",
+        Notification::TwoFactorEnabled => "Two-factor was turned on",
+        Notification::TwoFactorDisabled => "Two-factor was turned off",
+        Notification::RecoveryCodesReplaced => "Your recovery codes were replaced",
+        Notification::RecoveryCodeUsed => "A recovery code was used",
+        Notification::NewDevice => "Sign-in on a new device",
+        Notification::FailedSignIns => "Failed sign-ins to your account",
+        Notification::WrongCodes => "Somebody knows your password",
+        Notification::AccountDeleted => "Your account was deleted",
+    }
+}
+
+/// What happened.
+fn occurrence(notification: Notification) -> &'static str {
+    match notification {
+        Notification::PasswordChanged => "The password of your account was changed, and every device was signed out.",
+        Notification::PasswordReset => {
+            "The password of your account was changed with a link from a mail, and every device was signed out."
+        }
+        Notification::EmailChanged => {
+            "The e-mail address of your account was changed to another one. This is the last mail to this address."
+        }
+        Notification::TwoFactorEnabled => {
             "Two-factor was turned on for your account, and every device was signed out. From now on, each sign-in needs a \
-             code.",
-            "If it was not you, somebody else knows your password. Choose a new one here, then ask the operator of this server \
-             to turn two-factor off:\n\n{url}/forgot-password",
-        ),
-        Notification::TwoFactorDisabled => (
-            "Two-factor was turned off",
-            "Two-factor was turned off for your account. From now on, the password alone is enough to sign in.",
-            "If it was not you, somebody else knows your password. Choose a new one here, which signs out every device, then \
-             turn two-factor on again in the settings:\n\n{url}/forgot-password",
-        ),
-        Notification::RecoveryCodesReplaced => (
-            "Your recovery codes were replaced",
-            "New recovery codes were created for your account. Your earlier codes no longer work.",
-            "If it was not you, somebody else knows your password. Choose a new one here, which signs out every device, then \
-             create new codes in the settings:\n\n{url}/forgot-password",
-        ),
-        Notification::RecoveryCodeUsed => (
-            "A recovery code was used",
+             code."
+        }
+        Notification::TwoFactorDisabled => {
+            "Two-factor was turned off for your account. From now on, the password alone is enough to sign in."
+        }
+        Notification::RecoveryCodesReplaced => {
+            "New recovery codes were created for your account. Your earlier codes no longer work."
+        }
+        Notification::RecoveryCodeUsed => {
             "Somebody signed in to your account with your password and one of your recovery codes. The code does not work a \
-             second time.",
+             second time."
+        }
+        Notification::NewDevice => {
+            "Somebody signed in to your account on a device or in a browser that it was not used on before."
+        }
+        Notification::FailedSignIns => {
+            "Somebody tried to sign in to your account with a wrong password, ten times within a day. This is the last attempt:"
+        }
+        Notification::WrongCodes => {
+            "Somebody entered the right password of your account, and ten wrong two-factor codes within a day. This is the \
+             last attempt:"
+        }
+        Notification::AccountDeleted => "Your account was deleted with all of its data. This cannot be undone.",
+    }
+}
+
+/// What to do if it was not the user. `{url}` is the public URL of the client, `{undo}` the link that undoes the change.
+fn advice(notification: Notification) -> &'static str {
+    match notification {
+        Notification::PasswordChanged => {
+            "If it was not you, somebody else knows your password. Choose a new one here, which signs out every device:\n\n\
+             {url}/forgot-password"
+        }
+        Notification::PasswordReset => {
+            "If it was not you, somebody else can read your mail. Secure your mailbox first, then choose a new password \
+             here:\n\n{url}/forgot-password"
+        }
+        Notification::EmailChanged => {
+            "If it was not you, somebody else can use your account. Take it back within 7 days: this link restores this address, \
+             lets you choose a new password and signs out every device:\n\n{undo}"
+        }
+        Notification::TwoFactorEnabled => {
+            "If it was not you, somebody else knows your password. Choose a new one here, then ask the operator of this server \
+             to turn two-factor off:\n\n{url}/forgot-password"
+        }
+        Notification::TwoFactorDisabled => {
+            "If it was not you, somebody else knows your password. Choose a new one here, which signs out every device, then \
+             turn two-factor on again in the settings:\n\n{url}/forgot-password"
+        }
+        Notification::RecoveryCodesReplaced => {
+            "If it was not you, somebody else knows your password. Choose a new one here, which signs out every device, then \
+             create new codes in the settings:\n\n{url}/forgot-password"
+        }
+        Notification::RecoveryCodeUsed => {
             "If it was not you, choose a new password here, which signs out every device, then create new codes in the \
              settings:\n\n{url}/forgot-password\n\n\
-             You can turn these mails off here:\n\n{url}/settings",
-        ),
-        Notification::NewDevice => (
-            "Sign-in on a new device",
-            "Somebody signed in to your account on a device or in a browser that it was not used on before.",
+             You can turn these mails off here:\n\n{url}/settings"
+        }
+        Notification::NewDevice => {
             "If it was not you, choose a new password here, which signs out every device:\n\n{url}/forgot-password\n\n\
-             You can turn these mails off here:\n\n{url}/settings",
-        ),
-        Notification::FailedSignIns => (
-            "Failed sign-ins to your account",
-            "Somebody tried to sign in to your account with a wrong password, ten times within a day. This is the last attempt:",
+             You can turn these mails off here:\n\n{url}/settings"
+        }
+        Notification::FailedSignIns => {
             "If it was not you, your account is safe as long as nobody can guess your password. If it is short, or you use it \
              elsewhere, choose another one here:\n\n{url}/forgot-password\n\n\
-             You can turn these mails off here, and two-factor on:\n\n{url}/settings",
-        ),
-        Notification::WrongCodes => (
-            "Somebody knows your password",
-            "Somebody entered the right password of your account, and ten wrong two-factor codes within a day. This is the \
-             last attempt:",
+             You can turn these mails off here, and two-factor on:\n\n{url}/settings"
+        }
+        Notification::WrongCodes => {
             "If it was not you, somebody else knows your password. Choose a new one now, here and wherever else you use \
-             it:\n\n{url}/forgot-password",
-        ),
-        Notification::AccountDeleted => (
-            "Your account was deleted",
-            "Your account was deleted with all of its data. This cannot be undone.",
-            "If it was not you, somebody else knows your password. Change it wherever else you use it.",
-        ),
+             it:\n\n{url}/forgot-password"
+        }
+        Notification::AccountDeleted => {
+            "If it was not you, somebody else knows your password. Change it wherever else you use it."
+        }
     }
 }
