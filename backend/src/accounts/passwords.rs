@@ -10,6 +10,7 @@ use shared::account;
 use shared::problem::FieldError;
 use tokio::sync::Semaphore;
 
+use crate::accounts::password_strength;
 use crate::accounts::rate_limit::Permit;
 use crate::config::Argon2Cost;
 use crate::fault::Fault;
@@ -17,9 +18,6 @@ use crate::http::problem::Problem;
 
 /// Maximum number of callers that hash or wait.
 const QUEUE_MAX: usize = 256;
-/// Passwords with at most this estimated number of guesses are refused. It covers the 3,000 most common passwords with at
-/// least eight characters: the last of them is number 8,949 in zxcvbn's list.
-const GUESSES_MIN: u64 = 9_000;
 
 /// A valid, normalised new password. Only [`Passwords::check_new_password`] constructs it.
 pub struct NewPassword(String);
@@ -82,17 +80,13 @@ impl Passwords {
         if password.chars().count() < min as usize {
             return Err(refused(format!("A password needs at least {min} characters.")));
         }
-        let guessed = password.to_lowercase();
-        let guesses = self
-            .run_blocking(move || Ok(zxcvbn::zxcvbn(&guessed, &[]).guesses()))
-            .await?;
-        if guesses <= GUESSES_MIN {
-            return Err(refused(
-                "This password is easy to guess. Use several unrelated words: they are hard to guess and easy to remember."
-                    .to_owned(),
-            ));
-        }
-        Ok(NewPassword(password))
+        let (name, email) = (name.to_owned(), email.to_owned());
+        self.run_blocking(move || {
+            let strength = password_strength::check(&password, &name, &email);
+            Ok(strength.map(|()| NewPassword(password)))
+        })
+        .await?
+        .map_err(|advice| refused(advice.to_owned()))
     }
 
     /// Hashes a new password into a PHC string. [`Problem::Busy`] if the queue is full.
