@@ -54,7 +54,7 @@ fn Pages(props: &PagesProps) -> Html {
 
 /// The page of a route. Users who are not signed in are redirected to the sign-in page, and from there back.
 fn switch(route: Route, current: &CurrentUser, toasts: &Toasts, location: &Location) -> Html {
-    let query = || location.query::<SignInQuery>().unwrap_or_default();
+    let query = || SignInQuery::of(location);
     let start_session = &current.start_session;
     match (route, &current.user) {
         (Route::Home, _) => html! { <Redirect to={Route::Tasks} /> },

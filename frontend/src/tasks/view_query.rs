@@ -1,51 +1,46 @@
 //! The filter and the order of the list in the query of the URL, so that "back" and a bookmark restore them.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use yew::prelude::*;
 use yew_router::prelude::*;
 
 use super::store::View;
+use crate::browser::dom;
 use crate::route::Route;
 
 /// The query. What is the default is absent.
-#[derive(Clone, Default, Deserialize, Serialize)]
+#[derive(Serialize)]
 struct Query {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    status: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sort: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sort: Option<&'static str>,
 }
 
 impl Query {
     fn of(view: View) -> Self {
-        let value = |value: &str, default: &str| (value != default).then(|| value.to_owned());
+        let value = |value: &'static str, default: &str| (value != default).then_some(value);
         let default = View::default();
         Self {
             status: value(view.status.as_str(), default.status.as_str()),
             sort: value(view.sort.as_str(), default.sort.as_str()),
         }
     }
+}
 
-    /// Unknown values are ignored.
-    fn view(&self) -> View {
-        let Self { status, sort } = self;
-        View {
-            status: status
-                .as_deref()
-                .and_then(|value| value.parse().ok())
-                .unwrap_or_default(),
-            sort: sort.as_deref().and_then(|value| value.parse().ok()).unwrap_or_default(),
-        }
+/// The view in a query. Unknown values are ignored.
+fn view_in(query: &str) -> View {
+    let value = |name| dom::parameter(query, name).unwrap_or_default();
+    View {
+        status: value("status").parse().unwrap_or_default(),
+        sort: value("sort").parse().unwrap_or_default(),
     }
 }
 
 /// The view in the URL, and a callback that changes it.
 #[hook]
 pub fn use_view() -> (View, Callback<View>) {
-    let view = use_location()
-        .and_then(|location| location.query::<Query>().ok())
-        .unwrap_or_default()
-        .view();
+    let view = use_location().map_or_else(View::default, |location| view_in(location.query_str()));
     let navigator = use_navigator();
     let show = Callback::from(move |view| {
         if let Some(navigator) = &navigator {
