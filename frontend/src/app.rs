@@ -14,8 +14,8 @@ use crate::ui::toast::{Toasts, use_toasts};
 /// The program.
 #[component]
 pub fn App() -> Html {
-    let current = use_current_user();
     let (toasts, toast_region) = use_toasts();
+    let current = use_current_user(&toasts);
     html! {
         <>
             <Pages {current} {toasts} />

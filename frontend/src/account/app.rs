@@ -19,8 +19,8 @@ use crate::ui::toast::use_toasts;
 /// The program.
 #[component]
 pub fn AccountApp() -> Html {
-    let current = use_current_user();
     let (toasts, toast_region) = use_toasts();
+    let current = use_current_user(&toasts);
     let ended = use_state(|| None::<SessionEnd>);
     let end_session = {
         let (ended, end_session) = (ended.setter(), current.end_session.clone());

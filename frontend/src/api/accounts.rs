@@ -44,11 +44,22 @@ struct SignInResponse {
     user: Option<User>,
 }
 
-/// Ends the session on the server.
+/// Ends the session on the server. If that fails, [`confirm_sign_out`] tries again.
 pub async fn sign_out() -> Result<(), Failure> {
     let token = stored_session::load().map(|session| session.token);
+    stored_session::set_unconfirmed(true);
     let request = Request::new(Method::POST, "/api/auth/sign-out").json(&Empty {});
-    request.send(token.as_deref()).await.map(drop)
+    request.send(token.as_deref()).await?;
+    stored_session::set_unconfirmed(false);
+    Ok(())
+}
+
+/// Repeats a sign-out that the server has not confirmed: the browser still has the cookie of the session.
+pub async fn confirm_sign_out() {
+    if stored_session::is_unconfirmed() && stored_session::load().is_none() {
+        // If it fails, the next start or the next connection is another attempt.
+        let _ = sign_out().await;
+    }
 }
 
 /// What this server is configured to do.

@@ -31,7 +31,7 @@ pub fn LoginPage(props: &LoginPageProps) -> Html {
         return code_step(&props.start_session, &needs_code);
     }
     let subtitle = if props.expired {
-        "Your session has expired. Sign in to continue where you were; nothing is lost."
+        "Your session has ended. Sign in to continue where you were: what you have not saved is kept until somebody else signs in."
     } else {
         "Welcome back."
     };

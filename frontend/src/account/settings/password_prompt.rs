@@ -11,7 +11,6 @@ use super::sections::{PasswordPrompt, Secrets, Settings};
 use crate::api::accounts;
 use crate::failure::Failure;
 use crate::session::SessionEnd;
-use crate::tasks::sync;
 use crate::ui::dialog::Dialog;
 use crate::ui::form::{Form, Submitting};
 use crate::ui::input::{Input, Values};
@@ -89,7 +88,6 @@ impl PasswordPrompt {
             }
             Self::DeleteAccount => {
                 accounts::post(id, "/api/auth/delete-user", body).await?;
-                sync::clear_outbox(id);
                 settings.end_session.emit(SessionEnd::SignedOut);
             }
         }
