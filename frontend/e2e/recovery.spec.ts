@@ -137,6 +137,34 @@ test('an address is changed with a link sent to the new one, and the old one is 
   await signIn(page, { ...person, password });
 });
 
+test('“This wasn’t me” ends all sessions and sends a link to choose a new password', async ({ page, request, mailbox }) => {
+  const owner = newPerson();
+  await signUp(page, owner);
+  await expect.poll(() => mailbox.to(owner.email).length).toBe(1);
+  await page.goto(await mailbox.link(owner.email, /Confirm/));
+  await expect(heading(page, 'Your e-mail address is confirmed')).toBeVisible();
+  const data = { email: owner.email, password: owner.password };
+  const { token, user } = await (await request.post('/api/auth/sign-in/email', { data })).json();
+  const intruder = async () =>
+    (await request.get(`/api/${user.id}/tasks`, { headers: { Authorization: `Bearer ${token}` } })).status();
+  await signIn(page, owner);
+  const settings = new SettingsScreen(page);
+  await settings.open();
+  await settings.activity().filter({ hasText: 'Signed in' }).getByRole('button').first().click();
+  await expect(settings.dialog('Secure your account')).toContainText(owner.email);
+  await settings.button('Secure my account').click();
+  await expect(heading(page, 'All devices are signed out')).toBeVisible();
+  await expect(page.getByRole('main')).toContainText(owner.email);
+  expect(await intruder()).toBe(401);
+
+  await page.goto(await mailbox.link(owner.email, /new password/));
+  const password = 'staple after staple';
+  await page.getByLabel('New password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Change password' }).click();
+  await expect(heading(page, 'Your password is changed')).toBeVisible();
+  await signIn(page, { ...owner, password });
+});
+
 /** Signs up on the page; with a mailbox, waits for the mail. */
 async function signUp(page: Page, person: Person, mailbox?: Mailbox) {
   await page.goto('/signup');

@@ -112,10 +112,23 @@ pub async fn sessions(user_id: &str) -> Result<Vec<Device>, Failure> {
     request.send_as(user_id).await?.decode()
 }
 
-/// The activity of the account, newest first.
-pub async fn activity(user_id: &str) -> Result<Vec<Activity>, Failure> {
-    let request = Request::new(Method::GET, "/api/auth/activity?limit=50");
-    request.send_as(user_id).await?.decode()
+/// A page of the history of the account.
+#[derive(Clone, PartialEq)]
+pub struct ActivityPage {
+    /// The events, newest first.
+    pub events: Vec<Activity>,
+    /// The query of the page with earlier events; none if there are none.
+    pub earlier: Option<String>,
+}
+
+/// The page of the history with this query.
+pub async fn activity(user_id: &str, query: &str) -> Result<ActivityPage, Failure> {
+    let request = Request::new(Method::GET, format!("/api/auth/activity?{query}"));
+    let response = request.send_as(user_id).await?;
+    Ok(ActivityPage {
+        events: response.decode()?,
+        earlier: response.next_page(),
+    })
 }
 
 /// All stored data of the user, as JSON.

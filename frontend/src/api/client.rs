@@ -24,10 +24,15 @@ pub struct Empty {}
 pub struct Response {
     pub body: String,
     /// The `Link` header.
-    pub link: Option<String>,
+    link: Option<String>,
 }
 
 impl Response {
+    /// The query of the next page of a list; none if this is the last page.
+    pub fn next_page(&self) -> Option<String> {
+        next_page(self.link.as_deref()?)
+    }
+
     /// The body as JSON. A body of another shape is from something between client and server, such as a captive portal.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         json::parse(&self.body).ok_or(Failure::Unreachable)
@@ -209,4 +214,27 @@ fn failure(response: &HttpResponse, body: &str) -> Failure {
         return Failure::Unavailable(problem, retry_after.and_then(|seconds| seconds.parse().ok()));
     }
     Failure::Refused(problem)
+}
+
+/// The query of the next page, from a `Link` header.
+fn next_page(link: &str) -> Option<String> {
+    link.split(',').find_map(|link| {
+        let (target, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let (_, query) = target.split_once('?')?;
+        rest.contains("rel=\"next\"").then(|| query.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_page;
+
+    #[test]
+    fn the_next_page_is_read_from_the_link_header() {
+        let relative = "</api/me/tasks?limit=2&cursor=abc>; rel=\"next\"";
+        assert_eq!(next_page(relative).as_deref(), Some("limit=2&cursor=abc"));
+        let several = "<http://localhost/a?x=1>; rel=\"first\", <http://localhost/a?x=2>; rel=\"next\"";
+        assert_eq!(next_page(several).as_deref(), Some("x=2"));
+        assert_eq!(next_page("</a?x=1>; rel=\"first\""), None);
+    }
 }
