@@ -12,8 +12,8 @@ use crate::ui::flag::use_flag;
 use crate::ui::toast::{Toast, Toasts};
 
 /// The message after a sign-out that the server did not confirm.
-const UNCONFIRMED: &str = "You are signed out on this device, but the server could not be reached. \
-    Your session ends there as soon as this browser has a connection.";
+const UNCONFIRMED: &str =
+    "You are signed out here. Your session on the server ends as soon as this browser has a connection.";
 
 #[derive(Clone, PartialEq, Properties)]
 pub struct SignOutProps {

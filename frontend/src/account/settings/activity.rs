@@ -73,14 +73,16 @@ fn row(settings: &Settings, event: &Activity) -> Html {
     let address = event.ip_address.as_deref().unwrap_or("Unknown address");
     let secure = settings.ask_to_secure.reform(|_| true);
     html! {
-        <li key={event.id.clone()} id={row_id(event)} tabindex="-1" class="line">
+        <li key={event.id.clone()} id={row_id(event)} tabindex="-1" class="line line-event">
             <div>
                 <p class="line-title">{ &text }</p>
-                <p class="line-text">{ format!("{device} · {address} · ") }{ time(event.created_at) }</p>
+                <p class="line-text">{ format!("{device} · {address}") }</p>
+                <p class="line-text">{ time(event.created_at) }</p>
             </div>
             if event::may_be_an_attack(&event.event) {
-                <button type="button" class="button button-quiet" onclick={secure}
-                    aria-describedby={row_id(event)}>{ "This wasn’t me" }</button>
+                <button type="button" class="line-action" onclick={secure} aria-describedby={row_id(event)}>
+                    { "This wasn’t me" }
+                </button>
             }
         </li>
     }
