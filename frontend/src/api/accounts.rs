@@ -3,6 +3,7 @@
 use gloo_net::http::Method;
 use serde::{Deserialize, Serialize};
 use shared::account::{CurrentSession, Session as Device, SignIn, SignUp, User};
+use shared::notifications::Notifications;
 use shared::profile::{Activity, Capabilities, PasswordChange, PasswordProof};
 use shared::recovery::{EmailVerification, EmailVerified, LinkRequest, LinkToken, PasswordReset};
 use shared::two_factor::{CodeProof, PasswordAndCode, RecoveryCodes, TwoFactorSetup};
@@ -129,6 +130,12 @@ pub async fn activity(user_id: &str, query: &str) -> Result<ActivityPage, Failur
         events: response.decode()?,
         earlier: response.next_page(),
     })
+}
+
+/// Which mails about security events the user gets.
+pub async fn notifications(user_id: &str) -> Result<Notifications, Failure> {
+    let request = Request::new(Method::GET, "/api/auth/notifications");
+    request.send_as(user_id).await?.decode()
 }
 
 /// All stored data of the user, as JSON.

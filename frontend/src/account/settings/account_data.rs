@@ -1,6 +1,7 @@
 //! The account as the server describes it.
 
 use shared::account::{Session as Device, User};
+use shared::notifications::Notifications;
 use shared::profile::Capabilities;
 
 use crate::api::accounts::{self, ActivityPage};
@@ -18,6 +19,8 @@ pub struct AccountData {
     pub devices: Vec<Device>,
     /// The newest events of the history.
     pub activity: ActivityPage,
+    /// Which mails about security events the user gets; none if the server sends no mail.
+    pub notifications: Option<Notifications>,
 }
 
 impl AccountData {
@@ -26,11 +29,17 @@ impl AccountData {
         // First, because it refreshes an expired token; with an expired token there is no current session.
         let devices = accounts::sessions(user_id).await?;
         let current = accounts::current_session(user_id).await?;
+        let capabilities = accounts::capabilities().await?;
+        let notifications = match capabilities.mail {
+            true => Some(accounts::notifications(user_id).await?),
+            false => None,
+        };
         let account = Self {
-            capabilities: accounts::capabilities().await?,
+            capabilities,
             current_session: current.session.id,
             devices,
             activity: accounts::activity(user_id, &format!("limit={PAGE}")).await?,
+            notifications,
         };
         Ok((account, current.user))
     }

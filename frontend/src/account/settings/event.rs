@@ -16,6 +16,7 @@ pub fn text(event: &str) -> String {
         "password_reset" => "Password changed with a link",
         "email_change_requested" => "New e-mail address entered",
         "email_changed" => "E-mail address changed",
+        "email_change_undone" => "Change of the e-mail address undone",
         "email_verified" => "E-mail address confirmed",
         "name_changed" => "Name changed",
         "notifications_changed" => "Settings of e-mails changed",
@@ -23,6 +24,7 @@ pub fn text(event: &str) -> String {
         "two_factor_disabled" => "Two-factor turned off",
         "recovery_codes_replaced" => "Recovery codes replaced",
         "recovery_code_used" => "Signed in with a recovery code",
+        "code_refused" => "Wrong two-factor code, after the right password",
         "data_exported" => "All data downloaded",
         other => return other.replace('_', " "),
     };

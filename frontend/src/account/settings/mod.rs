@@ -6,6 +6,7 @@ mod activity;
 mod data;
 mod devices;
 mod event;
+mod notifications;
 mod password_prompt;
 mod sections;
 mod secure;
@@ -17,6 +18,7 @@ use yew::prelude::*;
 
 use self::account_data::AccountData;
 use self::activity::ActivitySection;
+use self::notifications::NotificationsSection;
 use self::password_prompt::PasswordPrompt;
 use self::sections::Settings;
 use self::two_factor::Secrets;
@@ -80,6 +82,9 @@ pub fn SettingsPage(props: &SettingsPageProps) -> Html {
             { two_factor::section(&settings, secrets.as_ref()) }
             if let Some(account) = account {
                 { devices::section(&settings, account) }
+                if let Some(stored) = account.notifications {
+                    <NotificationsSection settings={settings.clone()} {stored} />
+                }
                 <ActivitySection settings={settings.clone()} newest={account.activity.clone()} />
             } else if error.is_none() {
                 { skeleton("Loading your devices") }
