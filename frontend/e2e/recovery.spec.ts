@@ -137,6 +137,65 @@ test('an address is changed with a link sent to the new one, and the old one is 
   await signIn(page, { ...person, password });
 });
 
+test('e-mails about security events are chosen, after the password if the sign-in was long ago', async ({
+  page,
+  mailbox,
+}) => {
+  const owner = await confirmed(page, mailbox);
+  await signIn(page, owner);
+  const settings = new SettingsScreen(page);
+  await settings.open();
+  const section = settings.section('E-mails about security');
+  const box = (name: string) => section.getByRole('checkbox', { name });
+  for (const name of ['new device', 'failed', 'recovery code', 'deleted']) await expect(box(name)).toBeChecked();
+  await box('new device').focus();
+  await page.keyboard.press('Space');
+  await section.getByRole('button', { name: 'Save choice' }).press('Enter');
+  await settings.says('Your choice of e-mails is saved');
+  await page.reload();
+  await expect(box('new device')).not.toBeChecked();
+  await expect(box('deleted')).toBeChecked();
+
+  // A refusal asks for the password, and keeps the choice.
+  let refused = false;
+  await page.route('**/api/auth/notifications', async (route) => {
+    if (route.request().method() === 'GET' || refused) return route.fallback();
+    refused = true;
+    const problem = { type: 'about:blank', title: 'Forbidden', status: 403, detail: 'Old.', code: 'SESSION_NOT_FRESH' };
+    await route.fulfill({ status: 403, contentType: 'application/problem+json', json: problem });
+  });
+  await box('deleted').uncheck();
+  await section.getByRole('button', { name: 'Save choice' }).click();
+  await settings.enterPassword('Enter your password again', owner.password, 'Continue');
+  await settings.says('Your choice of e-mails is saved');
+  await page.reload();
+  await expect(box('deleted')).not.toBeChecked();
+});
+
+test('“This wasn’t me” ends all sessions and sends a link to choose a new password', async ({ page, request, mailbox }) => {
+  const owner = await confirmed(page, mailbox);
+  const data = { email: owner.email, password: owner.password };
+  const { token, user } = await (await request.post('/api/auth/sign-in/email', { data })).json();
+  const intruder = async () =>
+    (await request.get(`/api/${user.id}/tasks`, { headers: { Authorization: `Bearer ${token}` } })).status();
+  await signIn(page, owner);
+  const settings = new SettingsScreen(page);
+  await settings.open();
+  await settings.activity().filter({ hasText: 'Signed in' }).getByRole('button').first().click();
+  await expect(settings.dialog('Secure your account')).toContainText(owner.email);
+  await settings.button('Secure my account').click();
+  await expect(heading(page, 'All devices are signed out')).toBeVisible();
+  await expect(page.getByRole('main')).toContainText(owner.email);
+  expect(await intruder()).toBe(401);
+
+  await page.goto(await mailbox.link(owner.email, /new password/));
+  const password = 'staple after staple';
+  await page.getByLabel('New password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Change password' }).click();
+  await expect(heading(page, 'Your password is changed')).toBeVisible();
+  await signIn(page, { ...owner, password });
+});
+
 /** Signs up on the page; with a mailbox, waits for the mail. */
 async function signUp(page: Page, person: Person, mailbox?: Mailbox) {
   await page.goto('/signup');

@@ -11,6 +11,7 @@ mod session;
 mod sign_in;
 mod tasks;
 pub mod ui;
+mod user_data;
 
 use browser::dom;
 

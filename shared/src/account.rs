@@ -32,7 +32,7 @@ pub struct SignUp {
     /// Trimmed, normalised (NFKC) and lower-cased.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 3, max_length = 254)))]
     pub email: String,
-    /// 8 to 128 characters, not the name, not the e-mail address and not a common password.
+    /// 8 to 128 characters, not the name or the e-mail address, not breached and not easy to guess.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 8, max_length = 128)))]
     pub password: String,
     /// Whether the session outlives the browser window; true when absent.

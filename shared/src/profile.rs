@@ -85,7 +85,7 @@ pub struct PasswordChange {
     /// The current password.
     #[cfg_attr(feature = "openapi", oai(validator(max_length = 128)))]
     pub current_password: String,
-    /// 8 to 128 characters, not the name, not the e-mail address and not a common password.
+    /// 8 to 128 characters, not the name or the e-mail address, not breached and not easy to guess.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 8, max_length = 128)))]
     pub new_password: String,
     /// Ignored: all sessions are always revoked, and a new one is created.

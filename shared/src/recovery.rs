@@ -53,7 +53,7 @@ pub struct LinkRequested {
 pub struct PasswordReset {
     /// The `token` of the link.
     pub token: String,
-    /// 8 to 128 characters, not the name, not the e-mail address and not a common password.
+    /// 8 to 128 characters, not the name or the e-mail address, not breached and not easy to guess.
     #[cfg_attr(feature = "openapi", oai(validator(min_length = 8, max_length = 128)))]
     pub new_password: String,
 }

@@ -6,6 +6,7 @@
 
 mod access_token;
 mod account_mail;
+mod breached_passwords;
 mod change_email;
 mod cookies;
 mod device;
@@ -20,6 +21,7 @@ pub mod link;
 mod mail;
 mod mailer;
 mod notification;
+mod password_strength;
 mod passwords;
 mod pending_sign_in;
 mod random;

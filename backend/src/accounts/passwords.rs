@@ -9,15 +9,12 @@ use shared::problem::FieldError;
 
 use crate::accounts::fair_queue::Requester;
 use crate::accounts::hash_queue::HashQueue;
+use crate::accounts::password_strength;
 use crate::accounts::rate_limit::Permit;
 use crate::config::Argon2Cost;
 use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
-
-/// Passwords with at most this estimated number of guesses are refused. It covers the 3,000 most common passwords with at
-/// least eight characters: the last of them is number 8,949 in zxcvbn's list.
-const GUESSES_MIN: u64 = 9_000;
 
 /// A valid, normalised new password. Only [`Passwords::check_new_password`] constructs it.
 pub struct NewPassword {
@@ -83,16 +80,14 @@ impl Passwords {
             return Err(refused(format!("A password needs at least {min} characters.")));
         }
         let requester = Requester::new(client, email);
-        let guessed = password.to_lowercase();
-        let guesses = self
-            .run_blocking(&requester, move || Ok(zxcvbn::zxcvbn(&guessed, &[]).guesses()))
+        let (name, email) = (name.to_owned(), email.to_owned());
+        let (password, strength) = self
+            .run_blocking(&requester, move || {
+                let strength = password_strength::check(&password, &name, &email);
+                Ok((password, strength))
+            })
             .await?;
-        if guesses <= GUESSES_MIN {
-            return Err(refused(
-                "This password is easy to guess. Use several unrelated words: they are hard to guess and easy to remember."
-                    .to_owned(),
-            ));
-        }
+        strength.map_err(|advice| refused(advice.to_owned()))?;
         Ok(NewPassword {
             text: password,
             requester,

@@ -61,12 +61,53 @@ async fn stored(server: &Server) -> String {
 }
 
 on_both_databases! {
-    async fn common_passwords_are_refused(server) {
-        // The last is number 3,000 of the list.
-        for password in ["password", "12345678", "qwertyuiop", "iloveyou", "PassWord1", "TRUSTNO1", "sunshine1", "greyhoun"] {
+    async fn passwords_that_are_easy_to_guess_are_refused(server) {
+        for password in [
+            "password", "12345678", "qwertyuiop", "iloveyou", "PassWord1", "TRUSTNO1", "sunshine1", "greyhoun",
+            "Passw0rd!", "password1234", "letmein123", "Welcome123!", "P@ssw0rd2026", "Summer2025!", "qwertyuiop[]",
+            "abcdefgh12345678", "aaaaaaaaaaaaaaaa", "hunter2hunter2",
+        ] {
             expect_refused(&sign_up(&server, password).await, "/password", "unrelated words");
         }
         sign_up(&server, "password with three more words").await.expect(StatusCode::OK);
+    }
+
+    async fn eight_random_characters_are_accepted(server) {
+        sign_up(&server, "k7#mQ2xL").await.expect(StatusCode::OK);
+    }
+
+    async fn the_name_the_address_and_the_product_are_easy_to_guess(server) {
+        let account = |password: &str| json!({
+            "name": "Jurgita Kazlauskienė", "email": "vidmantas.petrauskas@brauerei.example", "password": password,
+        });
+        for password in [
+            "docket123", "D0cket!2026", "docketdocket", "tekcod2026", "Jurgita1987", "kazlauskien\u{117}!", "petrauskas77",
+            "vidmantasbrauerei", "Br4uere1!",
+        ] {
+            let response = server.post("/api/auth/sign-up/email", account(password)).send().await;
+            expect_refused(&response, "/password", "unrelated words");
+        }
+        let strong = "petrauskas yellow bicycle docket";
+        server.post("/api/auth/sign-up/email", account(strong)).send().await.expect(StatusCode::OK);
+    }
+
+    async fn breached_passwords_are_refused(server) {
+        // They look random, but are on the list, the last in another case.
+        for password in ["L8cJy83u3B", "kecO0GU558", "w7dy287ktshn"] {
+            expect_refused(&sign_up(&server, password).await, "/password", "breached");
+        }
+        sign_up(&server, "L8cJy83u3C").await.expect(StatusCode::OK);
+    }
+
+    async fn the_longest_password_is_estimated_by_its_first_32_characters(server) {
+        let owner = server.owner().await;
+        let change = |password: String| {
+            let change = json!({ "currentPassword": PASSWORD, "newPassword": password });
+            server.post("/api/auth/change-password", change).bearer(&owner.token).send()
+        };
+        let common = "password".repeat(4);
+        expect_refused(&change(format!("{common}{}", "k7#mQ2xL".repeat(12))).await, "/newPassword", "unrelated words");
+        change(format!("k7#mQ2xL{}", "password".repeat(15))).await.expect(StatusCode::OK);
     }
 
     async fn change_password_applies_the_same_rules(server) {

@@ -377,13 +377,13 @@ fn the_tests_of_the_threat_model_exist() {
     let rows = tables("security/threat-model.md", "Threats");
     for row in &rows["Who | What | Mitigation | Test"] {
         let (file, name) = row[3].split_once("::").unwrap_or_else(|| panic!("{row:?}"));
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/{file}.rs"));
-        let text = fs::read_to_string(&file).unwrap();
-        assert!(
-            text.contains(&format!("fn {name}(")),
-            "{} has no {name}",
-            file.display()
-        );
+        let (path, definition) = if file.ends_with(".spec.ts") {
+            (format!("../frontend/e2e/{file}"), format!("test('{name}'"))
+        } else {
+            (format!("tests/it/{file}.rs"), format!("fn {name}("))
+        };
+        let text = fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(&path)).unwrap();
+        assert!(text.contains(&definition), "{path} has no {name}");
     }
 }
 

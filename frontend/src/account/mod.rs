@@ -2,8 +2,8 @@
 
 mod app;
 mod confirm_email_change;
-mod deleted;
 mod forgot_password;
+mod left;
 mod new_password;
 mod reset_password;
 mod settings;

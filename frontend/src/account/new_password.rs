@@ -48,7 +48,7 @@ pub fn NewPasswordForm(props: &NewPasswordFormProps) -> Html {
                 (reset(&values), send.clone(), ondone.clone(), end_session.clone());
             Box::pin(async move {
                 send.emit(reset.map_err(Failure::from)?).await?;
-                end_session.emit(SessionEnd::SignedOut);
+                end_session.emit(SessionEnd::Revoked);
                 ondone.emit(());
                 Ok(())
             })

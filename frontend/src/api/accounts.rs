@@ -3,6 +3,7 @@
 use gloo_net::http::Method;
 use serde::{Deserialize, Serialize};
 use shared::account::{CurrentSession, Session as Device, SignIn, SignUp, User};
+use shared::notifications::Notifications;
 use shared::profile::{Activity, Capabilities, PasswordChange, PasswordProof};
 use shared::recovery::{EmailVerification, EmailVerified, LinkRequest, LinkToken, PasswordReset};
 use shared::two_factor::{CodeProof, PasswordAndCode, RecoveryCodes, TwoFactorSetup};
@@ -44,11 +45,22 @@ struct SignInResponse {
     user: Option<User>,
 }
 
-/// Ends the session on the server.
+/// Ends the session on the server. If that fails, [`confirm_sign_out`] tries again.
 pub async fn sign_out() -> Result<(), Failure> {
     let token = stored_session::load().map(|session| session.token);
+    stored_session::set_unconfirmed(true);
     let request = Request::new(Method::POST, "/api/auth/sign-out").json(&Empty {});
-    request.send(token.as_deref()).await.map(drop)
+    request.send(token.as_deref()).await?;
+    stored_session::set_unconfirmed(false);
+    Ok(())
+}
+
+/// Repeats a sign-out that the server has not confirmed: the browser still has the cookie of the session.
+pub async fn confirm_sign_out() {
+    if stored_session::is_unconfirmed() && stored_session::load().is_none() {
+        // If it fails, the next start or the next connection is another attempt.
+        let _ = sign_out().await;
+    }
 }
 
 /// What this server is configured to do.
@@ -101,9 +113,28 @@ pub async fn sessions(user_id: &str) -> Result<Vec<Device>, Failure> {
     request.send_as(user_id).await?.decode()
 }
 
-/// The activity of the account, newest first.
-pub async fn activity(user_id: &str) -> Result<Vec<Activity>, Failure> {
-    let request = Request::new(Method::GET, "/api/auth/activity?limit=50");
+/// A page of the history of the account.
+#[derive(Clone, PartialEq)]
+pub struct ActivityPage {
+    /// The events, newest first.
+    pub events: Vec<Activity>,
+    /// The query of the page with earlier events; none if there are none.
+    pub earlier: Option<String>,
+}
+
+/// The page of the history with this query.
+pub async fn activity(user_id: &str, query: &str) -> Result<ActivityPage, Failure> {
+    let request = Request::new(Method::GET, format!("/api/auth/activity?{query}"));
+    let response = request.send_as(user_id).await?;
+    Ok(ActivityPage {
+        events: response.decode()?,
+        earlier: response.next_page(),
+    })
+}
+
+/// Which mails about security events the user gets.
+pub async fn notifications(user_id: &str) -> Result<Notifications, Failure> {
+    let request = Request::new(Method::GET, "/api/auth/notifications");
     request.send_as(user_id).await?.decode()
 }
 

@@ -4,7 +4,7 @@
 use gloo_net::http::{Method, RequestBuilder, Response as HttpResponse};
 use serde::{Serialize, de::DeserializeOwned};
 use shared::problem::Problem;
-use web_sys::{AbortSignal, RequestCredentials};
+use web_sys::{AbortSignal, RequestCache, RequestCredentials};
 
 use super::stored_session::{self, Session};
 use crate::browser::{dom, json, lock};
@@ -24,10 +24,15 @@ pub struct Empty {}
 pub struct Response {
     pub body: String,
     /// The `Link` header.
-    pub link: Option<String>,
+    link: Option<String>,
 }
 
 impl Response {
+    /// The query of the next page of a list; none if this is the last page.
+    pub fn next_page(&self) -> Option<String> {
+        next_page(self.link.as_deref()?)
+    }
+
     /// The body as JSON. A body of another shape is from something between client and server, such as a captive portal.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         json::parse(&self.body).ok_or(Failure::Unreachable)
@@ -76,6 +81,8 @@ impl Request {
         let user_id = user_id.to_owned();
         lock::exclusive(REFRESH_LOCK, async move {
             let session: Session = self.send_refreshing(&user_id, refresh).await?.decode()?;
+            // Another tab may have signed out.
+            session_of(&user_id)?;
             stored_session::save(&session);
             Ok(session)
         })
@@ -94,7 +101,7 @@ impl Request {
         let token = refresh(session).await?;
         let response = self.send(Some(&token)).await;
         if is_unauthenticated(&response) {
-            return Err(Failure::SessionEnded);
+            return Err(expire(&token));
         }
         response
     }
@@ -115,6 +122,8 @@ impl Request {
         let mut request = RequestBuilder::new(&format!("{}{}", base_url(), self.path))
             .method(self.method.clone())
             .header("Accept", "application/json")
+            // Nothing of the user stays in the browser's cache.
+            .cache(RequestCache::NoStore)
             .abort_signal(Some(&AbortSignal::timeout_with_u32(REQUEST_TIMEOUT)))
             // Sends the cookie with the refresh token, to another origin too.
             .credentials(RequestCredentials::Include);
@@ -146,20 +155,36 @@ fn session_of(user_id: &str) -> Result<Session, Failure> {
 
 /// A new access token in place of that of `expired`. Sends no request if another tab has refreshed it.
 async fn refresh(expired: Session) -> Result<String, Failure> {
-    let stored = session_of(&expired.user.id)?;
-    if stored.token != expired.token {
-        return Ok(stored.token);
+    if let Some(token) = newer_token(&expired)? {
+        return Ok(token);
     }
     let request = Request::new(Method::POST, "/api/auth/refresh").json(&Empty {});
-    let session: Session = match request.send(None).await {
-        Err(Failure::Refused(problem)) if problem.status == 401 => return Err(Failure::SessionEnded),
+    let response = request.send(None).await;
+    // Meanwhile another tab may have signed in, or out.
+    if let Some(token) = newer_token(&expired)? {
+        return Ok(token);
+    }
+    let session: Session = match response {
+        Err(Failure::Refused(problem)) if problem.status == 401 => return Err(expire(&expired.token)),
         response => response?.decode()?,
     };
     if session.user.id != expired.user.id {
-        return Err(Failure::SessionEnded);
+        return Err(expire(&expired.token));
     }
     stored_session::save(&session);
     Ok(session.token)
+}
+
+/// The access token that another tab has stored in place of that of `expired`.
+fn newer_token(expired: &Session) -> Result<Option<String>, Failure> {
+    let stored = session_of(&expired.user.id)?;
+    Ok((stored.token != expired.token).then_some(stored.token))
+}
+
+/// Removes the session with an access token that can neither be used nor refreshed.
+fn expire(token: &str) -> Failure {
+    stored_session::expire(token);
+    Failure::SessionEnded
 }
 
 /// Whether the access token is refused. A wrong two-factor code is 401 too, but no reason to refresh the token.
@@ -189,4 +214,27 @@ fn failure(response: &HttpResponse, body: &str) -> Failure {
         return Failure::Unavailable(problem, retry_after.and_then(|seconds| seconds.parse().ok()));
     }
     Failure::Refused(problem)
+}
+
+/// The query of the next page, from a `Link` header.
+fn next_page(link: &str) -> Option<String> {
+    link.split(',').find_map(|link| {
+        let (target, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let (_, query) = target.split_once('?')?;
+        rest.contains("rel=\"next\"").then(|| query.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_page;
+
+    #[test]
+    fn the_next_page_is_read_from_the_link_header() {
+        let relative = "</api/me/tasks?limit=2&cursor=abc>; rel=\"next\"";
+        assert_eq!(next_page(relative).as_deref(), Some("limit=2&cursor=abc"));
+        let several = "<http://localhost/a?x=1>; rel=\"first\", <http://localhost/a?x=2>; rel=\"next\"";
+        assert_eq!(next_page(several).as_deref(), Some("x=2"));
+        assert_eq!(next_page("</a?x=1>; rel=\"first\""), None);
+    }
 }

@@ -15,7 +15,7 @@ pub async fn list(user_id: &str) -> Result<Vec<Task>, Failure> {
     while let Some(page) = query {
         let request = Request::new(Method::GET, format!("{path}?{page}"));
         let response = request.send_as(user_id).await?;
-        query = response.link.as_deref().and_then(next_page);
+        query = response.next_page();
         tasks.extend(response.decode::<Vec<Task>>()?);
     }
     Ok(tasks)
@@ -87,27 +87,4 @@ fn tasks_path(user_id: &str) -> String {
 
 fn task_path(user_id: &str, id: Uuid) -> String {
     format!("{}/{id}", tasks_path(user_id))
-}
-
-/// The query of the next page, from a `Link` header.
-fn next_page(link: &str) -> Option<String> {
-    link.split(',').find_map(|link| {
-        let (target, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
-        let (_, query) = target.split_once('?')?;
-        rest.contains("rel=\"next\"").then(|| query.to_owned())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_page;
-
-    #[test]
-    fn the_next_page_is_read_from_the_link_header() {
-        let relative = "</api/me/tasks?limit=2&cursor=abc>; rel=\"next\"";
-        assert_eq!(next_page(relative).as_deref(), Some("limit=2&cursor=abc"));
-        let several = "<http://localhost/a?x=1>; rel=\"first\", <http://localhost/a?x=2>; rel=\"next\"";
-        assert_eq!(next_page(several).as_deref(), Some("x=2"));
-        assert_eq!(next_page("</a?x=1>; rel=\"first\""), None);
-    }
 }

@@ -1,7 +1,7 @@
 //! The browser's clock, in its time zone.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
-use js_sys::Date;
+use chrono::{DateTime, NaiveDate, Utc};
+use js_sys::{Array, Date, Intl, Object, Reflect};
 use wasm_bindgen::JsValue;
 
 /// The current date.
@@ -9,11 +9,16 @@ pub fn today() -> NaiveDate {
     date_of(&Date::new_0())
 }
 
-/// A UTC time as local time, to the minute.
-pub fn local_time(at: DateTime<Utc>) -> NaiveDateTime {
-    let at = Date::new(&JsValue::from(at.timestamp_millis() as f64));
-    let time = NaiveTime::from_hms_opt(at.get_hours(), at.get_minutes(), 0);
-    date_of(&at).and_time(time.unwrap_or_default())
+/// A date and time in the language and the format of the browser: "25 Nov 2026, 09:30".
+pub fn localized(at: DateTime<Utc>) -> String {
+    let options = Object::new();
+    for (option, value) in [("dateStyle", "medium"), ("timeStyle", "short")] {
+        // Cannot fail: the object is new.
+        let _ = Reflect::set(&options, &option.into(), &value.into());
+    }
+    let format = Intl::DateTimeFormat::new(&Array::new(), &options).format();
+    let text = format.call1(&JsValue::UNDEFINED, &JsValue::from(at.timestamp_millis() as f64));
+    text.ok().and_then(|text| text.as_string()).unwrap_or_default()
 }
 
 fn date_of(at: &Date) -> NaiveDate {

@@ -30,10 +30,7 @@ pub fn path() -> String {
 
 /// A parameter in the fragment of the current URL.
 pub fn fragment(name: &str) -> Option<String> {
-    let fragment = web_sys::window()?.location().hash().ok()?;
-    UrlSearchParams::new_with_str(fragment.strip_prefix('#')?)
-        .ok()?
-        .get(name)
+    parameter(web_sys::window()?.location().hash().ok()?.strip_prefix('#')?, name)
 }
 
 /// Reloads the page when only the fragment of the URL changes, as when another link to it is opened. Returns what ends this.
@@ -46,6 +43,11 @@ pub fn reload_on_other_fragment() -> impl FnOnce() {
         })
     });
     move || drop(listener)
+}
+
+/// A parameter of a URL's query, or of text in that form.
+pub fn parameter(query: &str, name: &str) -> Option<String> {
+    UrlSearchParams::new_with_str(query).ok()?.get(name)
 }
 
 /// Loads another page in place of this one, without an entry in the history.

@@ -52,8 +52,8 @@ impl Area {
         }
     }
 
-    /// All values whose keys start with `prefix`.
-    pub fn all<T: DeserializeOwned>(self, prefix: &str) -> Vec<T> {
+    /// All keys that start with `prefix`.
+    pub fn keys(self, prefix: &str) -> Vec<String> {
         let Some(storage) = self.open() else {
             return Vec::new();
         };
@@ -61,7 +61,11 @@ impl Area {
         (0..count)
             .filter_map(|index| storage.key(index).ok()?)
             .filter(|key| key.starts_with(prefix))
-            .filter_map(|key| self.get(&key))
             .collect()
+    }
+
+    /// All values whose keys start with `prefix`.
+    pub fn all<T: DeserializeOwned>(self, prefix: &str) -> Vec<T> {
+        self.keys(prefix).iter().filter_map(|key| self.get(key)).collect()
     }
 }

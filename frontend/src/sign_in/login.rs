@@ -19,7 +19,7 @@ pub struct LoginPageProps {
     /// The last session expired.
     pub expired: bool,
     pub start_session: Callback<Session>,
-    /// The query with the redirect target.
+    /// The query with the redirect target, with its question mark.
     pub query: AttrValue,
 }
 
@@ -31,7 +31,7 @@ pub fn LoginPage(props: &LoginPageProps) -> Html {
         return code_step(&props.start_session, &needs_code);
     }
     let subtitle = if props.expired {
-        "Your session has expired. Sign in to continue where you were; nothing is lost."
+        "Your session has ended. Sign in to continue where you were: what you have not saved is kept until somebody else signs in."
     } else {
         "Welcome back."
     };
@@ -61,7 +61,7 @@ pub fn LoginPage(props: &LoginPageProps) -> Html {
             <p class="aside"><a href="/forgot-password">{ "Forgot your password?" }</a></p>
             <p class="aside">
                 { "New here? " }
-                <a href={format!("/signup?{}", props.query)}>{ "Create an account" }</a>
+                <a href={format!("/signup{}", props.query)}>{ "Create an account" }</a>
             </p>
         </Page>
     }

@@ -8,14 +8,8 @@ use super::add_task;
 use super::row::{TaskAction, checkbox_id, edit_id};
 use super::store::{Edit, Op, View};
 use super::sync::TaskSync;
-use crate::api::accounts;
 use crate::browser::focus;
-use crate::session::SessionEnd;
 use crate::ui::toast::{Toast, Toasts};
-
-/// The message after a sign-out that the server did not confirm.
-const NOT_SIGNED_OUT: &str = "You are signed out on this device, but the server could not be reached. \
-    Your session stays valid there until it expires.";
 
 /// The actions.
 #[derive(Clone, PartialEq)]
@@ -81,18 +75,6 @@ impl Actions {
         self.sync.resolve(task_id, Some(edit));
         self.toasts.announce("Saved");
         focus::focus_if_lost(edit_id(task_id));
-    }
-
-    pub async fn sign_out(self, end_session: Callback<SessionEnd>) {
-        // They must not be visible to the next user.
-        self.toasts.clear();
-        self.sync.flush().await;
-        // Whether or not that succeeds, this browser forgets the session.
-        let result = accounts::sign_out().await;
-        end_session.emit(SessionEnd::SignedOut);
-        if result.is_err() {
-            self.toasts.show(Toast::error(NOT_SIGNED_OUT));
-        }
     }
 }
 

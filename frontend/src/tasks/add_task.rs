@@ -5,7 +5,8 @@ use shared::task::NewTask;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::draft::{self, Draft, EditDraft};
+use super::draft::{Draft, EditDraft};
+use super::draft_storage;
 use super::editor::{detail_fields, detail_id};
 use crate::browser::focus;
 use crate::ui::flag::use_flag;
@@ -25,7 +26,7 @@ pub struct AddTaskProps {
 /// The form. After a task is added the focus stays in it, so that several are added with the keyboard.
 #[component]
 pub fn AddTask(props: &AddTaskProps) -> Html {
-    let draft = use_state(|| draft::load(&props.draft_key).unwrap_or_default().typed);
+    let draft = use_state(|| draft_storage::load(&props.draft_key).unwrap_or_default().typed);
     let form = AddForm {
         key: props.draft_key.clone(),
         onadd: props.onadd.clone(),
@@ -81,7 +82,7 @@ struct AddForm {
 impl AddForm {
     fn change(&self, draft: Draft) {
         let stored = (draft != Draft::default()).then(|| EditDraft::new(draft.clone()));
-        draft::save(&self.key, stored.as_ref());
+        draft_storage::save(&self.key, stored.as_ref());
         self.draft.set(draft);
     }
 

@@ -6,7 +6,8 @@ use yew::prelude::*;
 use super::actions::Actions;
 use super::add_task;
 use super::conflict::conflict_card;
-use super::draft::{self, EditDraft};
+use super::draft::EditDraft;
+use super::draft_storage;
 use super::editor::TaskEditor;
 use super::store::{Conflict, Edit, State};
 use crate::browser::focus;
@@ -38,7 +39,7 @@ pub fn decisions(actions: &Actions, drafts: &[EditDraft], today: NaiveDate, oncl
     let unsaved: Vec<EditDraft> = drafts.iter().filter(is_deleted).cloned().collect();
     // Only the draft is removed. A queued edit of the task is not what the card shows, so it stays.
     deleted.extend(unsaved.into_iter().map(|start| Deleted {
-        draft_key: draft::edit_key(&user_id, start.task_id),
+        draft_key: draft_storage::edit_key(&user_id, start.task_id),
         start,
         onclose: onclose.clone(),
     }));
@@ -69,7 +70,7 @@ fn queued_edit(actions: &Actions, user_id: &str, conflict: Conflict) -> Deleted 
     let id = conflict.task_id;
     let sync = actions.sync.clone();
     Deleted {
-        draft_key: draft::deleted_key(user_id, id),
+        draft_key: draft_storage::deleted_key(user_id, id),
         start: EditDraft::of(id, conflict.edit),
         onclose: Callback::from(move |()| sync.resolve(id, None)),
     }

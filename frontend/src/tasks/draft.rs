@@ -1,5 +1,4 @@
-//! Drafts: text that was typed and is not saved yet. They are in `sessionStorage`, so that a reload or the end of the
-//! session loses nothing.
+//! Drafts: text that was typed and is not saved yet.
 
 use serde::{Deserialize, Serialize};
 use shared::problem::FieldError;
@@ -9,7 +8,6 @@ use shared::times::parse_day;
 use uuid::Uuid;
 
 use super::store::Edit;
-use crate::browser::storage::Area;
 
 /// The error of an invalid due date. The date input of a browser accepts years with six digits.
 const INVALID_DUE_DATE: &str = "The due date must be a date such as 2030-05-01, with a year from 0001 to 9999.";
@@ -88,6 +86,11 @@ impl EditDraft {
         }
     }
 
+    /// Whether saving the draft would change something.
+    pub fn is_changed(&self) -> bool {
+        self.typed != Draft::of(&self.base)
+    }
+
     /// The edit, or all rules that the draft breaks.
     pub fn check(&self) -> Result<Edit, Vec<FieldError>> {
         Ok(Edit {
@@ -95,70 +98,6 @@ impl EditDraft {
             base: self.base.clone(),
         })
     }
-}
-
-/// The key of the draft of a new task.
-pub fn new_task_key(user_id: &str) -> String {
-    format!("docket.new.{user_id}")
-}
-
-/// The key of the draft of an edit.
-pub fn edit_key(user_id: &str, task: Uuid) -> String {
-    format!("{}{task}", prefix(user_id))
-}
-
-/// The key of the draft that offers a saved edit of a deleted task as a new task.
-pub fn deleted_key(user_id: &str, task: Uuid) -> String {
-    format!("docket.deleted.{}/{task}", js_sys::encode_uri_component(user_id))
-}
-
-/// The drafts of all edits of a user.
-pub fn edits(user_id: &str) -> Vec<EditDraft> {
-    Area::Tab.all(&prefix(user_id))
-}
-
-fn prefix(user_id: &str) -> String {
-    // An encoded id contains no slash, so no prefix is the prefix of another.
-    format!("docket.draft.{}/", js_sys::encode_uri_component(user_id))
-}
-
-/// The draft at `key`.
-pub fn load(key: &str) -> Option<EditDraft> {
-    Area::Tab.get(key)
-}
-
-/// Stores a draft at `key`; `None` removes it.
-pub fn save(key: &str, draft: Option<&EditDraft>) {
-    match draft {
-        Some(draft) => {
-            Area::Tab.set(key, draft);
-        }
-        None => remove(key),
-    }
-}
-
-/// Migrates the drafts that an earlier version of the client stored, which have no base, to their current keys.
-pub fn migrate(user_id: &str, tasks: &[Task]) {
-    let move_from = |name: &str, key: String, draft: &dyn Fn(Draft) -> EditDraft| {
-        let old = format!("docket.draft.{user_id}.{name}");
-        if let Some(typed) = Area::Tab.get(&old) {
-            if !Area::Tab.has(&key) {
-                save(&key, Some(&draft(typed)));
-            }
-            remove(&old);
-        }
-    };
-    move_from("new", new_task_key(user_id), &EditDraft::new);
-    for task in tasks {
-        move_from(&task.id.to_string(), edit_key(user_id, task.id), &|typed| {
-            EditDraft::typed(task, typed)
-        });
-    }
-}
-
-/// Removes the draft at `key`.
-pub fn remove(key: &str) {
-    Area::Tab.remove(key);
 }
 
 #[cfg(test)]
@@ -188,6 +127,7 @@ mod tests {
     #[test]
     fn an_editor_that_is_opened_changes_nothing() {
         assert_eq!(opened().check().unwrap().mine, tea());
+        assert!(!opened().is_changed());
     }
 
     #[test]

@@ -6,7 +6,8 @@ use uuid::Uuid;
 use yew::prelude::*;
 
 use super::conflict::card_heading;
-use super::draft::{self, Draft, EditDraft};
+use super::draft::{Draft, EditDraft};
+use super::draft_storage;
 use super::store::Edit;
 use crate::browser::focus;
 use crate::ui::field::Field;
@@ -38,7 +39,7 @@ pub fn TaskEditor(props: &TaskEditorProps) -> Html {
         deleted: props.deleted,
         onsave: props.onsave.clone(),
         oncancel: props.oncancel.clone(),
-        draft: use_state(|| draft::load(&props.draft_key).unwrap_or_else(|| props.start.clone())),
+        draft: use_state(|| draft_storage::load(&props.draft_key).unwrap_or_else(|| props.start.clone())),
         show_errors: use_flag(),
     };
     let onsubmit = {
@@ -127,14 +128,14 @@ impl Editor {
             typed,
             ..(*self.draft).clone()
         };
-        draft::save(&self.key, Some(&draft));
+        draft_storage::save(&self.key, Some(&draft));
         self.draft.set(draft);
     }
 
     fn save(&self) {
         match self.draft.check() {
             Ok(edit) => {
-                draft::remove(&self.key);
+                draft_storage::remove(&self.key);
                 self.onsave.emit(edit);
             }
             Err(errors) => {
@@ -150,7 +151,7 @@ impl Editor {
     }
 
     fn cancel(&self) {
-        draft::remove(&self.key);
+        draft_storage::remove(&self.key);
         self.oncancel.emit(());
     }
 

@@ -5,7 +5,8 @@ use yew::prelude::*;
 
 use super::add_task;
 use super::conflict::heading_id;
-use super::draft::{self, Draft, EditDraft};
+use super::draft::{Draft, EditDraft};
+use super::draft_storage;
 use super::row::edit_id;
 use super::store::{Conflict, Op};
 use super::sync::{Notification, TaskSync};
@@ -29,7 +30,7 @@ pub fn use_task_sync(
     let update = use_force_update();
     let (toasts, end_session) = (toasts.clone(), end_session.clone());
     let sync = use_memo(user_id.to_owned(), move |user_id| {
-        let draft_key = draft::new_task_key(user_id);
+        let draft_key = draft_storage::new_task_key(user_id);
         let notify = move |notification| match notification {
             Notification::Changed => {
                 // The editor of a task that was deleted moves from the list to a card.
@@ -75,8 +76,8 @@ fn show_conflict(toasts: &Toasts, conflict: &Conflict) {
 /// Reports a refused change. A refused task becomes the draft of a new one, unless there is a draft already.
 fn show_refusal(toasts: &Toasts, op: Op, failure: &Failure, draft_key: &str, form: &UseStateSetter<Uuid>) {
     toasts.show(Toast::error(refusal(&op, &failure.message())));
-    if let (Op::Create(new), None) = (op, draft::load(draft_key)) {
-        draft::save(draft_key, Some(&EditDraft::new(Draft::of(&new))));
+    if let (Op::Create(new), None) = (op, draft_storage::load(draft_key)) {
+        draft_storage::save(draft_key, Some(&EditDraft::new(Draft::of(&new))));
         form.set(Uuid::now_v7());
         if focus::has_focus(add_task::INPUT) {
             focus::focus_after_render(add_task::INPUT.to_owned());

@@ -4,26 +4,26 @@ use chrono::NaiveDate;
 use shared::account::User;
 use shared::task::{NewTask, Task};
 use uuid::Uuid;
-use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use super::actions::Actions;
 use super::add_task::AddTask;
 use super::decisions::decisions;
-use super::draft::{self, EditDraft};
+use super::draft::EditDraft;
+use super::draft_storage;
 use super::due_date::is_overdue;
 use super::list::list;
 use super::list_controls::list_controls;
 use super::notifications::use_task_sync;
 use super::offline_banner::offline_banner;
 use super::row::TaskAction;
+use super::sign_out::SignOut;
 use super::store::{Counts, State, View};
 use super::sync::TaskSync;
 use super::view_query::use_view;
 use crate::browser::clock;
 use crate::session::SessionEnd;
 use crate::ui::date;
-use crate::ui::flag::use_flag;
 use crate::ui::icon::Icon;
 use crate::ui::page::Page;
 use crate::ui::toast::Toasts;
@@ -45,7 +45,6 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
     let (view, show) = use_view();
     let update = use_force_update();
     let redraw = Callback::from(move |()| update.force_update());
-    let signing_out = use_flag();
     let today = clock::today();
     let actions = Actions {
         sync: sync.clone(),
@@ -75,10 +74,10 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
     let counts = sync.read(State::counts);
     html! {
         <Page title="Tasks" subtitle={sync.read(|state| summary(state, counts, today))}
-            actions={bar_actions(props, &actions, signing_out)}>
+            actions={bar_actions(props, sync.clone())}>
             { banner(&sync, counts, &retry) }
             { decisions(&actions, &drafts, today, &redraw) }
-            <AddTask key={form.to_string()} draft_key={draft::new_task_key(user_id)} {onadd} />
+            <AddTask key={form.to_string()} draft_key={draft_storage::new_task_key(user_id)} {onadd} />
             <section class="tasks" aria-label="Your tasks">
                 { list_controls(view, counts, &onview) }
                 { sync.read(|state| list(state, &shown, view, today, &onaction, &retry)) }
@@ -92,9 +91,9 @@ pub fn TasksPage(props: &TasksPageProps) -> Html {
 fn use_drafts(user_id: &str, sync: &TaskSync) -> Vec<EditDraft> {
     let loaded = sync.read(State::is_loaded);
     use_memo((user_id.to_owned(), loaded), |(user_id, _)| {
-        draft::migrate(user_id, &sync.read(State::tasks));
+        draft_storage::migrate(user_id, &sync.read(State::tasks));
     });
-    draft::edits(user_id)
+    draft_storage::edits(user_id)
 }
 
 /// A task that is open in an editor stays in the list when the filter would hide it.
@@ -102,13 +101,7 @@ fn visible_tasks(state: &State, view: View, drafts: &[EditDraft]) -> Vec<Task> {
     state.visible_tasks(view, |task| drafts.iter().any(|draft| draft.task_id == task.id))
 }
 
-fn bar_actions(props: &TasksPageProps, actions: &Actions, signing_out: UseStateHandle<bool>) -> Html {
-    let disabled = *signing_out;
-    let (actions, end_session) = (actions.clone(), props.end_session.clone());
-    let sign_out = move |_| {
-        signing_out.set(true);
-        spawn_local(actions.clone().sign_out(end_session.clone()));
-    };
+fn bar_actions(props: &TasksPageProps, sync: TaskSync) -> Html {
     html! {
         <div class="bar-actions">
             <a href="/settings" class="bar-name">
@@ -116,7 +109,7 @@ fn bar_actions(props: &TasksPageProps, actions: &Actions, signing_out: UseStateH
                 <span class="sr-only">{ "Settings of " }</span>
                 <span class="bar-name-text">{ &props.user.name }</span>
             </a>
-            <button type="button" class="button button-quiet" onclick={sign_out} {disabled}>{ "Sign out" }</button>
+            <SignOut user_id={props.user.id.clone()} {sync} toasts={props.toasts.clone()} end_session={&props.end_session} />
         </div>
     }
 }

@@ -7,7 +7,8 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use super::conflict::heading_id;
-use super::draft::{self, EditDraft};
+use super::draft::EditDraft;
+use super::draft_storage;
 use super::due_date::due_chip;
 use super::editor::{self, TaskEditor};
 use super::store::Edit;
@@ -45,9 +46,9 @@ pub fn edit_id(task: Uuid) -> String {
 #[component]
 pub fn TaskRow(props: &TaskRowProps) -> Html {
     let task = &props.task;
-    let draft_key = draft::edit_key(&task.user_id, task.id);
+    let draft_key = draft_storage::edit_key(&task.user_id, task.id);
     // After a reload or a sign-in the editor is still open.
-    let editing = use_state_eq(|| draft::load(&draft_key).is_some());
+    let editing = use_state_eq(|| draft_storage::load(&draft_key).is_some());
     let row = Row {
         task: task.clone(),
         onaction: props.onaction.clone(),

@@ -1,57 +1,55 @@
 //! The filter and the order of the list in the query of the URL, so that "back" and a bookmark restore them.
 
-use serde::{Deserialize, Serialize};
 use yew::prelude::*;
-use yew_router::prelude::*;
 
 use super::store::View;
-use crate::route::Route;
+use crate::browser::dom;
+use crate::browser::history::{self, use_address};
+use crate::route::TASKS;
 
-/// The query. What is the default is absent.
-#[derive(Clone, Default, Deserialize, Serialize)]
-struct Query {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    status: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sort: Option<String>,
+/// The view in a query. Unknown values are ignored.
+fn view_in(query: &str) -> View {
+    let value = |name| dom::parameter(query, name).unwrap_or_default();
+    View {
+        status: value("status").parse().unwrap_or_default(),
+        sort: value("sort").parse().unwrap_or_default(),
+    }
 }
 
-impl Query {
-    fn of(view: View) -> Self {
-        let value = |value: &str, default: &str| (value != default).then(|| value.to_owned());
-        let default = View::default();
-        Self {
-            status: value(view.status.as_str(), default.status.as_str()),
-            sort: value(view.sort.as_str(), default.sort.as_str()),
+/// The URL of a view. What is the default is absent.
+fn url(view: View) -> String {
+    let default = View::default();
+    let mut url = TASKS.to_owned();
+    let mut add = |name: &str, value: &str, default: &str| {
+        if value != default {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url.push_str(&format!("{separator}{name}={value}"));
         }
-    }
-
-    /// Unknown values are ignored.
-    fn view(&self) -> View {
-        let Self { status, sort } = self;
-        View {
-            status: status
-                .as_deref()
-                .and_then(|value| value.parse().ok())
-                .unwrap_or_default(),
-            sort: sort.as_deref().and_then(|value| value.parse().ok()).unwrap_or_default(),
-        }
-    }
+    };
+    add("status", view.status.as_str(), default.status.as_str());
+    add("sort", view.sort.as_str(), default.sort.as_str());
+    url
 }
 
 /// The view in the URL, and a callback that changes it.
 #[hook]
 pub fn use_view() -> (View, Callback<View>) {
-    let view = use_location()
-        .and_then(|location| location.query::<Query>().ok())
-        .unwrap_or_default()
-        .view();
-    let navigator = use_navigator();
-    let show = Callback::from(move |view| {
-        if let Some(navigator) = &navigator {
-            // Cannot fail: the values are plain words.
-            let _ = navigator.replace_with_query(&Route::Tasks, Query::of(view));
-        }
-    });
-    (view, show)
+    let view = view_in(&use_address().query);
+    (view, Callback::from(|view| history::replace(&url(view))))
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::task::{Sort, Status};
+
+    use super::{View, url};
+
+    #[test]
+    fn the_default_is_absent_in_the_url() {
+        assert_eq!(url(View::default()), "/tasks");
+        let (status, sort) = (Status::Pending, Sort::Title);
+        assert_eq!(url(View { status, sort }), "/tasks?status=pending&sort=title");
+        let status = Status::default();
+        assert_eq!(url(View { status, sort }), "/tasks?sort=title");
+    }
 }

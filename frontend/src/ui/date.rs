@@ -1,8 +1,6 @@
 //! Dates as text.
 
-use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
-
-use crate::browser::clock;
+use chrono::{Datelike, NaiveDate};
 
 /// A date relative to today: "Today", "Tomorrow", "Sat 1 Dec".
 pub fn relative(day: NaiveDate, today: NaiveDate) -> String {
@@ -27,13 +25,6 @@ pub fn absolute(day: NaiveDate, today: NaiveDate) -> String {
     } else {
         format!("{text} {}", day.year())
     }
-}
-
-/// A time in the local time zone: "Today, 09:30".
-pub fn timestamp(at: DateTime<Utc>) -> String {
-    let at = clock::local_time(at);
-    let day = relative(at.date(), clock::today());
-    format!("{day}, {:02}:{:02}", at.hour(), at.minute())
 }
 
 #[cfg(test)]

@@ -10,4 +10,5 @@ pub mod icon;
 pub mod input;
 pub mod page;
 pub mod skeleton;
+pub mod time;
 pub mod toast;

@@ -55,7 +55,7 @@ impl Toasts {
         self.dispatch.emit(ToastAction::Show(toast));
     }
 
-    /// Removes all toasts.
+    /// Removes all toasts and announcements.
     pub fn clear(&self) {
         self.dispatch.emit(ToastAction::Clear);
     }
@@ -96,7 +96,10 @@ impl Reducible for ToastList {
                 list.next += 1;
             }
             ToastAction::Announce(text) => list.announcement = text,
-            ToastAction::Clear => list.shown.clear(),
+            ToastAction::Clear => {
+                list.shown.clear();
+                list.announcement = AttrValue::default();
+            }
             ToastAction::Close(id) => list.shown.retain(|(shown, _)| *shown != id),
         }
         Rc::new(list)

@@ -77,8 +77,11 @@ pub fn email(settings: &Settings, mail: bool) -> Html {
     section("email-heading", "E-mail", text, form)
 }
 
-/// The password, of at least `min_length` characters.
-pub fn password(settings: &Settings, min_length: usize) -> Html {
+/// The id of the input for the current password.
+pub const PASSWORD_INPUT: &str = "password-currentPassword";
+
+/// The password, of at least `min_length` characters. `demanded` tells that somebody else may know the current one.
+pub fn password(settings: &Settings, min_length: usize, demanded: bool) -> Html {
     let submit = {
         let settings = settings.clone();
         move |values| -> Submitting {
@@ -86,6 +89,7 @@ pub fn password(settings: &Settings, min_length: usize) -> Html {
             Box::pin(async move {
                 let session = accounts::change_password(&settings.user.id, &new_password(&values)?).await?;
                 settings.start_session.emit(session);
+                settings.demand_new_password.emit(false);
                 settings.succeed("Your password is changed, and all other devices are signed out");
                 Ok(())
             })
@@ -109,8 +113,15 @@ pub fn password(settings: &Settings, min_length: usize) -> Html {
         Input::new_password("newPassword", "New password", min_length),
     ];
     let form = html! {
-        <Form id="password" {inputs} {check} {submit} oninterrupt={&settings.oninterrupt}
-            button="Change password" busy="Changing…" />
+        <>
+            if demanded {
+                <p class="alert alert-above" role="alert">
+                    { "All other devices are signed out. Choose a new password now: whoever knows the old one can sign in again." }
+                </p>
+            }
+            <Form id="password" {inputs} {check} {submit} oninterrupt={&settings.oninterrupt}
+                button="Change password" busy="Changing…" />
+        </>
     };
     section(
         "password-heading",

@@ -1,66 +1,89 @@
-//! The section with the activity of the account.
+//! The section with the history of the account.
 
 use shared::device_name::device_name;
 use shared::profile::Activity;
 use yew::prelude::*;
 
-use super::sections;
-use crate::ui::date;
+use super::event;
+use super::sections::{self, Settings};
+use crate::api::accounts::{self, ActivityPage};
+use crate::browser::focus;
+use crate::ui::form::{Form, Submitting};
+use crate::ui::input::Values;
+use crate::ui::time::time;
 
-/// The section.
-pub fn section(activity: &[Activity]) -> Html {
-    let rows = activity.iter().map(|event| {
-        let address = event.ip_address.as_deref().unwrap_or("Unknown address");
-        let device = device_name(event.user_agent.as_deref());
-        html! {
-            <li key={event.id.clone()} class="line">
-                <div>
-                    <p class="line-title">{ event_text(&event.event) }</p>
-                    <p class="line-text">{ format!("{} · {address} · {device}", date::timestamp(event.created_at)) }</p>
-                </div>
-            </li>
-        }
-    });
-    let body = html! { <ul class="lines lines-long" role="list" aria-label="Activity" tabindex="0">{ for rows }</ul> };
-    let text = html! { <p>{ "The events of your account, newest first. If you do not recognise one, change your password." }</p> };
+#[derive(PartialEq, Properties)]
+pub struct ActivitySectionProps {
+    pub settings: Settings,
+    /// The newest events.
+    pub newest: ActivityPage,
+}
+
+/// The section. Earlier events are fetched a page at a time.
+#[component]
+pub fn ActivitySection(props: &ActivitySectionProps) -> Html {
+    let shown = use_state_eq(|| props.newest.clone());
+    {
+        let shown = shown.setter();
+        use_effect_with(props.newest.clone(), move |newest| shown.set(newest.clone()));
+    }
+    let settings = &props.settings;
+    let rows = shown.events.iter().map(|event| row(settings, event));
+    let body = html! {
+        <>
+            <ul class="lines" role="list" aria-label="Activity">{ for rows }</ul>
+            if let Some(query) = &shown.earlier {
+                <Form id="earlier" submit={show_earlier(settings, &shown, query)} oninterrupt={&settings.oninterrupt}
+                    button_class="button button-quiet" button="Show earlier" busy="Loading…" />
+            }
+        </>
+    };
+    let text = html! { <p>{ "What happened in your account, newest first, with the device and the network address of each." }</p> };
     sections::section("activity-heading", "Activity", text, body)
 }
 
-/// The text of an event. An event that this version of the client does not know is shown by its code.
-fn event_text(event: &str) -> String {
-    let text = match event {
-        "signed_up" => "Account created",
-        "signed_in" => "Signed in",
-        "sign_in_failed" => "Sign-in failed",
-        "signed_out" => "Signed out",
-        "session_revoked" => "One device signed out",
-        "other_sessions_revoked" => "All other devices signed out",
-        "all_sessions_revoked" => "All devices signed out",
-        "refresh_reused" => "An old session token was reused; the device was signed out",
-        "password_changed" => "Password changed",
-        "password_reset_requested" => "Password reset requested",
-        "password_reset" => "Password reset",
-        "email_change_requested" => "E-mail change requested",
-        "email_changed" => "E-mail address changed",
-        "email_verified" => "E-mail address confirmed",
-        "name_changed" => "Name changed",
-        "two_factor_enabled" => "Two-factor turned on",
-        "two_factor_disabled" => "Two-factor turned off",
-        "recovery_codes_replaced" => "Recovery codes replaced",
-        "recovery_code_used" => "Recovery code used",
-        "data_exported" => "Data downloaded",
-        other => return other.replace('_', " "),
-    };
-    text.to_owned()
+/// Adds the next page, and moves the focus to its first event.
+fn show_earlier(
+    settings: &Settings,
+    shown: &UseStateHandle<ActivityPage>,
+    query: &str,
+) -> Callback<Values, Submitting> {
+    let (user_id, shown, query) = (settings.user.id.clone(), shown.clone(), query.to_owned());
+    Callback::from(move |_| -> Submitting {
+        let (user_id, shown, query) = (user_id.clone(), shown.clone(), query.clone());
+        Box::pin(async move {
+            let ActivityPage { events, earlier } = accounts::activity(&user_id, &query).await?;
+            if let Some(first) = events.first() {
+                focus::focus_after_render(row_id(first));
+            }
+            let events = [shown.events.clone(), events].concat();
+            shown.set(ActivityPage { events, earlier });
+            Ok(())
+        })
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::event_text;
+fn row_id(event: &Activity) -> String {
+    format!("event-{}", event.id)
+}
 
-    #[test]
-    fn an_unknown_event_is_shown_by_its_code() {
-        assert_eq!(event_text("session_revoked"), "One device signed out");
-        assert_eq!(event_text("something_newer"), "something newer");
+fn row(settings: &Settings, event: &Activity) -> Html {
+    let text = event::text(&event.event);
+    let device = device_name(event.user_agent.as_deref());
+    let address = event.ip_address.as_deref().unwrap_or("Unknown address");
+    let secure = settings.ask_to_secure.reform(|_| true);
+    html! {
+        <li key={event.id.clone()} id={row_id(event)} tabindex="-1" class="line line-event">
+            <div>
+                <p class="line-title">{ &text }</p>
+                <p class="line-text">{ format!("{device} · {address}") }</p>
+                <p class="line-text">{ time(event.created_at) }</p>
+            </div>
+            if event::may_be_an_attack(&event.event) {
+                <button type="button" class="line-action" onclick={secure} aria-describedby={row_id(event)}>
+                    { "This wasn’t me" }
+                </button>
+            }
+        </li>
     }
 }

@@ -2,7 +2,8 @@
 
 use yew::prelude::*;
 
-use super::sections::{PasswordPrompt, Settings, section};
+use super::password_prompt::PasswordPrompt;
+use super::sections::{Settings, section};
 use crate::api::accounts;
 use crate::browser::dom;
 use crate::ui::form::{Form, Submitting};

@@ -5,16 +5,17 @@ use shared::device_name::device_name;
 use shared::profile::SessionChoice;
 use yew::prelude::*;
 
-use super::sections::{self, Account, Settings};
+use super::account_data::AccountData;
+use super::sections::{self, Settings};
 use crate::api::accounts::{self, Empty};
 use crate::browser::focus;
-use crate::ui::date;
 use crate::ui::form::{Form, Submitting};
+use crate::ui::time::time;
 
 const HEADING: &str = "devices-heading";
 
 /// The section.
-pub fn section(settings: &Settings, account: &Account) -> Html {
+pub fn section(settings: &Settings, account: &AccountData) -> Html {
     let rows = account
         .devices
         .iter()
@@ -74,7 +75,7 @@ fn row(settings: &Settings, device: &Device, is_current: bool) -> Html {
                         { " " }<span class="chip">{ "This device" }</span>
                     }
                 </p>
-                <p class="line-text">{ format!("{address} · Last seen: {}", date::timestamp(device.updated_at)) }</p>
+                <p class="line-text">{ address }{ " · Last seen: " }{ time(device.updated_at) }</p>
             </div>
             if !is_current {
                 <Form id={format!("device-{}", device.id)} {submit} oninterrupt={&settings.oninterrupt} button_class="button button-quiet"

@@ -1,22 +1,33 @@
 //! The settings page, and its sections.
 
 mod account;
+mod account_data;
 mod activity;
 mod data;
 mod devices;
+mod event;
+mod notifications;
 mod password_prompt;
 mod sections;
+mod secure;
 mod two_factor;
 
 use shared::account::{PASSWORD_MIN, User};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-use self::sections::{Account, PasswordPrompt, Secrets, Settings};
+use self::account_data::AccountData;
+use self::activity::ActivitySection;
+use self::notifications::NotificationsSection;
+use self::password_prompt::PasswordPrompt;
+use self::sections::Settings;
+use self::two_factor::Secrets;
+use super::left::Left;
 use crate::api::stored_session::{self, Session};
 use crate::browser::focus;
 use crate::failure::Failure;
 use crate::session::SessionEnd;
+use crate::ui::flag::use_flag;
 use crate::ui::form::Interruption;
 use crate::ui::page::Page;
 use crate::ui::skeleton::skeleton;
@@ -28,6 +39,8 @@ pub struct SettingsPageProps {
     /// Stores the changed user of the session, or a new session.
     pub start_session: Callback<Session>,
     pub end_session: Callback<SessionEnd>,
+    /// Shows what is left to do after all sessions or the account were ended here.
+    pub leave: Callback<Left>,
     pub toasts: Toasts,
 }
 
@@ -37,14 +50,19 @@ pub fn SettingsPage(props: &SettingsPageProps) -> Html {
     let (account, error, reload) = use_account(props);
     let prompted = use_state_eq(|| None::<PasswordPrompt>);
     let secrets = use_state_eq(|| None::<Secrets>);
+    let securing = use_flag();
+    let new_password_demanded = use_flag();
     let settings = Settings {
         user: props.user.clone(),
         start_session: props.start_session.clone(),
         end_session: props.end_session.clone(),
+        leave: props.leave.clone(),
         toasts: props.toasts.clone(),
         oninterrupt: oninterrupt(prompted.setter(), &props.end_session),
         show_secrets: show_secrets(secrets.setter()),
-        prompt: show_prompt(prompted.setter()),
+        prompt: set(prompted.setter()),
+        ask_to_secure: set(securing.setter()),
+        demand_new_password: set(new_password_demanded.setter()),
         reload,
     };
     let account = account.as_ref();
@@ -60,11 +78,14 @@ pub fn SettingsPage(props: &SettingsPageProps) -> Html {
             }
             { account::profile(&settings) }
             { account::email(&settings, mail) }
-            { account::password(&settings, min_length) }
+            { account::password(&settings, min_length, *new_password_demanded) }
             { two_factor::section(&settings, secrets.as_ref()) }
             if let Some(account) = account {
                 { devices::section(&settings, account) }
-                { activity::section(&account.activity) }
+                if let Some(stored) = account.notifications {
+                    <NotificationsSection settings={settings.clone()} {stored} />
+                }
+                <ActivitySection settings={settings.clone()} newest={account.activity.clone()} />
             } else if error.is_none() {
                 { skeleton("Loading your devices") }
             }
@@ -73,14 +94,17 @@ pub fn SettingsPage(props: &SettingsPageProps) -> Html {
             if let Some(prompt) = &*prompted {
                 { password_prompt::dialog(&settings, prompt) }
             }
+            if *securing {
+                { secure::dialog(&settings, mail) }
+            }
         </Page>
     }
 }
 
 /// The account, the error of the last attempt to fetch it, and a callback that fetches it again.
 #[hook]
-fn use_account(props: &SettingsPageProps) -> (Option<Account>, Option<String>, Callback<()>) {
-    let account = use_state_eq(|| None::<Account>);
+fn use_account(props: &SettingsPageProps) -> (Option<AccountData>, Option<String>, Callback<()>) {
+    let account = use_state_eq(|| None::<AccountData>);
     let error = use_state_eq(|| None::<String>);
     let reload = {
         let (account, error) = (account.setter(), error.setter());
@@ -89,7 +113,7 @@ fn use_account(props: &SettingsPageProps) -> (Option<Account>, Option<String>, C
             let (user_id, account, error) = (user_id.clone(), account.clone(), error.clone());
             let (start_session, end_session) = (start_session.clone(), end_session.clone());
             spawn_local(async move {
-                match Account::fetch(&user_id).await {
+                match AccountData::fetch(&user_id).await {
                     Ok((fetched, user)) => {
                         if let Some(session) = stored_session::with_user(user) {
                             start_session.emit(session);
@@ -110,8 +134,8 @@ fn use_account(props: &SettingsPageProps) -> (Option<Account>, Option<String>, C
     ((*account).clone(), (*error).clone(), reload)
 }
 
-fn show_prompt(prompted: UseStateSetter<Option<PasswordPrompt>>) -> Callback<Option<PasswordPrompt>> {
-    Callback::from(move |prompt| prompted.set(prompt))
+fn set<T: 'static>(state: UseStateSetter<T>) -> Callback<T> {
+    Callback::from(move |value| state.set(value))
 }
 
 fn show_secrets(secrets: UseStateSetter<Option<Secrets>>) -> Callback<Option<Secrets>> {

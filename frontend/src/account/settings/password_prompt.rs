@@ -7,14 +7,25 @@ use shared::rules::Check;
 use shared::two_factor::PasswordAndCode;
 use yew::prelude::*;
 
-use super::sections::{PasswordPrompt, Secrets, Settings};
+use super::sections::Settings;
+use super::two_factor::Secrets;
+use crate::account::left::Left;
 use crate::api::accounts;
 use crate::failure::Failure;
-use crate::session::SessionEnd;
-use crate::tasks::sync;
 use crate::ui::dialog::Dialog;
 use crate::ui::form::{Form, Submitting};
 use crate::ui::input::{Input, Values};
+
+/// The operation that the password is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PasswordPrompt {
+    /// A request that needs a recent authentication. The callback sends it again.
+    Reauthenticate(Callback<()>),
+    SetUpTwoFactor,
+    ReplaceRecoveryCodes,
+    TurnOffTwoFactor,
+    DeleteAccount,
+}
 
 impl PasswordPrompt {
     /// The title, the explanation, and the text of the button.
@@ -89,8 +100,7 @@ impl PasswordPrompt {
             }
             Self::DeleteAccount => {
                 accounts::post(id, "/api/auth/delete-user", body).await?;
-                sync::clear_outbox(id);
-                settings.end_session.emit(SessionEnd::SignedOut);
+                settings.leave.emit(Left::AccountDeleted);
             }
         }
         Ok(())

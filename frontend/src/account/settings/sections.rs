@@ -1,42 +1,15 @@
-//! What the sections share: the account, the callbacks of the page, and the frame of a section.
+//! What the sections share: the user, the callbacks of the page, and the frame of a section.
 
-use shared::account::{Session as Device, User};
-use shared::profile::{Activity, Capabilities};
-use shared::two_factor::TwoFactorSetup;
+use shared::account::User;
 use yew::prelude::*;
 
-use crate::api::accounts;
+use super::password_prompt::PasswordPrompt;
+use super::two_factor::Secrets;
+use crate::account::left::Left;
 use crate::api::stored_session::Session;
-use crate::failure::Failure;
 use crate::session::SessionEnd;
 use crate::ui::form::Interruption;
 use crate::ui::toast::{Toast, Toasts};
-
-/// The account as the server describes it.
-#[derive(Clone, PartialEq)]
-pub struct Account {
-    pub capabilities: Capabilities,
-    /// The id of the session of this browser.
-    pub current_session: String,
-    pub devices: Vec<Device>,
-    pub activity: Vec<Activity>,
-}
-
-impl Account {
-    /// Fetches the account and its user.
-    pub async fn fetch(user_id: &str) -> Result<(Self, User), Failure> {
-        // First, because it refreshes an expired token; with an expired token there is no current session.
-        let devices = accounts::sessions(user_id).await?;
-        let current = accounts::current_session(user_id).await?;
-        let account = Self {
-            capabilities: accounts::capabilities().await?,
-            current_session: current.session.id,
-            devices,
-            activity: accounts::activity(user_id).await?,
-        };
-        Ok((account, current.user))
-    }
-}
 
 /// What the sections share.
 #[derive(Clone, PartialEq)]
@@ -44,6 +17,8 @@ pub struct Settings {
     pub user: User,
     pub start_session: Callback<Session>,
     pub end_session: Callback<SessionEnd>,
+    /// Shows what is left to do after all sessions or the account were ended here.
+    pub leave: Callback<Left>,
     pub toasts: Toasts,
     /// Fetches the account again.
     pub reload: Callback<()>,
@@ -51,6 +26,10 @@ pub struct Settings {
     pub prompt: Callback<Option<PasswordPrompt>>,
     /// Shows secrets, or hides them.
     pub show_secrets: Callback<Option<Secrets>>,
+    /// Asks whether to secure the account, or closes the question.
+    pub ask_to_secure: Callback<bool>,
+    /// Asks for a new password, because somebody else may know the current one.
+    pub demand_new_password: Callback<bool>,
     /// Handles the interruption of a form.
     pub oninterrupt: Callback<Interruption>,
 }
@@ -61,25 +40,6 @@ impl Settings {
         self.toasts.show(Toast::success(text));
         self.reload.emit(());
     }
-}
-
-/// The operation that the password is asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PasswordPrompt {
-    /// A request that needs a recent authentication. The callback sends it again.
-    Reauthenticate(Callback<()>),
-    SetUpTwoFactor,
-    ReplaceRecoveryCodes,
-    TurnOffTwoFactor,
-    DeleteAccount,
-}
-
-/// Secrets that are shown once.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Secrets {
-    /// The secret for the authenticator app.
-    Setup(TwoFactorSetup),
-    RecoveryCodes(Vec<String>),
 }
 
 /// The frame of a section. `id` is the id of its heading.

@@ -6,12 +6,21 @@ use shared::two_factor::{CodeProof, TwoFactorSetup};
 use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-use super::sections::{self, PasswordPrompt, Secrets, Settings};
+use super::password_prompt::PasswordPrompt;
+use super::sections::{self, Settings};
 use crate::api::accounts;
 use crate::browser::dom;
 use crate::ui::form::{Form, Submitting};
 use crate::ui::input::{Input, Values};
 use crate::ui::toast::{Toast, Toasts};
+
+/// Secrets that are shown once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Secrets {
+    /// The secret for the authenticator app.
+    Setup(TwoFactorSetup),
+    RecoveryCodes(Vec<String>),
+}
 
 /// The id of the heading.
 pub const HEADING: &str = "two-factor-heading";

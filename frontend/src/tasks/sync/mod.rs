@@ -15,5 +15,4 @@ mod runner;
 mod tests;
 
 pub use machine::Notification;
-pub use outbox_storage::clear as clear_outbox;
 pub use runner::TaskSync;

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::browser::storage::Area;
 use crate::tasks::store::Entry;
+use crate::user_data;
 
 /// All stored entries of a user, in any order.
 pub fn load(user_id: &str) -> Vec<Entry> {
@@ -36,21 +37,13 @@ pub fn remove(user_id: &str, id: Uuid) {
     Area::Local.remove(&key(user_id, id));
 }
 
-/// Removes all entries of a user, whose account is deleted.
-pub fn clear(user_id: &str) {
-    for entry in load(user_id) {
-        remove(user_id, entry.id);
-    }
-}
-
 /// The id of the entry that a key of `localStorage` belongs to.
 pub fn entry_id(user_id: &str, key: &str) -> Option<Uuid> {
     key.strip_prefix(&prefix(user_id))?.parse().ok()
 }
 
 fn prefix(user_id: &str) -> String {
-    // An encoded id contains no slash, so no prefix is the prefix of another.
-    format!("docket.outbox.{}/", js_sys::encode_uri_component(user_id))
+    format!("{}/", user_data::key("outbox", user_id))
 }
 
 fn key(user_id: &str, entry: Uuid) -> String {
