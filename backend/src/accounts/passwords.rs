@@ -82,7 +82,7 @@ impl Passwords {
         if password.chars().count() < min as usize {
             return Err(refused(format!("A password needs at least {min} characters.")));
         }
-        let requester = Requester::new(client, email);
+        let requester = Requester::new(client, None);
         let guessed = password.to_lowercase();
         let guesses = self
             .run_blocking(&requester, move || Ok(zxcvbn::zxcvbn(&guessed, &[]).guesses()))
