@@ -8,7 +8,7 @@ use crate::http::client::Client;
 /// Maximum number of waiting jobs.
 const JOBS_MAX: usize = 256;
 /// Maximum number of waiting jobs for one account, from all networks.
-const JOBS_OF_ACCOUNT_MAX: usize = 16;
+const JOBS_OF_ACCOUNT_MAX: usize = 32;
 
 /// The prefix length of IPv6 networks: a site, because smaller networks are easy to get in large numbers.
 const PREFIX: u8 = 48;
@@ -17,15 +17,15 @@ const PREFIX: u8 = 48;
 #[derive(Clone, Debug)]
 pub struct Requester {
     network: String,
-    account: String,
+    account: Option<String>,
 }
 
 impl Requester {
-    /// A client, and the id or the e-mail address of an account, whether or not it exists.
-    pub fn new(client: &Client, account: &str) -> Self {
+    /// A client, and the id or the e-mail address of an account, whether or not it exists; none for a new account.
+    pub fn new(client: &Client, account: Option<&str>) -> Self {
         Self {
             network: client.network(PREFIX),
-            account: account.to_owned(),
+            account: account.map(str::to_owned),
         }
     }
 }
@@ -43,7 +43,8 @@ struct Network<J> {
 }
 
 struct Account<J> {
-    name: String,
+    /// None for all new accounts together.
+    name: Option<String>,
     jobs: VecDeque<J>,
 }
 
@@ -65,7 +66,7 @@ impl<J> FairQueue<J> {
     /// last job of the account with the most jobs in the network with the most jobs.
     pub fn push(&mut self, requester: &Requester, job: J) -> Option<J> {
         let accounts = self.networks.iter().flat_map(|network| &network.accounts);
-        let of_account = accounts.filter(|account| account.name == requester.account);
+        let of_account = accounts.filter(|account| account.name.is_some() && account.name == requester.account);
         if of_account.map(|account| account.jobs.len()).sum::<usize>() >= JOBS_OF_ACCOUNT_MAX {
             return Some(job);
         }
@@ -146,7 +147,7 @@ mod tests {
     fn requester(network: &str, account: &str) -> Requester {
         Requester {
             network: network.to_owned(),
-            account: account.to_owned(),
+            account: Some(account.to_owned()),
         }
     }
 
@@ -181,13 +182,13 @@ mod tests {
         let mut queue = FairQueue::default();
         for number in 0..JOBS_MAX {
             assert_eq!(
-                queue.push(&requester("here", &format!("account-{}", number / 20)), number),
+                queue.push(&requester("here", &format!("account-{}", number / 12)), number),
                 None
             );
         }
-        // The last account has 16 jobs, the others 20.
+        // The last account has 4 jobs, the others 12.
         let refused = queue.push(&requester("there", "other"), 1000).unwrap();
-        assert!(refused < 240 && refused % 20 == 19, "{refused}");
+        assert!(refused < 252 && refused % 12 == 11, "{refused}");
         // A client that has the longest line itself is refused.
         assert_eq!(queue.push(&requester("here", "account-0"), 1001), Some(1001));
         assert_eq!(queue.pop(), Some(0));
@@ -203,6 +204,14 @@ mod tests {
         }
         assert_eq!(queue.push(&requester("elsewhere", "greedy"), 1000), Some(1000));
         assert_eq!(queue.push(&requester("elsewhere", "other"), 1001), None);
+        // New accounts are different ones.
+        let new = Requester {
+            network: "elsewhere".to_owned(),
+            account: None,
+        };
+        for number in 0..=JOBS_OF_ACCOUNT_MAX {
+            assert_eq!(queue.push(&new, number), None);
+        }
     }
 
     #[test]

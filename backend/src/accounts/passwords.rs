@@ -79,7 +79,7 @@ impl Passwords {
         if password.chars().count() < min as usize {
             return Err(refused(format!("A password needs at least {min} characters.")));
         }
-        let requester = Requester::new(client, email);
+        let requester = Requester::new(client, None);
         let (name, email) = (name.to_owned(), email.to_owned());
         let (password, strength) = self
             .run_blocking(&requester, move || {

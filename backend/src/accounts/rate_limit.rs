@@ -79,7 +79,7 @@ impl Attempt<'_> {
             Self::SignIn { client, email, .. } => (client, *email),
             Self::Code { client, user_id, .. } | Self::Password { client, user_id, .. } => (client, user_id.as_str()),
         };
-        Requester::new(client, account)
+        Requester::new(client, Some(account))
     }
 
     /// The counters of the attempt. The next alternative applies if the limit of an account in the one before is exceeded.
