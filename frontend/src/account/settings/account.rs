@@ -1,6 +1,6 @@
 //! The sections for the name, the e-mail address and the password.
 
-use shared::account;
+use shared::account::{self, User};
 use shared::problem::FieldError;
 use shared::profile::{EmailChange, PasswordChange, ProfileChange};
 use shared::rules::Check;
@@ -8,6 +8,7 @@ use yew::prelude::*;
 
 use super::sections::{Settings, section};
 use crate::api::accounts;
+use crate::api::stored_session;
 use crate::ui::form::{Form, Submitting};
 use crate::ui::input::{Input, Values};
 
@@ -18,7 +19,16 @@ pub fn profile(settings: &Settings) -> Html {
         move |values| -> Submitting {
             let settings = settings.clone();
             Box::pin(async move {
-                accounts::post(&settings.user.id, "/api/auth/update-user", &new_name(&values)?).await?;
+                let change = new_name(&values)?;
+                accounts::post(&settings.user.id, "/api/auth/update-user", &change).await?;
+                // At once, so that a page which is opened before the account is fetched again shows the new name.
+                let user = User {
+                    name: change.name.unwrap_or_default(),
+                    ..settings.user.clone()
+                };
+                if let Some(session) = stored_session::with_user(user) {
+                    settings.start_session.emit(session);
+                }
                 settings.succeed("Your name is saved");
                 Ok(())
             })
