@@ -1,9 +1,11 @@
 //! The program of the tasks: which page is at which path, and who may see it.
 
+use shared::pages::SETTINGS;
 use yew::prelude::*;
+use yew_router::prelude::*;
+use yew_router::query::Raw;
 
-use crate::browser::history::{self, Address, use_address};
-use crate::route::{LoadPage, Redirect, Route, TASKS, followed_link, is_account_page, sign_in_url, url_after_sign_in};
+use crate::route::{LoadPage, Redirect, Route, SignInQuery, followed_link};
 use crate::session::{CurrentUser, use_current_user};
 use crate::sign_in::login::LoginPage;
 use crate::sign_in::signup::SignupPage;
@@ -18,7 +20,9 @@ pub fn App() -> Html {
     let current = use_current_user(&toasts);
     html! {
         <>
-            <Pages {current} {toasts} />
+            <BrowserRouter>
+                <Pages {current} {toasts} />
+            </BrowserRouter>
             { toast_region }
         </>
     }
@@ -32,34 +36,44 @@ struct PagesProps {
 
 #[component]
 fn Pages(props: &PagesProps) -> Html {
-    let address = use_address();
-    let onclick = |event: MouseEvent| {
-        if let Some(href) = followed_link(&event) {
+    let location = use_location();
+    let route = use_route().unwrap_or(Route::NotFound);
+    let navigator = use_navigator();
+    let page = location.map(|location| switch(route, &props.current, &props.toasts, &location));
+    let onclick = move |event: MouseEvent| {
+        if let Some((navigator, href)) = navigator.as_ref().zip(followed_link(&event)) {
             event.prevent_default();
-            history::push(&href);
+            let (path, query) = href.split_once('?').unwrap_or((&href, ""));
+            // Cannot fail: the query is encoded already.
+            let _ = navigator.push_with_query(&Route::of(path), Raw(query));
         }
     };
     // Pages use plain links. Those to pages of this program are followed here without a reload.
-    html! { <div {onclick}>{ switch(&address, &props.current, &props.toasts) }</div> }
+    html! { <div {onclick}>{ page }</div> }
 }
 
-/// The page at an address. Users who are not signed in are redirected to the sign-in page, and from there back.
-fn switch(address: &Address, current: &CurrentUser, toasts: &Toasts) -> Html {
-    let query = &address.query;
+/// The page of a route. Users who are not signed in are redirected to the sign-in page, and from there back.
+fn switch(route: Route, current: &CurrentUser, toasts: &Toasts, location: &Location) -> Html {
+    let query = || SignInQuery::of(location);
     let start_session = &current.start_session;
-    match (Route::of(&address.path), &current.user) {
-        (Route::Home, _) => html! { <Redirect to={TASKS} /> },
+    match (route, &current.user) {
+        (Route::Home, _) => html! { <Redirect to={Route::Tasks} /> },
         (Route::Tasks, Some(user)) => html! {
             <TasksPage key={user.id.clone()} user={user.clone()} end_session={&current.end_session} toasts={toasts.clone()} />
         },
-        (Route::Tasks, None) => html! { <Redirect to={sign_in_url(address)} /> },
-        (Route::Login, None) => html! {
-            <LoginPage expired={current.expired} {start_session} query={query.clone()} />
+        (Route::Tasks, None) => html! {
+            <Redirect to={Route::Login} query={SignInQuery::back_to(location).encode()} />
         },
-        (Route::Signup, None) => html! { <SignupPage {start_session} query={query.clone()} /> },
-        (Route::Login | Route::Signup, Some(_)) => match url_after_sign_in(query) {
-            to if is_account_page(&to) => html! { <LoadPage {to} /> },
-            to => html! { <Redirect {to} /> },
+        (Route::Login, None) => html! {
+            <LoginPage expired={current.expired} {start_session} query={query().encode()} />
+        },
+        (Route::Signup, None) => html! { <SignupPage {start_session} query={query().encode()} /> },
+        (Route::Login | Route::Signup, Some(_)) => match query() {
+            query if query.next.as_deref() == Some(SETTINGS) => html! { <LoadPage to={SETTINGS} /> },
+            query => {
+                let (to, query) = query.target();
+                html! { <Redirect {to} {query} /> }
+            }
         },
         (Route::NotFound, _) => not_found_page(),
     }

@@ -1,38 +1,37 @@
 //! The addresses of the pages, and navigation between them. The pages of the account belong to another program, so a
 //! page that leads from one program to the other is loaded by the browser.
 
-use shared::pages::{self, SETTINGS};
+use serde::Serialize;
+use shared::pages;
 use web_sys::Element;
 use yew::prelude::*;
+use yew_router::prelude::*;
+use yew_router::query::{Raw, ToQuery};
 
 use crate::browser::dom;
-use crate::browser::history::{self, Address};
 
 /// The pages of the program of the tasks.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Routable)]
 pub enum Route {
+    #[at("/")]
     Home,
+    #[at("/login")]
     Login,
+    #[at("/signup")]
     Signup,
+    #[at("/tasks")]
     Tasks,
+    #[not_found]
+    #[at("/404")]
     NotFound,
 }
 
 impl Route {
     /// The page at `path`.
     pub fn of(path: &str) -> Self {
-        match pages::without_slash(path) {
-            "" => Self::Home,
-            "/login" => Self::Login,
-            "/signup" => Self::Signup,
-            TASKS => Self::Tasks,
-            _ => Self::NotFound,
-        }
+        Self::recognize(path).unwrap_or(Self::NotFound)
     }
 }
-
-/// The page of the tasks.
-pub const TASKS: &str = "/tasks";
 
 /// Whether `path` is a page of the account.
 pub fn is_account_page(path: &str) -> bool {
@@ -45,25 +44,42 @@ pub fn account_script() -> String {
     dom::meta("docket-account")
 }
 
-/// The URL of the sign-in page that leads back to `address` after the sign-in.
-pub fn sign_in_url(address: &Address) -> String {
-    let next = format!("{}{}", address.path, address.query);
-    format!("/login?next={}", js_sys::encode_uri_component(&next))
+/// The query of the sign-in pages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct SignInQuery {
+    /// The redirect target after sign-in: a path of this site, with its query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
-/// The URL to go to after the sign-in, from the query of the sign-in page.
-pub fn url_after_sign_in(query: &str) -> String {
-    let next = dom::parameter(query, "next").unwrap_or_default();
-    allowed_target(&next).to_owned()
-}
+impl SignInQuery {
+    /// The query of `location`. The browser parses it: the router's parser takes 1.4 kB of the size budget.
+    pub fn of(location: &Location) -> Self {
+        Self {
+            next: dom::parameter(location.query_str(), "next"),
+        }
+    }
 
-/// `next` if it is the URL of a page that requires a sign-in, otherwise that of the tasks, so that there is no open redirect.
-fn allowed_target(next: &str) -> &str {
-    let path = next.split_once('?').map_or(next, |(path, _)| path);
-    if next == SETTINGS || Route::of(path) == Route::Tasks {
-        next
-    } else {
-        TASKS
+    /// The query that leads back to `location`.
+    pub fn back_to(location: &Location) -> Self {
+        Self {
+            next: Some(format!("{}{}", location.path(), location.query_str())),
+        }
+    }
+
+    /// The query as text.
+    pub fn encode(&self) -> String {
+        self.to_query().map(Into::into).unwrap_or_default()
+    }
+
+    /// The redirect target after sign-in, with its query. Unknown paths are dropped, so there is no open redirect.
+    pub fn target(&self) -> (Route, String) {
+        let next = self.next.as_deref().unwrap_or_default();
+        let (path, query) = next.split_once('?').unwrap_or((next, ""));
+        match Route::of(path) {
+            Route::Tasks => (Route::Tasks, query.to_owned()),
+            _ => (Route::Tasks, String::new()),
+        }
     }
 }
 
@@ -78,14 +94,25 @@ pub fn followed_link(event: &MouseEvent) -> Option<String> {
 
 #[derive(PartialEq, Properties)]
 pub struct RedirectProps {
-    /// The URL of a page of this program.
-    pub to: AttrValue,
+    pub to: Route,
+    #[prop_or_default]
+    pub query: String,
 }
 
 /// Goes to another page of this program and replaces the entry in the history, so that "back" does not return here.
 #[component]
 pub fn Redirect(props: &RedirectProps) -> Html {
-    use_effect_with(props.to.clone(), |to| history::replace(to));
+    let navigator = use_navigator();
+    use_effect_with((props.to, props.query.clone()), move |(to, query)| {
+        if let Some(navigator) = navigator {
+            if query.is_empty() {
+                navigator.replace(to);
+            } else {
+                // Cannot fail: the query is encoded already.
+                let _ = navigator.replace_with_query(to, Raw(query));
+            }
+        }
+    });
     Html::default()
 }
 
@@ -105,13 +132,16 @@ pub fn LoadPage(props: &LoadPageProps) -> Html {
 #[cfg(test)]
 mod tests {
     use shared::pages;
+    use yew_router::Routable;
 
-    use super::{Route, TASKS, allowed_target};
+    use super::{Route, SignInQuery};
 
     #[test]
     fn the_server_knows_the_same_pages() {
-        let routes = pages::MAIN.map(Route::of);
-        assert_eq!(routes, [Route::Home, Route::Login, Route::Signup, Route::Tasks]);
+        let mut routes = Route::routes();
+        let not_found = Route::NotFound.to_path();
+        routes.retain(|path| *path != not_found);
+        assert_eq!(routes, pages::MAIN);
         for path in [
             "/tasks",
             "/tasks/",
@@ -121,20 +151,28 @@ mod tests {
             "/404",
             "/settings",
         ] {
-            let shown = Route::of(path) != Route::NotFound;
+            let shown = Route::recognize(path) != Some(Route::NotFound);
             assert_eq!(shown, pages::has(&pages::MAIN, path), "{path}");
         }
     }
 
+    fn target(next: &str) -> (Route, String) {
+        let query = SignInQuery {
+            next: Some(next.to_owned()),
+        };
+        query.target()
+    }
+
     #[test]
     fn sign_in_leads_back_to_the_requested_page() {
-        for next in ["/tasks?status=pending&sort=title", "/tasks", "/settings"] {
-            assert_eq!(allowed_target(next), next);
-        }
+        let expected = (Route::Tasks, "status=pending&sort=title".to_owned());
+        assert_eq!(target("/tasks?status=pending&sort=title"), expected);
+        assert_eq!(SignInQuery::default().target(), (Route::Tasks, String::new()));
     }
 
     #[test]
     fn there_is_no_open_redirect() {
+        let tasks = (Route::Tasks, String::new());
         for next in [
             "//example.com/tasks",
             "https://example.com",
@@ -142,10 +180,17 @@ mod tests {
             "javascript:alert(1)",
             "",
             "/login",
-            "/settings/../login",
             "/reset-password?token=x",
         ] {
-            assert_eq!(allowed_target(next), TASKS, "{next}");
+            assert_eq!(target(next), tasks, "{next}");
         }
+    }
+
+    #[test]
+    fn the_target_is_one_encoded_value_of_the_query() {
+        let query = SignInQuery {
+            next: Some("/tasks?status=pending&sort=title".to_owned()),
+        };
+        assert_eq!(query.encode(), "next=%2Ftasks%3Fstatus%3Dpending%26sort%3Dtitle");
     }
 }

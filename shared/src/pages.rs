@@ -26,7 +26,7 @@ pub const ACCOUNT: [&str; 6] = [
     UNDO_EMAIL_CHANGE,
 ];
 
-/// Whether `path` is one of `pages`. One trailing slash is ignored.
+/// Whether `path` is one of `pages`. One trailing slash is ignored, as in the client's router.
 pub fn has(pages: &[&str], path: &str) -> bool {
     pages.iter().any(|page| without_slash(page) == without_slash(path))
 }

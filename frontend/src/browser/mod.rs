@@ -3,7 +3,6 @@
 pub mod clock;
 pub mod dom;
 pub mod focus;
-pub mod history;
 pub mod json;
 pub mod lock;
 pub mod storage;

@@ -19,7 +19,7 @@ pub struct LoginPageProps {
     /// The last session expired.
     pub expired: bool,
     pub start_session: Callback<Session>,
-    /// The query with the redirect target, with its question mark.
+    /// The query with the redirect target.
     pub query: AttrValue,
 }
 
@@ -61,7 +61,7 @@ pub fn LoginPage(props: &LoginPageProps) -> Html {
             <p class="aside"><a href="/forgot-password">{ "Forgot your password?" }</a></p>
             <p class="aside">
                 { "New here? " }
-                <a href={format!("/signup{}", props.query)}>{ "Create an account" }</a>
+                <a href={format!("/signup?{}", props.query)}>{ "Create an account" }</a>
             </p>
         </Page>
     }

@@ -14,7 +14,7 @@ use crate::ui::page::Page;
 #[derive(PartialEq, Properties)]
 pub struct SignupPageProps {
     pub start_session: Callback<Session>,
-    /// The query with the redirect target, with its question mark.
+    /// The query with the redirect target.
     pub query: AttrValue,
 }
 
@@ -23,7 +23,7 @@ pub struct SignupPageProps {
 pub fn SignupPage(props: &SignupPageProps) -> Html {
     // The address to confirm, once the mail is sent.
     let mailed = use_state_eq(|| None::<AttrValue>);
-    let sign_in = format!("/login{}", props.query);
+    let sign_in = format!("/login?{}", props.query);
     if let Some(address) = &*mailed {
         return html! {
             <Page key="mailed" title="Check your e-mail" narrow=true>

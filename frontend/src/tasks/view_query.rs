@@ -1,11 +1,32 @@
 //! The filter and the order of the list in the query of the URL, so that "back" and a bookmark restore them.
 
+use serde::Serialize;
 use yew::prelude::*;
+use yew_router::prelude::*;
 
 use super::store::View;
 use crate::browser::dom;
-use crate::browser::history::{self, use_address};
-use crate::route::TASKS;
+use crate::route::Route;
+
+/// The query. What is the default is absent.
+#[derive(Serialize)]
+struct Query {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sort: Option<&'static str>,
+}
+
+impl Query {
+    fn of(view: View) -> Self {
+        let value = |value: &'static str, default: &str| (value != default).then_some(value);
+        let default = View::default();
+        Self {
+            status: value(view.status.as_str(), default.status.as_str()),
+            sort: value(view.sort.as_str(), default.sort.as_str()),
+        }
+    }
+}
 
 /// The view in a query. Unknown values are ignored.
 fn view_in(query: &str) -> View {
@@ -16,40 +37,16 @@ fn view_in(query: &str) -> View {
     }
 }
 
-/// The URL of a view. What is the default is absent.
-fn url(view: View) -> String {
-    let default = View::default();
-    let mut url = TASKS.to_owned();
-    let mut add = |name: &str, value: &str, default: &str| {
-        if value != default {
-            let separator = if url.contains('?') { '&' } else { '?' };
-            url.push_str(&format!("{separator}{name}={value}"));
-        }
-    };
-    add("status", view.status.as_str(), default.status.as_str());
-    add("sort", view.sort.as_str(), default.sort.as_str());
-    url
-}
-
 /// The view in the URL, and a callback that changes it.
 #[hook]
 pub fn use_view() -> (View, Callback<View>) {
-    let view = view_in(&use_address().query);
-    (view, Callback::from(|view| history::replace(&url(view))))
-}
-
-#[cfg(test)]
-mod tests {
-    use shared::task::{Sort, Status};
-
-    use super::{View, url};
-
-    #[test]
-    fn the_default_is_absent_in_the_url() {
-        assert_eq!(url(View::default()), "/tasks");
-        let (status, sort) = (Status::Pending, Sort::Title);
-        assert_eq!(url(View { status, sort }), "/tasks?status=pending&sort=title");
-        let status = Status::default();
-        assert_eq!(url(View { status, sort }), "/tasks?sort=title");
-    }
+    let view = use_location().map_or_else(View::default, |location| view_in(location.query_str()));
+    let navigator = use_navigator();
+    let show = Callback::from(move |view| {
+        if let Some(navigator) = &navigator {
+            // Cannot fail: the values are plain words.
+            let _ = navigator.replace_with_query(&Route::Tasks, Query::of(view));
+        }
+    });
+    (view, show)
 }
