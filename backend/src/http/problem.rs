@@ -43,7 +43,9 @@ pub enum Problem {
     #[error("Sign in to do this: the request has no valid access token.")]
     Unauthenticated,
     /// The e-mail address or the password is wrong.
-    #[error("The e-mail address or the password is wrong.")]
+    #[error(
+        "The e-mail address or the password is wrong. If a mail asked you to confirm the address, open its link first."
+    )]
     InvalidCredentials,
     /// The refresh cookie is missing, was replaced, or belongs to a session that has ended.
     #[error("This session has ended. Sign in again.")]

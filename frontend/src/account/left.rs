@@ -47,8 +47,7 @@ fn deleted_page() -> Html {
 }
 
 fn secured_page(email: &str, mailed: bool) -> Html {
-    let subtitle =
-        html! { <p>{ "Choose a new password now, so that nobody can sign in with the old one." }</p> };
+    let subtitle = html! { <p>{ "Choose a new password now, so that nobody can sign in with the old one." }</p> };
     html! {
         <Page key="secured" title="All devices are signed out" {subtitle} narrow=true>
             <div class="card prose">
