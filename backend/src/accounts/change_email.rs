@@ -32,12 +32,11 @@ pub async fn undo(
     client: Client,
 ) -> Result<(), Problem> {
     let hash = link::hash(token);
-    let account = accounts.db.undo_token_account(&hash).await?;
-    let account = account.ok_or(Problem::InvalidToken)?;
-    let email = account.email.as_deref().unwrap_or_default();
+    let owner = accounts.db.undo_token_owner(&hash).await?;
+    let (name, email) = owner.ok_or(Problem::InvalidToken)?;
     let password = accounts
         .passwords
-        .check_new_password(&client, new_password, "newPassword", &account.name, email)
+        .check_new_password(&client, new_password, "newPassword", &name, &email)
         .await?;
     let password_hash = accounts.passwords.hash(password).await?;
     let device = Device::generate()?;

@@ -534,6 +534,50 @@ on_both_databases! {
         assert_eq!(server.database.count("one_time_tokens").await, 0);
     }
 
+    async fn undoing_a_second_change_leaves_the_link_of_the_first_address(server) {
+        let owner = server.owner().await;
+        let (server, mut mails) = mailing(&server.database).await;
+        server.database.execute("UPDATE users SET email_verified = TRUE").await;
+        let mut links = Vec::new();
+        for address in [OTHER, "third@example.com"] {
+            change_email(&server, &owner.token, address).await.expect(StatusCode::OK);
+            let (mail, _) = mails.next_two(address).await;
+            confirm_change(&server, &mail.token("confirm-email-change")).await.expect(StatusCode::OK);
+            links.push(mails.next().await.token("undo-email-change"));
+        }
+        // The thief's own link must not revoke that of the owner.
+        undo(&server, &links[1]).await.expect(StatusCode::OK);
+        let own = json!({ "token": links[0], "newPassword": "owner@example.com" });
+        server.post("/api/auth/undo-email-change", own).send().await.expect_invalid("/newPassword");
+        undo(&server, &links[0]).await.expect(StatusCode::OK);
+        let signed_in = sign_in(&server, OWNER, NEW_PASSWORD).await;
+        signed_in.expect(StatusCode::OK);
+        assert_eq!(signed_in.body["user"]["id"], owner.id);
+    }
+
+    async fn a_new_password_and_signing_out_everywhere_cancel_an_incomplete_two_factor_setup(server) {
+        let owner = server.owner().await;
+        let (mailing, mut mails) = mailing(&server.database).await;
+        let mut token = owner.token.clone();
+        for by_reset in [true, false] {
+            // Somebody who knows the old password keeps the secret, and later steals an access token.
+            let (app, _) = set_up(&server, &token).await;
+            if by_reset {
+                request_reset(&mailing, OWNER).await.expect(StatusCode::OK);
+                let link = mails.next().await.token("reset-password");
+                let body = json!({ "token": link, "newPassword": PASSWORD });
+                mailing.post("/api/auth/reset-password", body).send().await.expect(StatusCode::OK);
+                mails.next().await.expect(OWNER, WAS_RESET);
+            } else {
+                server.post("/api/auth/revoke-sessions", json!({})).bearer(&token).send().await.expect(StatusCode::OK);
+            }
+            token = sign_in(&server, OWNER, PASSWORD).await.body["token"].as_str().unwrap().to_owned();
+            let refused = turn_on(&server, &token, &code(&app, 0)).await;
+            refused.expect_problem(StatusCode::BAD_REQUEST, "two_factor_off");
+            assert_eq!(server.database.count("recovery_codes").await, 0);
+        }
+    }
+
     async fn a_link_that_undoes_a_change_outlives_a_new_password_and_expires(server) {
         let owner = server.owner().await;
         let (server, mut mails) = mailing(&server.database).await;

@@ -1,5 +1,7 @@
 //! Changing, restoring and verifying the e-mail address.
 
+use chrono::TimeDelta;
+
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{self, Audited, AuditedChange};
 use crate::accounts::store::email_links::{self, LinkPurpose};
@@ -7,10 +9,13 @@ use crate::accounts::store::known_devices::{self, DeviceHash};
 use crate::accounts::store::notifications;
 use crate::accounts::store::one_time_tokens::{self, Purpose, TokenHash, redeem};
 use crate::accounts::store::proof::{Proof, Stale};
-use crate::accounts::store::users::{self, EmailTaken, UserRow, user_columns};
+use crate::accounts::store::users::{self, EmailTaken, UserRow};
 use crate::accounts::store::{sessions, two_factor};
 use crate::db::{Abort, Db, DbError, Tx, now, on_database};
 use crate::http::client::Client;
+
+/// How long before a change of the address two-factor authentication must have been enabled to survive that the change is undone.
+const BEFORE_CHANGE: TimeDelta = TimeDelta::days(1);
 
 /// Why the address is not changed.
 #[derive(Debug)]
@@ -113,13 +118,18 @@ impl AuditedChange for UndoEmailChange {
         let Some(before) = users::by_id(tx, user_id).await? else {
             return Ok(Audited::nothing(None));
         };
-        // Whoever changed the address may also have enabled two-factor authentication, to keep the account.
-        if audit::has_happened_since(tx, user_id, Event::TwoFactorEnabled, redeemed.created_at).await? {
+        // Whoever changed the address may also have enabled two-factor authentication, to keep the account, or replaced the
+        // recovery codes.
+        let since = redeemed.created_at - BEFORE_CHANGE;
+        if audit::has_happened_since(tx, user_id, Event::TwoFactorEnabled, since).await? {
             two_factor::clear(tx, user_id).await?;
+        } else if audit::has_happened_since(tx, user_id, Event::RecoveryCodesReplaced, since).await? {
+            two_factor::delete_recovery_codes(tx, user_id).await?;
         }
+        notifications::enable_all(tx, user_id).await?;
         users::set_email(tx, &before, &redeemed.email, true).await?;
         let user = users::set_password(tx, user_id, &self.password_hash).await?;
-        one_time_tokens::revoke_undo(tx, user_id).await?;
+        one_time_tokens::revoke_later_undo(tx, &redeemed).await?;
         sessions::end_all(tx, user_id, None).await?;
         known_devices::replace_all(tx, user_id, &self.device).await?;
         Ok(Audited::event(user_id, Event::EmailChangeUndone, Some(user)))
@@ -183,20 +193,17 @@ impl Db {
         self.audit(confirm).await
     }
 
-    /// The account of a token that undoes a change of the address; the token is not consumed. None if the token is invalid.
-    pub async fn undo_token_account(&self, hash: &TokenHash) -> Result<Option<UserRow>, DbError> {
-        const SQL: &str = concat!(
-            "SELECT ",
-            user_columns!(),
-            " FROM users WHERE id = \
-             (SELECT user_id FROM one_time_tokens WHERE hash = $1 AND purpose = 'undo_email_change' AND expires_at > $2)"
-        );
+    /// The name of the user and the address that a token restores; the token is not consumed. None if the token is invalid.
+    pub async fn undo_token_owner(&self, hash: &TokenHash) -> Result<Option<(String, String)>, DbError> {
+        const SQL: &str = "SELECT users.name, one_time_tokens.email FROM one_time_tokens \
+             JOIN users ON users.id = one_time_tokens.user_id \
+             WHERE hash = $1 AND purpose = 'undo_email_change' AND expires_at > $2";
         on_database!(self.read(), db => db.optional(sqlx::query(SQL).bind(hash.as_slice()).bind(now())).await)
     }
 
     /// Consumes a token that undoes a change of the address: restores the address, sets a new password, revokes all sessions and
-    /// tokens of the user, disables two-factor authentication if it was enabled since the change, and makes `device` the only
-    /// known device. None if the token is invalid.
+    /// tokens of the user, disables two-factor authentication if it was enabled since the day before the change, enables all
+    /// notifications, and makes `device` the only known device. None if the token is invalid.
     pub async fn undo_email_change(
         &self,
         hash: TokenHash,

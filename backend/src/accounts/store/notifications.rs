@@ -12,7 +12,7 @@ use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::proof::{Proof, Stale};
 use crate::accounts::store::rate_limits;
 use crate::accounts::user_id::UserId;
-use crate::db::{Abort, Db, DbError, Tx, now, on_database};
+use crate::db::{Abort, Db, DbError, Tx, execute, now, on_database};
 use crate::http::client::Client;
 
 #[derive(FromRow)]
@@ -131,6 +131,14 @@ pub(super) async fn due(
             undo_link: recipient.undo_link,
         })
     }))
+}
+
+/// Enables all mails about security events.
+pub(super) async fn enable_all(tx: &mut Tx<'_>, user_id: &UserId) -> Result<(), DbError> {
+    const SQL: &str = "UPDATE users SET notify_new_device = TRUE, notify_failed_sign_ins = TRUE, \
+         notify_recovery_code_used = TRUE, notify_account_deleted = TRUE WHERE id = $1";
+    execute!(tx, sqlx::query(SQL).bind(user_id))?;
+    Ok(())
 }
 
 /// Counts an event of an e-mail address without an account, as [`due`] does for an account.

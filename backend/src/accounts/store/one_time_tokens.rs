@@ -69,17 +69,18 @@ pub(super) async fn revoke_all(tx: &mut Tx<'_>, user_id: &UserId) -> Result<(), 
     Ok(())
 }
 
-/// Revokes the one-time tokens of the user that are not bound to a session, with the same exception.
-pub(super) async fn revoke_without_session(tx: &mut Tx<'_>, user_id: &UserId) -> Result<(), DbError> {
-    const SQL: &str = "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose <> $2 AND session_id IS NULL";
-    let kept = Purpose::UndoEmailChange.as_str();
-    execute!(tx, sqlx::query(SQL).bind(user_id).bind(kept))?;
+/// Revokes the tokens of the user that undo a change of the address since `redeemed` was stored. Those of earlier changes remain:
+/// otherwise whoever changed the address twice could revoke the token of the first owner by undoing the second change.
+pub(super) async fn revoke_later_undo(tx: &mut Tx<'_>, redeemed: &Redeemed) -> Result<(), DbError> {
+    const SQL: &str = "DELETE FROM one_time_tokens WHERE user_id = $1 AND purpose = $2 AND created_at >= $3";
+    execute!(
+        tx,
+        sqlx::query(SQL)
+            .bind(&redeemed.user_id)
+            .bind(Purpose::UndoEmailChange.as_str())
+            .bind(redeemed.created_at)
+    )?;
     Ok(())
-}
-
-/// Revokes the tokens of the user that undo a change of the address.
-pub(super) async fn revoke_undo(tx: &mut Tx<'_>, user_id: &UserId) -> Result<(), DbError> {
-    delete(tx, user_id, Purpose::UndoEmailChange).await
 }
 
 async fn delete(tx: &mut Tx<'_>, user_id: &UserId, purpose: Purpose) -> Result<(), DbError> {

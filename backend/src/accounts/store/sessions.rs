@@ -354,7 +354,7 @@ impl AuditedChange for RevokeAll {
     }
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<()>, Abort<Infallible>> {
-        // What was requested in a session that ends is void, too: tokens of the session by their foreign key, the others here.
+        // What was requested before is void, too.
         let user = &self.user;
         let (event, row) = match self.keep {
             Some(_) => (Event::OtherSessionsRevoked, users::by_id(tx, user).await?),
@@ -364,7 +364,7 @@ impl AuditedChange for RevokeAll {
             }
         };
         end_all(tx, user, self.keep).await?;
-        one_time_tokens::revoke_without_session(tx, user).await?;
+        one_time_tokens::revoke_all(tx, user).await?;
         if let Some(email) = row.and_then(|row| row.email) {
             email_links::revoke(tx, &email).await?;
         }

@@ -290,6 +290,21 @@ pub(super) async fn clear(tx: &mut Tx<'_>, user_id: &UserId) -> Result<bool, DbE
     Ok(was_enabled)
 }
 
+/// Deletes the recovery codes of the user.
+pub(super) async fn delete_recovery_codes(tx: &mut Tx<'_>, user_id: &UserId) -> Result<(), DbError> {
+    replace_codes(tx, user_id, &[]).await
+}
+
+/// Deletes the secret and the recovery codes of a setup that was not completed: whoever began it may have had the old credentials.
+pub(super) async fn cancel_setup(tx: &mut Tx<'_>, user_id: &UserId) -> Result<(), DbError> {
+    const SQL: &str = "UPDATE users SET totp_secret = NULL, totp_sealed = NULL, totp_last_step = NULL \
+         WHERE id = $1 AND NOT two_factor_enabled AND (totp_secret IS NOT NULL OR totp_sealed IS NOT NULL)";
+    if execute!(tx, sqlx::query(SQL).bind(user_id))? > 0 {
+        delete_recovery_codes(tx, user_id).await?;
+    }
+    Ok(())
+}
+
 /// Replaces the recovery codes of the user.
 async fn replace_codes(tx: &mut Tx<'_>, user_id: &UserId, hashes: &[Hash]) -> Result<(), DbError> {
     const CLEAR: &str = "DELETE FROM recovery_codes WHERE user_id = $1";

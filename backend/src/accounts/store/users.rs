@@ -9,7 +9,7 @@ use sqlx::FromRow;
 use crate::accounts::event::Event;
 use crate::accounts::store::audit::{Audited, AuditedChange};
 use crate::accounts::store::proof::{Proof, Stale};
-use crate::accounts::store::two_factor::{FullProof, FullProofRefusal};
+use crate::accounts::store::two_factor::{self, FullProof, FullProofRefusal};
 use crate::accounts::store::{email_links, notifications, one_time_tokens, pending_sign_ups};
 use crate::accounts::user_id::UserId;
 use crate::db::{Abort, Db, DbError, Transaction, Tx, execute, now, on_database};
@@ -101,12 +101,14 @@ impl AuditedChange for Rename {
     }
 }
 
-/// Revokes all access tokens of the user, and what was authorized by a [`Proof`] before.
+/// Revokes all access tokens of the user, and what was authorized by a [`Proof`] before: also a setup of two-factor
+/// authentication that is not complete.
 pub(super) async fn revoke_tokens(tx: &mut Tx<'_>, id: &UserId) -> Result<Option<UserRow>, DbError> {
     const SQL: &str = concat!(
         "UPDATE users SET token_version = token_version + 1 WHERE id = $1 RETURNING ",
         user_columns!()
     );
+    two_factor::cancel_setup(tx, id).await?;
     on_database!(tx, c => c.optional(sqlx::query(SQL).bind(id)).await)
 }
 
@@ -129,6 +131,7 @@ pub(super) async fn set_password(tx: &mut Tx<'_>, user_id: &UserId, password_has
     let user: UserRow =
         on_database!(tx, c => c.one(sqlx::query(SQL).bind(user_id).bind(password_hash).bind(now())).await)?;
     one_time_tokens::revoke_all(tx, user_id).await?;
+    two_factor::cancel_setup(tx, user_id).await?;
     if let Some(email) = &user.email {
         email_links::revoke(tx, email).await?;
     }
