@@ -54,11 +54,13 @@ pub async fn backup(url: &str, target: &Path) -> Result<(), BackupError> {
     if !folder.is_dir() {
         return Err(BackupError::NoFolder(folder.display().to_string()));
     }
-    // In the folder of the target, so that it can be renamed. It is deleted on drop, and its mode is 0600.
-    let temporary = Builder::new()
+    // In the folder of the target, so that the file can be renamed. SQLite may leave a journal beside the file after a failure;
+    // the directory is deleted on drop with everything in it. The mode of the file is 0600.
+    let directory = Builder::new()
         .prefix(".docket-backup-")
-        .tempfile_in(folder)
+        .tempdir_in(folder)
         .map_err(write)?;
+    let temporary = Builder::new().tempfile_in(directory.path()).map_err(write)?;
     let path = temporary
         .path()
         .to_str()

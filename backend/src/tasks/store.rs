@@ -73,7 +73,9 @@ pub enum TaskRefusal {
 /// Increments the user's revision and adds `added` to the number of tasks, which also locks the user's row against concurrent
 /// writes. Returns both; none if the account has been deleted.
 async fn begin_write(tx: &mut Tx<'_>, user: &UserId, added: i64) -> Result<Option<(i64, i64)>, DbError> {
-    const SQL: &str = "UPDATE users SET revision = revision + 1, task_count = task_count + $2 WHERE id = $1 \
+    // A server of the version before does not count the tasks that it creates, so the number could become negative.
+    const SQL: &str = "UPDATE users SET revision = revision + 1, \
+         task_count = CASE WHEN task_count + $2 < 0 THEN 0 ELSE task_count + $2 END WHERE id = $1 \
          RETURNING revision, task_count";
     on_database!(tx, c => c.optional(sqlx::query(SQL).bind(user).bind(added)).await)
 }

@@ -212,9 +212,12 @@ impl AuditedChange for TurnOn {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Audited<UserRow>, Abort<TurnOnRefusal>> {
         const SQL: &str = concat!(
             "UPDATE users SET two_factor_enabled = TRUE, totp_last_step = $3, token_version = token_version + 1, \
-             updated_at = $4 WHERE id = $1 AND coalesce(totp_secret, totp_sealed) = $2 AND NOT two_factor_enabled RETURNING ",
+             updated_at = $4 WHERE id = $1 AND coalesce(totp_secret, totp_sealed) = $2 AND NOT two_factor_enabled \
+             AND EXISTS (SELECT 1 FROM recovery_codes WHERE user_id = $1) RETURNING ",
             user_columns!()
         );
+        // A server of the version before disables two-factor authentication without deleting the sealed secret, but it deletes the
+        // recovery codes: without them there is no setup.
         let user = self.proof.lock(tx).await?;
         let changed: Option<UserRow> = on_database!(tx, c => c.optional(sqlx::query(SQL)
             .bind(user)
