@@ -6,6 +6,15 @@ import { openSettings } from './support/account.ts';
 
 const INTRUDER = 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0';
 
+/** Waits until that many failed sign-ins are in the history. They are recorded after the response. */
+async function expectFailures(request: APIRequestContext, token: string, failures: number) {
+  const recorded = async () => {
+    const events = await (await request.get('/api/auth/activity', { headers: { Authorization: `Bearer ${token}` } })).json();
+    return events.filter(({ event }: { event: string }) => event === 'sign_in_failed').length;
+  };
+  await expect.poll(recorded).toBe(failures);
+}
+
 test.describe('in a German browser', () => {
   test.use({ locale: 'de-DE' });
 
@@ -13,6 +22,7 @@ test.describe('in a German browser', () => {
     const { owner, settings } = await openSettings(page, request);
     await signInElsewhere(request, owner);
     await request.post('/api/auth/sign-in/email', { data: { email: owner.email, password: 'not the password' } });
+    await expectFailures(request, owner.token, 1);
     await settings.open();
     const signedIn = settings.activity().filter({ hasText: 'Edge on Windows' });
     await expect(signedIn).toContainText(/Signed in.*Edge on Windows · 127\.0\.0\.1\s*\d{2}\.\d{2}\.\d{4}, \d{2}:\d{2}/);
@@ -28,13 +38,7 @@ test('earlier events are added below, and the first of them has the focus', asyn
   const { owner, settings } = await openSettings(page, request);
   const data = { email: owner.email, password: 'not the password' };
   for (let attempt = 0; attempt < 25; attempt++) await request.post('/api/auth/sign-in/email', { data });
-  // They are recorded after the response.
-  const recorded = async () => {
-    const headers = { Authorization: `Bearer ${owner.token}` };
-    const events = await (await request.get('/api/auth/activity', { headers })).json();
-    return events.filter(({ event }: { event: string }) => event === 'sign_in_failed').length;
-  };
-  await expect.poll(recorded).toBe(25);
+  await expectFailures(request, owner.token, 25);
   await settings.open();
   await expect(settings.activity()).toHaveCount(20);
   await settings.button('Show earlier').press('Enter');
