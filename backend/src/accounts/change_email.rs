@@ -34,11 +34,10 @@ pub async fn undo(
     let hash = link::hash(token);
     let owner = accounts.db.undo_token_owner(&hash).await?;
     let (name, email) = owner.ok_or(Problem::InvalidToken)?;
-    let password = accounts
+    let password_hash = accounts
         .passwords
-        .check_new_password(&client, new_password, "newPassword", &name, &email)
+        .hash_new_password(&client, new_password, "newPassword", &name, &email)
         .await?;
-    let password_hash = accounts.passwords.hash(password).await?;
     let device = Device::generate()?;
     let undone = accounts
         .db

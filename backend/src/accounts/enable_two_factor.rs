@@ -6,7 +6,7 @@ use shared::account::Renewed;
 use crate::accounts::identity::Membership;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::two_factor::TurnOnRefusal;
-use crate::accounts::{pending_sign_in, session, totp_secret};
+use crate::accounts::{pending_sign_in, session};
 use crate::db::Abort;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
@@ -28,7 +28,10 @@ pub async fn turn_on(
     }
     let secret = two_factor.secret.ok_or(Problem::TwoFactorOff)?;
     let permit = pending_sign_in::attempt(accounts, jar, &user, &client).await?;
-    let code = totp_secret::verify_code(accounts, &user, secret, code).await?;
+    let code = accounts
+        .totp_keys
+        .verify_code(&accounts.db, &user, secret, code)
+        .await?;
     let (mut replacement, cookies) = session::replacement(accounts, client, current).await?;
     // The code does not count as a verification of the password.
     replacement.session.authenticated_at = current.authenticated_at;

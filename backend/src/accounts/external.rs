@@ -22,7 +22,8 @@ use key_set::KeySet;
 const NAME_MAX: usize = 255;
 /// How far the clock of the issuer may be ahead.
 const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(LEEWAY as i64);
-/// How long a token is valid after `iat`, even if its `exp` is later. A token cannot be taken back, except by its user.
+/// How long a token is valid after `iat`, even if its `exp` is later. A single token cannot be revoked; its
+/// user can revoke all.
 const MAX_AGE: TimeDelta = TimeDelta::hours(24);
 /// The accepted values of `typ`, which is optional. Other values mark JWTs for other purposes.
 const TYPES: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];

@@ -1,5 +1,5 @@
 //! Extractors of credentials. They are capabilities: only a verified token yields a [`Caller`] (the user of the path), an
-//! [`AnyUser`], a [`Member`] (a user with a session), or of these one who was recently authenticated, and outside of `accounts` only these yield the [`UserId`](crate::accounts::user_id::UserId) that the functions of the stores require.
+//! [`AnyUser`], a [`Member`] (a user with a session), or one of these who was recently authenticated, and outside of `accounts` only these yield the [`UserId`](crate::accounts::user_id::UserId) that the functions of the stores require.
 //!
 //! The OpenAPI document lists the credential extractors among the arguments of an operation as its alternative security
 //! requirements.

@@ -86,7 +86,7 @@ impl Notification {
         }
     }
 
-    /// Whether the mail is about many events instead of one.
+    /// Whether the mail is sent for a number of events, instead of for each.
     fn is_about_many(self) -> bool {
         matches!(self, Self::FailedSignIns | Self::WrongCodes)
     }

@@ -16,12 +16,6 @@ use crate::fault::Fault;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
 
-/// A valid, normalised new password. Only [`Passwords::check_new_password`] constructs it.
-pub struct NewPassword {
-    text: String,
-    requester: Requester,
-}
-
 /// The result of verifying a password.
 pub enum Verification {
     /// The password is wrong, or there is no stored password.
@@ -63,41 +57,33 @@ impl Passwords {
         self.min_length
     }
 
-    /// Checks a new password for an account with that name and e-mail address. [`Problem::Invalid`] if it breaks a rule or is
-    /// too easy to guess; `field` is its member in the request body. [`Problem::Busy`] if the queue is full.
-    pub async fn check_new_password(
+    /// Checks a new password for an account with that name and e-mail address, and hashes it into a PHC string.
+    /// [`Problem::Invalid`] if it breaks a rule or is too easy to guess; `field` is its member in the request body.
+    /// [`Problem::Busy`] if the queue is full.
+    pub async fn hash_new_password(
         &self,
         client: &Client,
         password: &str,
         field: &str,
         name: &str,
         email: &str,
-    ) -> Result<NewPassword, Problem> {
+    ) -> Result<String, Problem> {
         let refused = |detail| Problem::Invalid(vec![FieldError::of(field, detail)]);
         let password = account::new_password(password, name, email).map_err(refused)?;
         let min = self.min_length;
         if password.chars().count() < min as usize {
             return Err(refused(format!("A password needs at least {min} characters.")));
         }
-        let requester = Requester::new(client, None);
-        let (name, email) = (name.to_owned(), email.to_owned());
-        let (password, strength) = self
-            .run_blocking(&requester, move || {
-                let strength = password_strength::check(&password, &name, &email);
-                Ok((password, strength))
+        let (argon2, name, email) = (self.argon2.clone(), name.to_owned(), email.to_owned());
+        let hashed = self
+            .run_blocking(&Requester::new(client, None), move || {
+                Ok(match password_strength::check(&password, &name, &email) {
+                    Ok(()) => Ok(hash(&argon2, &password)?),
+                    Err(advice) => Err(advice),
+                })
             })
             .await?;
-        strength.map_err(|advice| refused(advice.to_owned()))?;
-        Ok(NewPassword {
-            text: password,
-            requester,
-        })
-    }
-
-    /// Hashes a new password into a PHC string. [`Problem::Busy`] if the queue is full.
-    pub async fn hash(&self, NewPassword { text, requester }: NewPassword) -> Result<String, Problem> {
-        let argon2 = self.argon2.clone();
-        self.run_blocking(&requester, move || hash(&argon2, &text)).await
+        hashed.map_err(|advice| refused(advice.to_owned()))
     }
 
     /// Verifies `password` against the hash `stored`. Without a stored hash the result is invalid, in the same time. Only a

@@ -15,7 +15,7 @@ use crate::accounts::store::proof::Proof;
 use crate::accounts::store::two_factor::{CodeRefusal, PENDING_LIFETIME};
 use crate::accounts::store::users::UserRow;
 use crate::accounts::user_id::UserId;
-use crate::accounts::{device, session, totp_secret};
+use crate::accounts::{device, session};
 use crate::db::Abort;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
@@ -116,7 +116,10 @@ impl PendingSignIn {
                 let two_factor = accounts.db.two_factor(&user_id).await?;
                 let secret = two_factor.and_then(|two_factor| two_factor.secret);
                 let secret = secret.ok_or(Problem::NoSession)?;
-                let code = totp_secret::verify_code(accounts, &user_id, secret, code).await?;
+                let code = accounts
+                    .totp_keys
+                    .verify_code(&accounts.db, &user_id, secret, code)
+                    .await?;
                 accounts.db.complete_with_app_code(user_id, self.hash, code.step).await
             }
             Code::Recovery(code) => {

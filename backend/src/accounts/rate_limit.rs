@@ -107,8 +107,9 @@ impl Attempt<'_> {
             _ => &ACCOUNT,
         };
         let mut alternatives = vec![[from_network.clone(), ordinary, vec![Counter::of(of_account, &subject)]].concat()];
-        // An attacker with many networks can exhaust the limit of the account. It must not lock out a new device. For codes it
-        // does, because there are too few of them: whoever enters one knows the password.
+        // An attacker with many networks can exhaust the limit of the account. New networks have a limit of their own, so that the
+        // owner can still sign in on a new device. Codes have no such limit: an attacker who enters them knows the password, and
+        // six digits are too few to allow more attempts.
         if matches!(self, Self::SignIn { .. }) {
             let new_network = of_networks(&NEW_NETWORK, client, &subject);
             alternatives.push([from_network, new_network, vec![Counter::of(&NEW_NETWORKS, &subject)]].concat());

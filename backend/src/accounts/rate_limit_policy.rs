@@ -84,7 +84,7 @@ enum Kind {
     Window,
     /// After `quota` attempts the delay starts at one second and doubles with each attempt up to `delay_max`.
     Backoff { delay_max: TimeDelta },
-    /// `quota` attempts until a day without attempts.
+    /// `quota` attempts. The count is reset by a day without attempts.
     First,
 }
 

@@ -10,7 +10,6 @@ use crate::accounts::recovery_codes::recovery_code_hash;
 use crate::accounts::service::Accounts;
 use crate::accounts::store::two_factor::{Code, FullProof, FullProofRefusal};
 use crate::accounts::totp::is_app_code;
-use crate::accounts::totp_secret;
 use crate::accounts::user_id::UserId;
 use crate::http::client::Client;
 use crate::http::problem::Problem;
@@ -44,14 +43,15 @@ pub async fn authorize<T>(
     changed
 }
 
-/// A normalised code as it can be consumed. [`Problem::InvalidCode`] if it is not one of the app at present.
+/// Verifies a normalised code of the app, or hashes a recovery code. [`Problem::InvalidCode`] if a code of the app is wrong.
+/// The change consumes the result, and verifies a recovery code by that.
 async fn usable(accounts: &Accounts, user: &UserId, code: &str) -> Result<Code, Problem> {
     if !is_app_code(code) {
         return Ok(Code::Recovery(recovery_code_hash(code)));
     }
     let two_factor = accounts.db.two_factor(user).await?.ok_or(Problem::Unauthenticated)?;
     let secret = two_factor.secret.ok_or(Problem::TwoFactorOff)?;
-    let code = totp_secret::verify_code(accounts, user, secret, code).await?;
+    let code = accounts.totp_keys.verify_code(&accounts.db, user, secret, code).await?;
     Ok(Code::App(code.step))
 }
 

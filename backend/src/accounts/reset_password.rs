@@ -20,11 +20,10 @@ pub async fn reset_password(
 ) -> Result<(), Problem> {
     let hash = link::hash(token);
     let (name, email) = owner(accounts, &hash).await?.ok_or(Problem::InvalidToken)?;
-    let password = accounts
+    let password_hash = accounts
         .passwords
-        .check_new_password(&client, new_password, "newPassword", &name, &email)
+        .hash_new_password(&client, new_password, "newPassword", &name, &email)
         .await?;
-    let password_hash = accounts.passwords.hash(password).await?;
     let device = Device::generate()?;
     let purpose = LinkPurpose::ResetPassword;
     let reset = accounts

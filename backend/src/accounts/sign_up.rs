@@ -30,11 +30,10 @@ pub async fn sign_up(
         remember_me,
         ..
     } = body;
-    let password = accounts
+    let password_hash = accounts
         .passwords
-        .check_new_password(&client, &password, "password", &name, &email)
+        .hash_new_password(&client, &password, "password", &name, &email)
         .await?;
-    let password_hash = accounts.passwords.hash(password).await?;
     let user = NewUser {
         id: UserId::new(Uuid::now_v7().to_string()),
         name,

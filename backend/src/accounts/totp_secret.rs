@@ -12,7 +12,6 @@ use secrecy::ExposeSecret;
 use sha2::Sha256;
 
 use crate::accounts::random::random;
-use crate::accounts::service::Accounts;
 use crate::accounts::store::totp_secret::{Resealed, StoredSecret};
 use crate::accounts::store::two_factor::AppCode;
 use crate::accounts::totp::step_of;
@@ -106,6 +105,34 @@ impl TotpKeys {
         matches!(stored, StoredSecret::Sealed(sealed) if sealed.starts_with(&self.newest.id))
     }
 
+    /// Verifies a code of the app of `user`. Seals the secret anew if it is not sealed with the newest key.
+    /// [`Problem::InvalidCode`] if the code is wrong, [`Problem::AppCodeUnavailable`] if the secret cannot be opened.
+    pub async fn verify_code(
+        &self,
+        db: &Db,
+        user: &UserId,
+        stored: StoredSecret,
+        code: &str,
+    ) -> Result<AppCode, Problem> {
+        let secret = self.open(user, &stored).map_err(|Unreadable| {
+            tracing::error!(user_id = user.as_str(), "{ADVICE}");
+            Problem::AppCodeUnavailable
+        })?;
+        let step = step_of(code, &secret, Utc::now())?.ok_or(Problem::InvalidCode)?;
+        if self.is_current(&stored) {
+            return Ok(AppCode { secret: stored, step });
+        }
+        let sealed = self.seal(user, &secret)?;
+        let resealed = Resealed {
+            user: user.clone(),
+            before: stored,
+            sealed: sealed.clone(),
+        };
+        db.replace_totp_secrets(vec![resealed]).await?;
+        let secret = StoredSecret::Sealed(sealed);
+        Ok(AppCode { secret, step })
+    }
+
     /// Seals all stored secrets with the newest key, in the background.
     pub fn seal_all(self: Arc<Self>, db: Db) {
         tokio::spawn(async move {
@@ -155,32 +182,4 @@ fn payload<'a>(user: &'a UserId, text: &'a [u8]) -> Payload<'a, 'a> {
         msg: text,
         aad: user.as_str().as_bytes(),
     }
-}
-
-/// Verifies a code of the app of `user`. Seals the secret anew if it is not sealed with the newest key.
-/// [`Problem::InvalidCode`] if the code is wrong, [`Problem::AppCodeUnavailable`] if the secret cannot be opened.
-pub async fn verify_code(
-    accounts: &Accounts,
-    user: &UserId,
-    stored: StoredSecret,
-    code: &str,
-) -> Result<AppCode, Problem> {
-    let keys = &accounts.totp_keys;
-    let secret = keys.open(user, &stored).map_err(|Unreadable| {
-        tracing::error!(user_id = user.as_str(), "{ADVICE}");
-        Problem::AppCodeUnavailable
-    })?;
-    let step = step_of(code, &secret, Utc::now())?.ok_or(Problem::InvalidCode)?;
-    if keys.is_current(&stored) {
-        return Ok(AppCode { secret: stored, step });
-    }
-    let sealed = keys.seal(user, &secret)?;
-    let resealed = Resealed {
-        user: user.clone(),
-        before: stored,
-        sealed: sealed.clone(),
-    };
-    accounts.db.replace_totp_secrets(vec![resealed]).await?;
-    let secret = StoredSecret::Sealed(sealed);
-    Ok(AppCode { secret, step })
 }

@@ -76,11 +76,12 @@ pub async fn verify_email(
         }
         VerificationPassword::New(password) => {
             let (name, email) = (target.name(), target.email());
-            let password = accounts
-                .passwords
-                .check_new_password(&client, password, "newPassword", name, email)
-                .await?;
-            Some(accounts.passwords.hash(password).await?)
+            let passwords = &accounts.passwords;
+            Some(
+                passwords
+                    .hash_new_password(&client, password, "newPassword", name, email)
+                    .await?,
+            )
         }
     };
     let verified = match (target, new_password_hash) {

@@ -100,11 +100,10 @@ impl AccountApi {
             .verify_password(&client, &member, current_password, "currentPassword")
             .await?;
         let email = user.email.as_deref().unwrap_or_default();
-        let password = accounts
+        let password_hash = accounts
             .passwords
-            .check_new_password(&client, &new_password, "newPassword", &user.name, email)
+            .hash_new_password(&client, &new_password, "newPassword", &user.name, email)
             .await?;
-        let password_hash = accounts.passwords.hash(password).await?;
         let (replacement, cookies) = session::replacement(&accounts, client, member.session).await?;
         let changed = accounts.db.change_password(proof, password_hash, replacement).await;
         let user = changed?;
